@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh machine with Python 3.11 and make: `make demo`, `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help sync demo test lint types imports bench scale clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; run 'make PYTHON=/path/to/python3.11 ...'" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+sync: $(STAMP)  ## create the environment
+
+demo: $(STAMP)  ## generate sample data, build example_project on DuckDB, show the result
+	@$(BIN)/python example_project/demo.py
+
+lint: $(STAMP)  ## ruff: lint and format check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(STAMP)  ## the one-way data flow
+	$(BIN)/lint-imports --no-cache
+
+test: lint types imports  ## every check and test
+	$(BIN)/pytest -n 2 --dist loadfile -q
+
+bench: $(STAMP)  ## side-by-side timings, ratios only
+	$(BIN)/python benchmarks/run.py
+
+scale: $(STAMP)  ## 10M events under a 4 GB memory limit
+	$(BIN)/python benchmarks/scale.py
+
+clean:  ## remove what the commands made
+	rm -rf $(VENV) example_project/data example_project/dbt example_project/feature_store

@@ -1,0 +1,44 @@
+"""A SQL-first feature store that compiles to dbt."""
+
+from __future__ import annotations
+
+from mlforge_sql.keys import surrogate_key
+from mlforge_sql.loading.definitions import Definitions, feature
+from mlforge_sql.spec.entity import Entity
+from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
+from mlforge_sql.spec.source import Dedupe, Source, Timestamp
+from mlforge_sql.spec.validators import (
+    greater_than,
+    greater_than_or_equal,
+    in_range,
+    is_in,
+    less_than,
+    less_than_or_equal,
+    matches_regex,
+    not_null,
+    unique,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Aggregate",
+    "Dedupe",
+    "Definitions",
+    "Entity",
+    "Feature",
+    "Rolling",
+    "Source",
+    "Timestamp",
+    "feature",
+    "greater_than",
+    "greater_than_or_equal",
+    "in_range",
+    "is_in",
+    "less_than",
+    "less_than_or_equal",
+    "matches_regex",
+    "not_null",
+    "surrogate_key",
+    "unique",
+]

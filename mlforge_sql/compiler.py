@@ -1,0 +1,97 @@
+"""The whole compile, as it reads: load, resolve, plan, SQL, files, write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlforge_sql.dbt.files import FileSet, project_files
+from mlforge_sql.dbt.write import Changes, compare, write
+from mlforge_sql.errors import Diagnostic, Location, SpecErrors
+from mlforge_sql.loading.load import load
+from mlforge_sql.loading.schemas import SchemaReader
+from mlforge_sql.plan.build import build_plan
+from mlforge_sql.plan.nodes import Plan
+from mlforge_sql.project.model import Project
+from mlforge_sql.project.resolve import resolve
+from mlforge_sql.spec.config import LocalStore
+from mlforge_sql.sql.dialects.duckdb import DuckDb
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled project, not yet on disk.
+
+    Attributes:
+        root: Folder of ``mlforge.yaml``.
+        project: What the specs mean.
+        plan: What to compute.
+        files: The dbt project.
+    """
+
+    root: Path
+    project: Project
+    plan: Plan
+    files: FileSet
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the dbt project."""
+        return self.root / self.project.config.dbt_project_dir
+
+
+def compile_project(root: Path) -> Compiled:
+    """Compile a project without touching its dbt folder.
+
+    Args:
+        root: Folder of ``mlforge.yaml``.
+
+    Raises:
+        SpecErrors: With every problem found.
+    """
+    root = root.resolve()
+    specs = load(root)
+    with SchemaReader(root) as types:
+        project = resolve(specs, types)
+    plan = build_plan(project)
+    return Compiled(root, project, plan, project_files(project, plan, DuckDb()))
+
+
+def pending_changes(compiled: Compiled) -> Changes:
+    """What ``write_project`` would do.
+
+    Raises:
+        SpecErrors: A file that is not ours is in the way.
+    """
+    changes = compare(compiled.folder, compiled.files)
+    _refuse_foreign(compiled, changes)
+    return changes
+
+
+def write_project(compiled: Compiled) -> Changes:
+    """Write the dbt project: all of it or nothing.
+
+    Raises:
+        SpecErrors: A file that is not ours is in the way; nothing was written.
+    """
+    pending_changes(compiled)
+    changes = write(compiled.folder, compiled.files)
+    for profile in compiled.project.config.profiles.values():
+        if isinstance(profile.offline_store, LocalStore):
+            (compiled.root / profile.offline_store.path).mkdir(parents=True, exist_ok=True)
+    return changes
+
+
+def _refuse_foreign(compiled: Compiled, changes: Changes) -> None:
+    folder = compiled.project.config.dbt_project_dir
+    problems = [
+        Diagnostic(
+            "MF050",
+            "this file is not ours, and a compiled file belongs here",
+            Location(f"{folder}/{path}"),
+            "move it away, or rename the feature or source",
+        )
+        for path in changes.in_the_way
+    ]
+    if problems:
+        raise SpecErrors(problems)

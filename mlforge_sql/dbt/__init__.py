@@ -1,0 +1,3 @@
+"""dbt."""
+
+from __future__ import annotations

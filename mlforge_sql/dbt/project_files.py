@@ -1,0 +1,91 @@
+"""The files that make a folder a dbt project: ``dbt_project.yml``, ``profiles.yml``, sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlforge_sql.dbt.external import external_location
+from mlforge_sql.dbt.escape import jinja_safe
+from mlforge_sql.dbt.paths import in_project
+from mlforge_sql.project.model import Project, ResolvedSource
+from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
+
+DATABASE_FILE = "features.duckdb"
+
+
+def dbt_project(config: ProjectConfig) -> dict[str, Any]:
+    """``dbt_project.yml``."""
+    return {
+        "name": config.name,
+        "version": "1.0.0",
+        "config-version": 2,
+        "require-dbt-version": [">=1.11.0", "<3.0.0"],
+        "profile": config.name,
+        "model-paths": ["models"],
+        "macro-paths": ["macros"],
+        "test-paths": ["tests"],
+        "flags": {
+            "send_anonymous_usage_stats": False,
+            "require_generic_test_arguments_property": True,
+        },
+        "models": {
+            config.name: {
+                "staging": {"+materialized": "view"},
+                "intermediate": {"+materialized": "view"},
+                "features": {"+materialized": "table"},
+            }
+        },
+        "on-run-end": ["{{ mlforge_record_run(results) }}"],
+    }
+
+
+def profiles(config: ProjectConfig) -> dict[str, Any]:
+    """``profiles.yml``: one target for each profile; secrets only as environment variables."""
+    outputs = {
+        name: _output(profile, config.dbt_project_dir) for name, profile in config.profiles.items()
+    }
+    return {config.name: {"target": config.default, "outputs": outputs}}
+
+
+def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
+    store = profile.offline_store
+    match store:
+        case LocalStore():
+            path = in_project(f"{store.path.removeprefix('./').rstrip('/')}/{DATABASE_FILE}", dbt_project_dir)
+            output: dict[str, Any] = {"type": "duckdb", "path": path, "schema": "main", "threads": 1}
+            if store.settings:
+                output["settings"] = dict(store.settings)
+            return output
+        case UnityCatalogStore():
+            host = "{{ env_var('DATABRICKS_HOST') | replace('https://', '') | replace('/', '') }}"
+            return {
+                "type": "databricks",
+                "catalog": store.catalog,
+                "schema": store.schema_,
+                "host": host,
+                "http_path": "{{ env_var('DATABRICKS_HTTP_PATH') }}",
+                "token": "{{ env_var('DATABRICKS_TOKEN') }}",
+                "threads": 4,
+            }
+
+
+def sources(project: Project) -> dict[str, Any] | None:
+    """The dbt sources of a project; None when all its sources are dbt models."""
+    tables = [
+        _table(source, project.config)
+        for source in project.sources
+        if source.spec.model is None and source.keys
+    ]
+    if not tables:
+        return None
+    return {"sources": [{"name": project.config.name, "tables": tables}]}
+
+
+def _table(source: ResolvedSource, config: ProjectConfig) -> dict[str, Any]:
+    table: dict[str, Any] = {"name": source.spec.name}
+    if source.spec.description:
+        table["description"] = jinja_safe(source.spec.description)
+    if source.spec.path is not None:
+        location = external_location(source.spec.path, source.schema, config.dbt_project_dir)
+        table["config"] = {"meta": {"external_location": location, "formatter": "oldstyle"}}
+    return table

@@ -1,0 +1,195 @@
+"""Properties of models: descriptions, contracts, tests, as dbt's YAML wants them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlforge_sql.dbt.escape import jinja_safe, safe_values
+from mlforge_sql.expressions import needs_quotes
+from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles
+from mlforge_sql.project.model import ResolvedFeature
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.types import BIGINT, TIMESTAMP, ColumnType
+
+Properties = dict[str, Any]
+
+
+@dataclass
+class TestNames:
+    """Gives every test of the project a name of its own."""
+
+    __test__ = False
+    taken: set[str] = field(default_factory=set)
+
+    def name(self, *parts: str) -> str:
+        """A name from parts, with a number where it is taken."""
+        wanted = re.sub(r"[^A-Za-z0-9_]+", "_", "__".join(parts))
+        name, number = wanted, 1
+        while name.casefold() in self.taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.taken.add(name.casefold())
+        return name
+
+
+def staging_properties(node: Staging) -> Properties:
+    """Properties of a staging model."""
+    about = node.description or f"Events of `{node.source}`"
+    text = f"{about.rstrip('.')}. Event time in UTC, surrogate keys, one row for each event."
+    return {"name": node.name, "description": jinja_safe(text), "config": _config("staging")}
+
+
+def input_properties(node: Input, feature: ResolvedFeature, names: TestNames) -> Properties:
+    """Properties of an input model: the feature's validators are its tests."""
+    tests = [
+        _test(
+            f"mlforge_{validator.test}",
+            names.name(node.feature, column, validator.test),
+            {"column": column, **validator.arguments},
+        )
+        for column, validator in feature.rules
+    ]
+    counted = {"keys": list(node.keys), "timestamp": node.event_time}
+    counted_name = names.name(node.feature, "rows_without_key_or_time")
+    tests.append(_test("mlforge_rows_counted", counted_name, counted, severity="warn"))
+    text = f"The rows that go into `{node.feature}`. A failing validator here keeps the feature from being built."
+    return {
+        "name": node.name,
+        "description": jinja_safe(text),
+        "config": _config("input", feature=node.feature),
+        "data_tests": tests,
+    }
+
+
+def tiles_properties(node: Tiles, dialect: Dialect) -> Properties:
+    """Properties of a tiles model."""
+    used = ", ".join(f"`{name}`" for name in node.features)
+    text = f"Events of one entity and tick of {node.clock.interval}, pre-aggregated for {used}."
+    columns = [
+        *_key_columns(node.keys, dialect),
+        _column("tick", BIGINT, dialect, f"When the events become visible, in steps of {node.clock.interval}", required=True),
+        *(
+            _column(item.name, item.type, dialect, _measure_text(item.name, str(item.kind), item.where))
+            for item in node.measures
+        ),
+    ]
+    return {
+        "name": node.name,
+        "description": jinja_safe(text),
+        "config": _config("tiles", contract=True),
+        "columns": columns,
+    }
+
+
+def _measure_text(name: str, kind: str, where: Any) -> str:
+    return f"{kind} of the tick's events" + (f" where {where.sql}" if where else "") if name else ""
+
+
+def feature_properties(
+    node: Rolling | Latest, feature: ResolvedFeature, spec_hash: str, dialect: Dialect, names: TestNames
+) -> Properties:
+    """Properties of a feature table."""
+    keys = [name for name, _ in node.keys]
+    key = [*keys, "feature_timestamp"]
+    tests = [_test("mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": key})]
+    tests += [
+        _test("mlforge_not_null", names.name(node.name, "key", column, "not_null"), {"column": column})
+        for column in key
+    ]
+    about = node.description or f"Feature `{node.name}`"
+    text = f"{about.rstrip('.')}. A row holds from its feature_timestamp until the next row of its entity."
+    meta = {
+        "feature": node.name,
+        "entities": list(feature.spec.entities),
+        "source": feature.spec.source,
+        "version": feature.spec.version,
+        "spec_hash": spec_hash,
+        "spec": feature.origin.path,
+    }
+    return {
+        "name": node.name,
+        "description": jinja_safe(text),
+        "config": _config("feature", contract=True, tags=feature.spec.tags, **meta),
+        "columns": [
+            *_key_columns(node.keys, dialect),
+            _column("feature_timestamp", TIMESTAMP, dialect, "Instant (UTC) from which the row holds", required=True),
+            *_feature_columns(node, dialect),
+        ],
+        "data_tests": tests,
+    }
+
+
+def current_properties(
+    node: Current, source: Rolling | Latest, feature: ResolvedFeature, dialect: Dialect, names: TestNames
+) -> Properties:
+    """Properties of a table of current values."""
+    keys = [name for name, _ in node.keys]
+    text = f"The row of `{node.feature}` that holds for each entity at the run's `as_of` (now by default)."
+    return {
+        "name": node.name,
+        "description": jinja_safe(text),
+        "config": _config("current", contract=True, tags=feature.spec.tags, feature=node.feature),
+        "columns": [
+            *_key_columns(node.keys, dialect),
+            _column("feature_timestamp", TIMESTAMP, dialect, "Instant (UTC) from which the row holds", required=True),
+            *_feature_columns(source, dialect),
+        ],
+        "data_tests": [
+            _test("mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": keys})
+        ],
+    }
+
+
+def _config(kind: str, *, contract: bool = False, tags: Sequence[str] = (), **meta: Any) -> Properties:
+    config: Properties = {}
+    if contract:
+        config["contract"] = {"enforced": True}
+    if tags:
+        config["tags"] = safe_values(list(tags))
+    config["meta"] = {"mlforge": {"kind": kind, **safe_values(meta)}}
+    return config
+
+
+def _key_columns(keys: Iterable[tuple[str, ColumnType]], dialect: Dialect) -> list[Properties]:
+    return [_column(name, kind, dialect, "Join key", required=True) for name, kind in keys]
+
+
+def _feature_columns(node: Rolling | Latest, dialect: Dialect) -> list[Properties]:
+    if isinstance(node, Latest):
+        return [
+            _column(name, kind, dialect, f"{name} of the last event") for name, kind in node.columns
+        ]
+    return [
+        _column(item.name, item.type, dialect, item.description or "", unit=item.unit)
+        for item in node.columns
+    ]
+
+
+def _column(
+    name: str,
+    kind: ColumnType,
+    dialect: Dialect,
+    description: str,
+    *,
+    required: bool = False,
+    unit: str | None = None,
+) -> Properties:
+    column: Properties = {"name": name, "data_type": dialect.type_name(kind)}
+    if needs_quotes(name):
+        column["quote"] = True
+    if description:
+        column["description"] = jinja_safe(description)
+    if required:
+        column["constraints"] = [{"type": "not_null"}]
+    if unit:
+        column["config"] = {"meta": {"unit": jinja_safe(unit)}}
+    return column
+
+
+def _test(test: str, name: str, arguments: Properties, *, severity: str = "error") -> Properties:
+    return {
+        test: {"name": name, "arguments": safe_values(arguments), "config": {"severity": severity}}
+    }

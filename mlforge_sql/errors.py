@@ -1,0 +1,150 @@
+"""Diagnostics and the exception root: what went wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a diagnostic weighs: an error stops the compile, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+CODES: dict[str, str] = {
+    "MF001": "file cannot be read",
+    "MF002": "duplicate key in YAML",
+    "MF003": "Python file raised",
+    "MF004": "no project here",
+    "MF010": "unknown key",
+    "MF011": "missing key",
+    "MF012": "invalid value",
+    "MF013": "duplicate name",
+    "MF014": "invalid name",
+    "MF015": "unknown function",
+    "MF016": "invalid duration",
+    "MF017": "keys that do not go together",
+    "MF020": "unknown entity",
+    "MF021": "unknown source",
+    "MF022": "unknown column",
+    "MF023": "schema cannot be read",
+    "MF024": "declared type differs from the real one",
+    "MF025": "unknown profile",
+    "MF030": "window or offset does not fit the interval",
+    "MF031": "boundary on a gridded feature",
+    "MF032": "function does not fit the column type",
+    "MF033": "column type cannot be part of a surrogate key",
+    "MF034": "join key and its source columns in one source",
+    "MF035": "source column of a surrogate key in a feature",
+    "MF036": "column name is reserved or not portable",
+    "MF037": "two feature columns of one name",
+    "MF038": "timestamp column of the wrong type",
+    "MF039": "feature without columns",
+    "MF040": "SQL cannot be parsed",
+    "MF041": "more than one SQL statement",
+    "MF042": "SQL that is not row by row",
+    "MF043": "SQL does not fit the columns",
+    "MF044": "default does not fit the column type",
+    "MF050": "file in the way",
+    "MF051": "unknown feature or tag",
+    "MF052": "engine not supported yet",
+}
+"""Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a user's file; ``line`` and ``column`` count from 1."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: a permanent code, a sentence, a place, and the next step."""
+
+    code: str
+    message: str
+    location: Location | None = None
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise KeyError(self.code)
+
+
+class MlforgeError(Exception):
+    """Root of every exception this package raises on purpose."""
+
+
+class SpecErrors(MlforgeError):  # noqa: N818 - the public name from the design
+    """The specs have problems; all of them are in ``diagnostics``."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics: tuple[Diagnostic, ...] = sort_diagnostics(diagnostics)
+        super().__init__("\n".join(plain(item) for item in self.diagnostics))
+
+
+class SchemaUnreadable(MlforgeError):  # noqa: N818 - an answer, not a failure
+    """A source's columns cannot be read; the text says why."""
+
+
+class InvalidExpression(MlforgeError):  # noqa: N818 - an answer, not a failure
+    """DuckDB does not accept an expression over the given columns; the text says why."""
+
+
+class DbtError(MlforgeError):
+    """A dbt command failed or could not be started."""
+
+
+def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Diagnostics in the order of their places, without repetitions."""
+    unique = dict.fromkeys(diagnostics)
+    nowhere = Location("", 0, 0)
+    return tuple(sorted(unique, key=lambda item: (item.location or nowhere, item.code)))
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """True when at least one diagnostic is an error."""
+    return any(item.severity is Severity.ERROR for item in diagnostics)
+
+
+def plain(diagnostic: Diagnostic) -> str:
+    """One diagnostic as a line of text.
+
+    Examples:
+        >>> plain(Diagnostic("MF020", "unknown entity `usr`", Location("a.yml", 2, 9), "did you mean `user`?"))
+        'a.yml:2:9: error[MF020]: unknown entity `usr`; did you mean `user`?'
+    """
+    place = f"{diagnostic.location}: " if diagnostic.location else ""
+    hint = f"; {diagnostic.hint}" if diagnostic.hint else ""
+    return f"{place}{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}{hint}"
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """A hint naming the nearest valid names, at most five.
+
+    Examples:
+        >>> suggest("custmer", ["customer", "merchant"])
+        'did you mean `customer`?'
+        >>> suggest("zzz", ["customer", "merchant"])
+        'expected one of: customer, merchant'
+    """
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    if not known:
+        return "none is declared"
+    listed = ", ".join(sorted(known)[:5])
+    return f"expected one of: {listed}" + (", ..." if len(known) > 5 else "")

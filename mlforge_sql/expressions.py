@@ -1,0 +1,280 @@
+"""User SQL: parsed once, here, into expressions that the rest of the compiler can carry around.
+
+An expression must be *row by row*: its value depends on one row of the source and nothing else, so
+it can neither look into the future nor change from run to run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
+
+DIALECT = "duckdb"
+"""The dialect in which users write expressions."""
+
+RESERVED = frozenset(
+    # DuckDB's reserved, type and column-name keywords, and Spark's strict non-reserved ones.
+    """
+    all analyse analyze and anti any array as asc asof asymmetric at authorization between bigint
+    binary bit boolean both by case cast char character check coalesce collate collation column
+    columns concurrently constraint create cross dec decimal default deferrable desc describe
+    distinct do else end except exists extract false fetch float for foreign freeze from full
+    generated glob group grouping grouping_id having ilike in initially inner inout int integer
+    intersect interval into is isnull join lambda lateral leading left like limit map minus national
+    natural nchar none not notnull null nullif numeric offset on only or order out outer overlaps
+    overlay pivot pivot_longer pivot_wider placing position positional precision primary qualify
+    real references returning right row select semi setof show similar smallint some struct
+    substring summarize symmetric table tablesample then time timestamp to trailing treat trim true
+    try_cast tuple union unique unpack unpivot using values varchar variadic verbose when where
+    window with xmltable
+    """.split()
+)
+_SAFE = re.compile(r"[a-z_][a-z0-9_]*")
+
+_CLOCK_OR_CHANCE: tuple[type[exp.Expression], ...] = (
+    exp.CurrentDate,
+    exp.CurrentDatetime,
+    exp.CurrentTime,
+    exp.CurrentTimestamp,
+    exp.CurrentUser,
+    exp.Rand,
+    exp.Randn,
+    exp.Uuid,
+)
+_MANY_ROWS: tuple[type[exp.Expression], ...] = (
+    exp.AggFunc,
+    exp.Window,
+    exp.Query,
+    exp.Explode,
+    exp.Unnest,
+)
+
+
+class ExpressionError(ValueError):
+    """User SQL that cannot be used. ``code`` is the diagnostic's code, ``hint`` the next step."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+def identifier(name: str) -> exp.Identifier:
+    """An identifier, quoted where it has to be.
+
+    Examples:
+        >>> [identifier(name).sql() for name in ("amount", "order", "Amount", 'x"y')]
+        ['amount', '"order"', '"Amount"', '"x""y"']
+    """
+    return exp.to_identifier(name, quoted=needs_quotes(name))
+
+
+def needs_quotes(name: str) -> bool:
+    """True when a name must be quoted in SQL."""
+    return not _SAFE.fullmatch(name) or name in RESERVED
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """A reference to a column."""
+    return exp.Column(this=identifier(name), table=identifier(table) if table else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """One row-by-row SQL expression.
+
+    Attributes:
+        sql: Canonical text in the users' dialect; two expressions are equal when it is.
+        tree: The parsed expression. Read-only: copy before changing it.
+    """
+
+    sql: str
+    tree: exp.Expression = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, tree: exp.Expression) -> Expr:
+        """Wrap a sqlglot tree."""
+        return cls(tree.sql(DIALECT, comments=False), tree)
+
+    @classmethod
+    def of_column(cls, name: str) -> Expr:
+        """A bare column."""
+        return cls.of(column(name))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns used, in order of appearance, as the user spelled them."""
+        names = (item.name for item in self.tree.find_all(exp.Column))
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Lower-case names of the functions called in DuckDB's text of the expression."""
+        return tuple(dict.fromkeys(re.findall(r"\b([a-z_][a-z0-9_]*)\(", self.sql.lower())))
+
+    @property
+    def column_name(self) -> str | None:
+        """The column's name when the expression is nothing but a column."""
+        return self.tree.name if isinstance(self.tree, exp.Column) else None
+
+    def substitute(self, values: Mapping[str, Expr]) -> Expr:
+        """Replace columns by expressions; names are compared without regard to case."""
+
+        def replace(node: exp.Expression) -> exp.Expression:
+            if isinstance(node, exp.Column):
+                value = values.get(node.name.casefold())
+                if value is not None:
+                    tree = value.tree.copy()
+                    return tree if isinstance(tree, exp.Column) else exp.paren(tree, copy=False)
+            return node
+
+        if isinstance(self.tree, exp.Column):
+            return values.get(self.tree.name.casefold(), self)
+        return Expr.of(self.tree.copy().transform(replace, copy=False))
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuery:
+    """What a feature takes from its source: named expressions and a filter.
+
+    Attributes:
+        projections: Output name and expression, in order; None for ``select *``.
+        where: Filter, or None.
+        source: The relation named in ``from``.
+    """
+
+    projections: tuple[tuple[str, Expr], ...] | None
+    where: Expr | None
+    source: str
+
+
+def parse_expression(text: str) -> Expr:
+    """Parse one row-by-row expression.
+
+    Raises:
+        ExpressionError: It is empty, not SQL, several statements, or not row by row.
+
+    Examples:
+        >>> parse_expression("amount>0 AND kind = 'a'").sql
+        "amount > 0 AND kind = 'a'"
+    """
+    _one_statement(text)
+    tree = _parse(lambda: sqlglot.parse_one(text, into=exp.Condition, dialect=DIALECT))
+    _row_by_row(tree)
+    return Expr.of(tree)
+
+
+def parse_row_query(text: str) -> RowQuery:
+    """Parse ``select ... from <source> [where ...]``.
+
+    Raises:
+        ExpressionError: As ``parse_expression``; also for anything a row-by-row query cannot have
+            (joins, grouping, ``distinct``, ``limit``, set operations, CTEs, subqueries).
+    """
+    _one_statement(text)
+    query = _parse(lambda: sqlglot.parse_one(text, dialect=DIALECT))
+    if not isinstance(query, exp.Select):
+        raise ExpressionError("MF042", "a feature's query must be one `select`", _ROW_HINT)
+    source = _source_of(query)
+    where = query.args.get("where")
+    if where is not None:
+        _row_by_row(where.this)
+    return RowQuery(
+        _projections(query, source),
+        Expr.of(_unqualified(where.this, source)) if where is not None else None,
+        source,
+    )
+
+
+_ROW_HINT = "use columns, expressions and `where`; put anything else into a dbt model and name it as `model:`"
+_QUERY_PARTS = {"expressions", "from", "from_", "where", "kind", "hint", "distinct"}
+
+
+def _source_of(query: exp.Select) -> str:
+    for part, value in query.args.items():
+        if value and part not in _QUERY_PARTS - {"distinct", "kind", "hint"}:
+            name = part.rstrip("_").replace("_", " ")
+            raise ExpressionError("MF042", f"a feature's query cannot have `{name}`", _ROW_HINT)
+    from_ = query.find(exp.From)
+    table = from_.this if from_ is not None else None
+    if not isinstance(table, exp.Table) or table.args.get("joins"):
+        raise ExpressionError("MF042", "a feature's query must read from its source", _ROW_HINT)
+    return table.name
+
+
+def _projections(query: exp.Select, source: str) -> tuple[tuple[str, Expr], ...] | None:
+    if len(query.expressions) == 1 and isinstance(query.expressions[0], exp.Star):
+        return None
+    named: list[tuple[str, Expr]] = []
+    for item in query.expressions:
+        _row_by_row(item)
+        if isinstance(item, exp.Star) or not item.alias_or_name:
+            raise ExpressionError(
+                "MF042", f"`{item.sql(DIALECT)}` has no name", "write `expression as name`"
+            )
+        named.append((item.alias_or_name, Expr.of(_unqualified(item.unalias(), source))))
+    return tuple(named)
+
+
+def _unqualified(tree: exp.Expression, source: str) -> exp.Expression:
+    """Drop the source's name in front of columns; any other qualifier is an error."""
+    tree = tree.copy()
+    for item in tree.find_all(exp.Column):
+        if item.table and item.table.casefold() == source.casefold():
+            item.set("table", None)
+    _row_by_row(tree)
+    return tree
+
+
+def _parse(parse: Callable[[], exp.Expression]) -> exp.Expression:
+    try:
+        return parse()
+    except SqlglotError as error:
+        raise ExpressionError("MF040", _first_line(error)) from error
+
+
+def _first_line(error: SqlglotError) -> str:
+    errors = getattr(error, "errors", None)
+    if errors and errors[0].get("description"):
+        first = errors[0]
+        return f"cannot parse SQL: {first['description']} near `{first.get('highlight', '')}`"
+    return "cannot parse SQL: " + (str(error).splitlines() or ["empty"])[0]
+
+
+def _one_statement(text: str) -> None:
+    if not text.strip():
+        raise ExpressionError("MF040", "expected SQL, found nothing")
+    try:
+        tokens = sqlglot.tokenize(text, dialect=DIALECT)
+    except SqlglotError as error:
+        raise ExpressionError("MF040", _first_line(error)) from error
+    if any(token.token_type is TokenType.SEMICOLON for token in tokens):
+        raise ExpressionError(
+            "MF041", "SQL has more than one statement", "remove the `;` and what follows it"
+        )
+    outside = "".join(token.text for token in tokens if token.token_type is not TokenType.STRING)
+    if "{{" in outside or "{%" in outside:
+        raise ExpressionError("MF040", "SQL in a spec cannot contain Jinja", "use plain SQL")
+
+
+def _row_by_row(tree: exp.Expression) -> None:
+    for node in tree.walk():
+        if isinstance(node, _MANY_ROWS):
+            raise ExpressionError(
+                "MF042", f"`{node.sql(DIALECT)}` is not computed from one row", _ROW_HINT
+            )
+        if isinstance(node, _CLOCK_OR_CHANCE):
+            raise ExpressionError(
+                "MF042",
+                f"`{node.sql(DIALECT)}` gives another value in every run",
+                "features must depend on the source's rows alone",
+            )
+        if isinstance(node, (exp.Placeholder, exp.Parameter)):
+            raise ExpressionError("MF040", f"`{node.sql(DIALECT)}` has no value here")

@@ -1,0 +1,131 @@
+"""The words of Python specs: the ``feature`` decorator and ``Definitions``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from mlforge_sql.spec.entity import Entity
+from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
+from mlforge_sql.spec.source import Source
+from mlforge_sql.spec.validators import Validator
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    FeatureFunction = Callable[[exp.Select], "exp.Select | str | None"]
+
+
+def feature(  # noqa: PLR0913 - keyword-only, the words of the spec
+    *,
+    source: Source | str,
+    entities: Sequence[Entity | str] | Entity | str,
+    name: str | None = None,
+    description: str | None = None,
+    interval: timedelta | str | None = None,
+    boundary: str = "exclusive",
+    metrics: Sequence[Rolling | Aggregate] = (),
+    tie_breaker: Sequence[str] | str = (),
+    validators: Mapping[str, Sequence[Validator]] | None = None,
+    tags: Sequence[str] | str = (),
+    version: int = 1,
+) -> Callable[[FeatureFunction], Feature]:
+    """Declare a feature whose rows a function selects.
+
+    The function gets a sqlglot ``Select`` over the source, without columns, and returns it with
+    columns and filters added, or SQL text, or None for all columns. It is called once, when the
+    file is loaded; the join keys and the event time are always kept.
+
+    Args:
+        source: The source, or its name.
+        entities: Entities, or their names.
+        name: Name of the feature; the function's name by default.
+        description: What the feature means; the function's docstring by default.
+        interval: Length of a tick; None for a continuous feature.
+        boundary: ``exclusive`` or ``inclusive``.
+        metrics: Rolling-window aggregates; none for a feature of latest values.
+        tie_breaker: Columns that decide between events of one time.
+        validators: Rules by column.
+        tags: Tags to select features by.
+        version: Version of the feature's meaning.
+
+    Returns:
+        A decorator that replaces the function by its ``Feature``.
+
+    Raises:
+        pydantic.ValidationError: An argument is not valid.
+        TypeError: The function returned something else.
+    """
+
+    def decorate(function: FeatureFunction) -> Feature:
+        from sqlglot import exp
+
+        source_name = source.name if isinstance(source, Source) else source
+        values: dict[str, Any] = {
+            "name": name or function.__name__,
+            "description": description or _first_paragraph(function.__doc__),
+            "source": source,
+            "entities": entities if isinstance(entities, (str, Entity)) else tuple(entities),
+            "interval": interval,
+            "boundary": boundary,
+            "metrics": tuple(metrics),
+            "query": _query_text(function(exp.Select().from_(exp.to_table(source_name)))),
+            "tie_breaker": tie_breaker if isinstance(tie_breaker, str) else tuple(tie_breaker),
+            "validators": {key: tuple(items) for key, items in (validators or {}).items()},
+            "tags": tags if isinstance(tags, str) else tuple(tags),
+            "version": version,
+        }
+        return Feature(**values)
+
+    return decorate
+
+
+def _first_paragraph(docstring: str | None) -> str | None:
+    if not docstring or not docstring.strip():
+        return None
+    return " ".join(docstring.strip().split("\n\n")[0].split())
+
+
+def _query_text(returned: object) -> str | None:
+    from sqlglot import exp
+
+    if returned is None or isinstance(returned, str):
+        return returned
+    if not isinstance(returned, exp.Select):
+        raise TypeError(
+            f"a feature function returns a sqlglot Select, SQL text or None, not {type(returned).__name__}"
+        )
+    if not returned.expressions:
+        returned = returned.select("*")
+    return returned.sql(dialect="duckdb", comments=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definitions:
+    """A named group of specs, as mlforge users write it.
+
+    Everything that a spec file makes belongs to the project, so a file needs no ``Definitions``;
+    it is a way to hold a group in one value.
+
+    Attributes:
+        name: Name of the group.
+        features: Features, or modules that hold some.
+        entities: Entities used.
+        sources: Sources used.
+    """
+
+    name: str
+    features: Sequence[Feature | ModuleType] = ()
+    entities: Sequence[Entity] = ()
+    sources: Sequence[Source] = ()
+
+    def all_features(self) -> tuple[Feature, ...]:
+        """The features, those inside modules included, each once."""
+        found: dict[str, Feature] = {}
+        for item in self.features:
+            members = vars(item).values() if isinstance(item, ModuleType) else (item,)
+            found.update({value.name: value for value in members if isinstance(value, Feature)})
+        return tuple(found.values())

@@ -1,0 +1,150 @@
+"""What columns the sources really have: DuckDB describes files and checks expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from mlforge_sql.errors import InvalidExpression, SchemaUnreadable
+from mlforge_sql.types import ColumnType, Kind, parse_type
+
+if TYPE_CHECKING:
+    import duckdb
+
+READERS = {
+    ".parquet": "read_parquet",
+    ".csv": "read_csv",
+    ".tsv": "read_csv",
+    ".json": "read_json",
+    ".jsonl": "read_json",
+    ".ndjson": "read_json",
+}
+"""DuckDB's table function for each file ending."""
+
+COMPRESSIONS = (".gz", ".zst")
+
+
+def reader_of(path: str) -> str | None:
+    """DuckDB's table function for a path or glob, or None when the ending says nothing.
+
+    Examples:
+        >>> reader_of("data/2024/*.csv.gz"), reader_of("data/table")
+        ('read_csv', None)
+    """
+    name = PurePosixPath(path)
+    suffix = PurePosixPath(name.stem).suffix if name.suffix in COMPRESSIONS else name.suffix
+    return READERS.get(suffix.lower())
+
+
+@dataclass
+class SchemaReader:
+    """Reads schemas with one in-memory DuckDB, opened when first needed.
+
+    Attributes:
+        root: Project folder; paths are relative to it.
+    """
+
+    root: Path
+    _connection: duckdb.DuckDBPyConnection | None = field(default=None, init=False, repr=False)
+    _types: dict[tuple[str, tuple[tuple[str, str], ...]], ColumnType] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _stable: frozenset[str] | None = field(default=None, init=False, repr=False)
+
+    def __enter__(self) -> SchemaReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def read(self, path: str) -> dict[str, ColumnType]:
+        """Column names and types of a file or glob, in the file's order.
+
+        Raises:
+            SchemaUnreadable: No such file, an unknown ending, or a broken file.
+        """
+        reader = reader_of(path)
+        if reader is None:
+            known = ", ".join(sorted(READERS))
+            raise SchemaUnreadable(f"cannot tell the format of `{path}`; known endings: {known}")
+        if not self._exists(path):
+            raise SchemaUnreadable(f"no file matches `{path}`")
+        full = str(self.root / path)
+        try:
+            rows = self._query(f"describe select * from {reader}(?)", [full])  # noqa: S608 - the reader's name is ours
+        except self._duckdb_error() as error:
+            text = str(error).splitlines()[0].replace(full, path)
+            raise SchemaUnreadable(f"cannot read `{path}`: {text}") from error
+        return {str(name): parse_type(str(kind)) for name, kind, *_ in rows}
+
+    def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
+        """The type of an expression over columns of the given types.
+
+        Raises:
+            InvalidExpression: DuckDB refuses it, or it is an aggregate.
+        """
+        key = (sql, tuple((name, str(kind)) for name, kind in columns.items()))
+        if key not in self._types:
+            self._types[key] = self._infer(sql, columns)
+        return self._types[key]
+
+    def volatile(self, functions: Iterable[str]) -> list[str]:
+        """Those of the functions whose result differs from call to call or run to run."""
+        if self._stable is None:
+            rows = self._query(
+                "select distinct function_name from duckdb_functions() "
+                "where stability is not null and stability <> 'CONSISTENT'",
+                [],
+            )
+            self._stable = frozenset(str(row[0]) for row in rows)
+        return [name for name in functions if name in self._stable]
+
+    def _infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
+        nulls = ", ".join(
+            f"cast(null as {_engine_type(kind)}) as {_quoted(name)}" for name, kind in columns.items()
+        )
+        query = (
+            f"describe select ({sql}) as x from (select {nulls or 'null as x'}) "  # noqa: S608 - parsed, one expression
+            f"where ({sql}) is not null"
+        )
+        try:
+            rows = self._query(query, [])
+        except self._duckdb_error() as error:
+            text = str(error).splitlines()[0]
+            raise InvalidExpression(text.split(": ", 1)[-1] or text) from error
+        return parse_type(str(rows[0][1]))
+
+    def _exists(self, path: str) -> bool:
+        if any(mark in path for mark in "*?["):
+            pattern = PurePosixPath(path)
+            base = Path(pattern.anchor) if pattern.is_absolute() else self.root
+            relative = str(pattern.relative_to(pattern.anchor)) if pattern.is_absolute() else path
+            return any(True for _ in base.glob(relative))
+        return (self.root / path).is_file()
+
+    def _query(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        import duckdb
+
+        if self._connection is None:
+            self._connection = duckdb.connect()
+            self._connection.execute("set threads = 1")
+        return self._connection.execute(sql, parameters).fetchall()
+
+    @staticmethod
+    def _duckdb_error() -> type[Exception]:
+        import duckdb
+
+        return duckdb.Error
+
+
+def _engine_type(kind: ColumnType) -> str:
+    if kind.kind is Kind.TEXT:
+        return "varchar"
+    return "timestamptz" if kind.kind is Kind.TIMESTAMP_TZ else str(kind)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

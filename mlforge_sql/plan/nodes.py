@@ -1,0 +1,381 @@
+"""What to compute, without a dialect. One node is one dbt model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mlforge_sql.durations import Duration
+from mlforge_sql.expressions import Expr
+from mlforge_sql.plan.clock import Clock
+from mlforge_sql.types import ColumnType
+
+
+class TimeKind(StrEnum):
+    """How a source stores its event time."""
+
+    TIMESTAMP = "timestamp"
+    TIMESTAMP_TZ = "timestamp_tz"
+    TIMESTAMP_NS = "timestamp_ns"
+    DATE = "date"
+    EPOCH = "epoch"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class EventTime:
+    """The event-time column of a source and how to read it.
+
+    Attributes:
+        column: Name, in the source and in every model that keeps it.
+        kind: How it is stored.
+        format: strftime format of text.
+        per_second: Units in a second, for integers.
+    """
+
+    column: str
+    kind: TimeKind
+    format: str | None = None
+    per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SurrogateKey:
+    """A join key computed from source columns.
+
+    | first | last  |      | customer_id                                |
+    |-------|-------|      |--------------------------------------------|
+    | Ann   | O'Hara|  ->  | sha256('3:Ann6:O''Hara')                   |
+    | NULL  | Li    |      | sha256('~2:Li')                            |
+    | NULL  | NULL  |      | NULL                                       |
+    """
+
+    name: str
+    parts: tuple[tuple[str, ColumnType], ...]
+    salt_env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dedupe:
+    """Keep one row of each key: the first by ``order``, descending. NULL keys are all kept."""
+
+    key: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Rows of a source with a typed event time and its join keys.
+
+    | first_name | at (text)           |      | customer_id | first_name | at (timestamp)      |
+    |------------|---------------------|  ->  |-------------|------------|---------------------|
+    | Ann        | 2024-01-01 12:00:00 |      | 9f86d0...   | Ann        | 2024-01-01 12:00:00 |
+
+    Attributes:
+        name: Name of the model.
+        source: Name of the source it reads.
+        model: dbt model that it reads instead of a dbt source.
+        columns: The source's columns, and the name each has in staging.
+        event_time: The event time.
+        keys: Surrogate keys to compute.
+        where: Filter of the raw rows.
+        dedupe: How repeated events are dropped.
+        description: What the events are.
+    """
+
+    name: str
+    source: str
+    model: str | None
+    columns: tuple[tuple[str, str], ...]
+    event_time: EventTime
+    keys: tuple[SurrogateKey, ...]
+    where: Expr | None
+    dedupe: Dedupe | None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The rows that go into one feature: its validators run here.
+
+    Attributes:
+        name: Name of the model.
+        feature: The feature.
+        staging: The staging model it reads.
+        keys: Join keys.
+        event_time: Event-time column.
+        columns: Further columns and what they are computed from.
+        where: The feature's filter.
+    """
+
+    name: str
+    feature: str
+    staging: str
+    keys: tuple[str, ...]
+    event_time: str
+    columns: tuple[tuple[str, Expr], ...]
+    where: Expr | None
+
+
+class MeasureKind(StrEnum):
+    """What a tile holds of its events: each can be aggregated again over many tiles."""
+
+    ROWS = "rows"
+    COUNT = "count"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One pre-aggregated column of tiles.
+
+    Attributes:
+        name: Its column.
+        kind: What it holds.
+        value: What is aggregated; None for rows.
+        value_type: Type of the value; None for rows.
+        where: Only rows for which it is true count.
+        type: Type of the column.
+    """
+
+    name: str
+    kind: MeasureKind
+    value: Expr | None
+    value_type: ColumnType | None
+    where: Expr | None
+    type: ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Events of one entity and tick, pre-aggregated; ``tick`` is when they become visible.
+
+    interval = 1d, sum(amount); ticks are shown as their instants:
+
+    | user | event_time       | amount |      | user | tick             | amount_sum |
+    |------|------------------|-------:|      |------|------------------|-----------:|
+    | u1   | 2024-01-01 12:00 |     10 |  ->  | u1   | 2024-01-02 00:00 |         10 |
+    | u1   | 2024-01-02 09:00 |    100 |      | u1   | 2024-01-03 00:00 |       1100 |
+    | u1   | 2024-01-02 18:00 |   1000 |
+
+    Rows with a NULL key or a NULL event time are in no tile.
+
+    Attributes:
+        name: Name of the model.
+        relation: The model it reads.
+        keys: Join keys, with their types.
+        event_time: Event-time column of the relation.
+        clock: The clock.
+        where: Filter of the relation's rows.
+        measures: What each tile holds.
+        features: The features that read it.
+    """
+
+    name: str
+    relation: str
+    keys: tuple[tuple[str, ColumnType], ...]
+    event_time: str
+    clock: Clock
+    where: Expr | None
+    measures: tuple[Measure, ...]
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of a feature: None for ``length`` is lifetime."""
+
+    length: Duration | None
+    offset: Duration
+
+    @property
+    def name(self) -> str:
+        """Its name in SQL.
+
+        Examples:
+            >>> Window(Duration.parse("7d"), Duration.parse("1d")).name
+            'last_7d_offset_1d'
+        """
+        base = f"last_{self.length}" if self.length else "lifetime"
+        return base + self.suffix.removeprefix(f"_{self.length or 'lifetime'}")
+
+    @property
+    def suffix(self) -> str:
+        """What it adds to a column's name."""
+        shifted = f"_offset_{self.offset}" if self.offset.microseconds else ""
+        return f"_{self.length or 'lifetime'}{shifted}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A value of single events that a spread (std, variance) is computed from."""
+
+    name: str
+    value: Expr
+    where: Expr | None
+
+
+class Spread(StrEnum):
+    """Functions that need the events themselves: squares of sums would lose all digits."""
+
+    STD = "std"
+    VARIANCE = "variance"
+
+
+@dataclass(frozen=True, slots=True)
+class RollingColumn:
+    """A feature column over a window.
+
+    Attributes:
+        name: Name in the feature table.
+        window: The window.
+        measure: Measure that is aggregated again, for count, sum, min and max; for a mean, the sum.
+        count: For a mean, the measure with the count.
+        observation: For std and variance, the observation.
+        spread: Which of the two.
+        zero: Whether an empty window counts 0 rather than NULL.
+        default: Value of an empty window.
+        type: Type of the column.
+        description: What it means.
+        unit: Unit of the values.
+    """
+
+    name: str
+    window: Window
+    measure: Measure | None
+    count: Measure | None
+    observation: Observation | None
+    spread: Spread | None
+    zero: bool
+    default: bool | int | float | str | None
+    type: ColumnType
+    description: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """A step function of window aggregates: a row wherever a window gains or loses events.
+
+    interval = 1d, sum over 1d; ticks and timestamps without their time of day:
+
+    | user | tick  | amount_sum |      | user | feature_timestamp | amount_sum_1d |
+    |------|-------|-----------:|      |------|-------------------|--------------:|
+    | u1   | 01-02 |         10 |  ->  | u1   | 01-02             |            10 |
+    | u1   | 01-03 |       1100 |      | u1   | 01-03             |          1100 |
+    |      |       |            |      | u1   | 01-04             |          NULL |
+
+    Attributes:
+        name: Name of the feature and its table.
+        input: Model with the feature's input.
+        event_time: Event-time column of the input.
+        keys: Join keys, with their types.
+        clock: The clock.
+        delay: How long after an event its row can be used.
+        tiles: Model with the tiles; None when they are computed inside the feature.
+        measures: The measures it uses.
+        observations: The observations it uses.
+        columns: The feature columns.
+        description: What the feature means.
+    """
+
+    name: str
+    input: str
+    event_time: str
+    keys: tuple[tuple[str, ColumnType], ...]
+    clock: Clock
+    delay: Duration
+    tiles: str | None
+    measures: tuple[Measure, ...]
+    observations: tuple[Observation, ...]
+    columns: tuple[RollingColumn, ...]
+    description: str | None = None
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The different windows, in order of first use."""
+        return tuple(dict.fromkeys(column.window for column in self.columns))
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """After how many ticks an event's tick changes a window: when it enters, when it leaves."""
+        found: set[int] = set()
+        for window in self.windows:
+            start = self.clock.ticks(window.offset)
+            found.add(start)
+            if window.length is not None:
+                found.add(start + self.clock.ticks(window.length))
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A step function of the last event's values.
+
+    continuous, ties broken on id; timestamps without their date:
+
+    | user | at    | id | amount |      | user | feature_timestamp | amount |
+    |------|-------|---:|-------:|      |------|-------------------|-------:|
+    | u1   | 12:00 |  1 |     10 |  ->  | u1   | 12:00:00.000001   |     20 |
+    | u1   | 12:00 |  2 |     20 |      | u1   | 13:00:00.000001   |      5 |
+    | u1   | 13:00 |  3 |      5 |
+
+    Attributes:
+        name: Name of the feature and its table.
+        input: Model with the feature's input.
+        event_time: Event-time column of the input.
+        keys: Join keys, with their types.
+        clock: The clock.
+        delay: How long after an event its row can be used.
+        columns: The feature columns and their types.
+        order: Input columns that order events of one time, descending.
+        description: What the feature means.
+    """
+
+    name: str
+    input: str
+    event_time: str
+    keys: tuple[tuple[str, ColumnType], ...]
+    clock: Clock
+    delay: Duration
+    columns: tuple[tuple[str, ColumnType], ...]
+    order: tuple[str, ...]
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The row of each entity that holds at the run's ``as_of``: what goes online.
+
+    Attributes:
+        name: Name of the model.
+        feature: The feature's table.
+        keys: Join keys, with their types.
+        columns: The feature columns and their types.
+    """
+
+    name: str
+    feature: str
+    keys: tuple[tuple[str, ColumnType], ...]
+    columns: tuple[tuple[str, ColumnType], ...]
+
+
+Node = Staging | Input | Tiles | Rolling | Latest | Current
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every model of a project, in an order in which each reads only earlier ones."""
+
+    stagings: tuple[Staging, ...]
+    inputs: tuple[Input, ...]
+    tiles: tuple[Tiles, ...]
+    features: tuple[Rolling | Latest, ...]
+    currents: tuple[Current, ...]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All models."""
+        return (*self.stagings, *self.inputs, *self.tiles, *self.features, *self.currents)

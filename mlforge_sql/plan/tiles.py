@@ -1,0 +1,145 @@
+"""Which features share tiles, and what the tiles hold."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mlforge_sql.expressions import Expr
+from mlforge_sql.plan.clock import Clock
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles
+from mlforge_sql.project.metrics import result_type
+from mlforge_sql.project.model import ResolvedFeature, Scoped, WindowColumn, staging_name
+from mlforge_sql.types import BIGINT, ColumnType
+
+MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
+
+_PARTS: dict[str, tuple[MeasureKind, ...]] = {
+    "count": (MeasureKind.COUNT,),
+    "sum": (MeasureKind.SUM,),
+    "mean": (MeasureKind.SUM, MeasureKind.COUNT),
+    "min": (MeasureKind.MIN,),
+    "max": (MeasureKind.MAX,),
+    "std": (),
+    "variance": (),
+}
+"""The measures that each function is put together from."""
+
+
+@dataclass
+class MeasureSet:
+    """Collects measures and gives each one name.
+
+    Attributes:
+        staging: Whether values are over the staging model or over the feature's input.
+        taken: Names that measures may not have.
+    """
+
+    staging: bool
+    taken: set[str]
+    measures: dict[MeasureKey, Measure] = field(default_factory=dict)
+
+    def parts(self, column: WindowColumn) -> tuple[Measure, ...]:
+        """The measures of a feature column, added where they are new."""
+        if column.value is None:
+            return (self._measure(column, MeasureKind.ROWS),)
+        return tuple(self._measure(column, kind) for kind in _PARTS[column.function])
+
+    def _measure(self, column: WindowColumn, kind: MeasureKind) -> Measure:
+        value = self._scope(column.value)
+        where = self._scope(column.where)
+        key = (kind, value, where)
+        if key not in self.measures:
+            name = self._name(column, kind)
+            value_type = column.value_type if value is not None else None
+            self.measures[key] = Measure(name, kind, value, value_type, where, _type(kind, value_type))
+        return self.measures[key]
+
+    def _scope(self, scoped: Scoped | None) -> Expr | None:
+        if scoped is None:
+            return None
+        return scoped.staging if self.staging else scoped.input
+
+    def _name(self, column: WindowColumn, kind: MeasureKind) -> str:
+        label = re.sub(r"[^a-z0-9_]+", "_", column.label.lower()).strip("_") or "field"
+        base = label if label[0].isalpha() else f"field_{label}"
+        wanted = f"{base}_{'count' if kind is MeasureKind.ROWS else kind}"
+        name, number = wanted, 1
+        while name in self.taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.taken.add(name)
+        return name
+
+
+def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
+    if kind in {MeasureKind.ROWS, MeasureKind.COUNT}:
+        return BIGINT
+    found = result_type(str(kind), value_type)
+    if found is None:
+        raise TypeError(f"{kind} of {value_type}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Features that read the same tiles: same source, keys, interval, filter (and so delay)."""
+
+    source: str
+    keys: tuple[str, ...]
+    clock: Clock
+    where: Expr | None
+
+
+def group_of(feature: ResolvedFeature) -> Group:
+    """The group of a gridded rolling feature."""
+    clock = Clock.of(feature.spec.interval)
+    keys = tuple(sorted(key.name for key in feature.keys))
+    return Group(feature.source.spec.name, keys, clock, feature.where)
+
+
+def shared_tiles(features: Iterable[ResolvedFeature]) -> dict[Group, tuple[Tiles, MeasureSet]]:
+    """The tiles of all gridded rolling features, one for each group."""
+    members: dict[Group, list[ResolvedFeature]] = {}
+    for feature in features:
+        if feature.windows and feature.spec.interval is not None:
+            members.setdefault(group_of(feature), []).append(feature)
+    taken: set[str] = set()
+    return {group: _tiles(group, found, taken) for group, found in members.items()}
+
+
+def _tiles(
+    group: Group, features: list[ResolvedFeature], taken: set[str]
+) -> tuple[Tiles, MeasureSet]:
+    first = features[0]
+    keys = tuple((key.name, key.type) for key in first.keys)
+    measures = MeasureSet(staging=True, taken={"tick", *(name.casefold() for name, _ in keys)})
+    for feature in features:
+        for column in feature.windows:
+            measures.parts(column)
+    tiles = Tiles(
+        name=_tiles_name(group, taken),
+        relation=staging_name(first.source.spec),
+        keys=keys,
+        event_time=first.source.timestamp,
+        clock=group.clock,
+        where=group.where,
+        measures=tuple(measures.measures.values()),
+        features=tuple(feature.name for feature in features),
+    )
+    return tiles, measures
+
+
+def _tiles_name(group: Group, taken: set[str]) -> str:
+    interval = group.clock.interval
+    parts = [group.source, *group.keys, str(interval)]
+    name = "int_" + "__".join(parts)
+    if group.where is not None:
+        name += "__" + hashlib.sha256(group.where.sql.encode()).hexdigest()[:8]
+    name += "_tiles"
+    while name.casefold() in taken:
+        name += "_"
+    taken.add(name.casefold())
+    return name

@@ -1,0 +1,3 @@
+"""project."""
+
+from __future__ import annotations

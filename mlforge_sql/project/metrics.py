@@ -1,0 +1,234 @@
+"""Metrics: rolling and single aggregates to feature columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlforge_sql.durations import Duration
+from mlforge_sql.errors import Diagnostic, Location, suggest
+from mlforge_sql.expressions import Expr
+from mlforge_sql.project.model import Scoped, WindowColumn
+from mlforge_sql.project.scope import Columns, ExpressionReader, bare
+from mlforge_sql.spec.feature import Aggregate, Feature, Metric, Rolling
+from mlforge_sql.spec.specs import Located
+from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
+
+ROWS = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One field and function of a metric, with its place."""
+
+    field: str
+    function: str
+    place: Location
+    label: str | None
+    name: str | None
+    description: str | None
+    unit: str | None
+
+
+class MetricResolver:
+    """Turns the metrics of one feature into columns.
+
+    Attributes:
+        columns: The feature's input, each column with its meaning over the staging model.
+        personal: Source columns of surrogate keys, case-folded, to their entity.
+    """
+
+    def __init__(
+        self,
+        feature: Located[Feature],
+        columns: Columns,
+        personal: dict[str, str],
+        reader: ExpressionReader,
+        problems: list[Diagnostic],
+    ) -> None:
+        self._feature = feature
+        self._columns = columns
+        self._personal = personal
+        self._reader = reader
+        self._problems = problems
+
+    def resolve(self) -> tuple[WindowColumn, ...]:
+        """All columns of all metrics, in the order they are written."""
+        found: list[WindowColumn] = []
+        for index, metric in enumerate(self._feature.spec.metrics):
+            self._check_grid(index, metric)
+            where = self._where(index, metric)
+            for item in self._items(index, metric):
+                found += self._columns_of(index, metric, item, where)
+        return tuple(found)
+
+    def _check_grid(self, index: int, metric: Metric) -> None:
+        interval = self._feature.spec.interval
+        if interval is None:
+            return
+        lengths = [(("windows", at), item) for at, item in enumerate(metric.windows)]
+        for path, length in [*lengths, (("offset",), metric.offset)]:
+            if length is None or length.microseconds % interval.microseconds == 0:
+                continue
+            below = length.microseconds // interval.microseconds
+            near = [f"{count} x {interval}" for count in (below, below + 1) if count]
+            self._problems.append(
+                Diagnostic(
+                    "MF030",
+                    f"{path[0].removesuffix('s')} `{length}` is not a multiple of the interval `{interval}`",
+                    self._feature.origin.at("metrics", index, *path),
+                    f"use {' or '.join(near)}, or another interval",
+                )
+            )
+
+    def _where(self, index: int, metric: Metric) -> Scoped | None:
+        if metric.where is None:
+            return None
+        place = self._feature.origin.at("metrics", index, "where")
+        read = self._reader.read(metric.where, self._columns, place, boolean=True)
+        return self._scoped(read[0]) if read else None
+
+    def _scoped(self, expr: Expr) -> Scoped:
+        return Scoped(expr, expr.substitute(self._columns.substitution()))
+
+    def _items(self, index: int, metric: Metric) -> Iterator[_Item]:
+        origin = self._feature.origin
+        if isinstance(metric, Aggregate):
+            place = origin.at("metrics", index, "field")
+            named = metric.name
+            yield _Item(metric.field, metric.function, place, named, named, metric.description, metric.unit)
+        elif isinstance(metric, Rolling):
+            for field, functions in metric.aggregations.items():
+                place = origin.key("metrics", index, "aggregations", field)
+                for function in functions:
+                    yield _Item(field, function, place, None, None, None, None)
+
+    def _columns_of(
+        self, index: int, metric: Metric, item: _Item, where: Scoped | None
+    ) -> Iterator[WindowColumn]:
+        value, kind = self._value(item)
+        if value is None and item.field != ROWS:
+            return
+        result = result_type(item.function, kind)
+        if result is None:
+            allowed = "ordered" if item.function in {"min", "max"} else "numeric or boolean"
+            message = f"`{item.function}` needs a {allowed} column, `{item.field}` is {kind}"
+            hint = "use `count`, or another column"
+            self._problems.append(Diagnostic("MF032", message, item.place, hint))
+            return
+        if not self._default_fits(index, metric, result):
+            return
+        label = item.label or ("rows" if item.field == ROWS else item.field)
+        for window in metric.windows:
+            yield WindowColumn(
+                name=column_name(item.name, item.field, item.function, window, metric.offset),
+                label=label,
+                function=item.function,
+                value=value,
+                value_type=kind,
+                where=where,
+                window=window,
+                offset=metric.offset,
+                default=metric.default,
+                type=result,
+                description=item.description,
+                unit=item.unit,
+            )
+
+    def _value(self, item: _Item) -> tuple[Scoped | None, ColumnType | None]:
+        if item.field == ROWS:
+            if item.function != "count":
+                message = f"`*` can only be counted, not aggregated with `{item.function}`"
+                self._problems.append(Diagnostic("MF032", message, item.place, "name a column"))
+                return None, TEXT_LIKE
+            return None, None
+        if item.field not in self._columns:
+            hint = suggest(item.field, self._columns.names)
+            self._problems.append(Diagnostic("MF022", f"unknown column `{item.field}`", item.place, hint))
+            return None, None
+        name = self._columns.spelling(item.field)
+        value = self._scoped(bare(name))
+        if item.function != "count":
+            self._check_personal(value.staging, item.field, item.place)
+        return value, self._columns.type(name)
+
+    def _check_personal(self, expr: Expr, name: str, place: Location) -> None:
+        self._problems.extend(personal_problems(expr, name, self._personal, place))
+
+    def _default_fits(self, index: int, metric: Metric, kind: ColumnType) -> bool:
+        value = metric.default
+        if value is None or default_fits(value, kind):
+            return True
+        place = self._feature.origin.at("metrics", index, "default")
+        message = f"default `{value}` does not fit a column of type {kind}"
+        self._problems.append(Diagnostic("MF044", message, place, f"write a {kind} value"))
+        return False
+
+
+TEXT_LIKE = ColumnType(Kind.OTHER, text="*")
+
+
+def personal_problems(
+    expr: Expr, name: str, personal: dict[str, str], place: Location
+) -> list[Diagnostic]:
+    """A diagnostic when a feature column would hold a source column of a surrogate key."""
+    used = [item for item in expr.columns if item.casefold() in personal]
+    if not used:
+        return []
+    entity = personal[used[0].casefold()]
+    message = f"`{name}` would put `{used[0]}` into a feature table; it identifies a `{entity}`"
+    hint = f"the source columns of a surrogate key stay out of features; count it, or drop `from_columns` of `{entity}`"
+    return [Diagnostic("MF035", message, place, hint)]
+
+
+def result_type(function: str, kind: ColumnType | None) -> ColumnType | None:
+    """Type of an aggregate; None when the function does not fit the column.
+
+    Sums of integers are 64-bit, sums of decimals keep their scale, both are exact.
+
+    Examples:
+        >>> from mlforge_sql.types import parse_type
+        >>> str(result_type("sum", parse_type("decimal(10,2)")))
+        'decimal(38, 2)'
+    """
+    if function == "count":
+        return None if kind is TEXT_LIKE else BIGINT
+    if kind is None:
+        return None
+    if function in {"min", "max"}:
+        return kind if kind.is_ordered else None
+    if not kind.is_numeric and kind.kind is not Kind.BOOLEAN:
+        return None
+    if function != "sum":
+        return DOUBLE
+    if kind.kind is Kind.DECIMAL:
+        return ColumnType(Kind.DECIMAL, precision=38, scale=kind.scale)
+    return DOUBLE if kind.kind is Kind.FLOAT else BIGINT
+
+
+def default_fits(value: bool | int | float | str, kind: ColumnType) -> bool:
+    """True when a default can stand in a column of the type."""
+    if isinstance(value, bool):
+        return kind.kind is Kind.BOOLEAN
+    if isinstance(value, int):
+        return kind.is_numeric
+    if isinstance(value, float):
+        return kind.kind in {Kind.FLOAT, Kind.DECIMAL}
+    return kind.kind is Kind.TEXT
+
+
+def column_name(
+    name: str | None, field: str, function: str, window: Duration | None, offset: Duration
+) -> str:
+    """Name of a feature column.
+
+    Examples:
+        >>> week = Duration.parse("7d")
+        >>> column_name(None, "amount", "sum", week, Duration.parse("0d"))
+        'amount_sum_7d'
+        >>> column_name(None, "*", "count", None, week)
+        'count_lifetime_offset_7d'
+    """
+    base = name or (function if field == ROWS else f"{field}_{function}")
+    shifted = f"_offset_{offset}" if offset.microseconds else ""
+    return f"{base}_{window or 'lifetime'}{shifted}"

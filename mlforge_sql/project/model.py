@@ -1,0 +1,183 @@
+"""A resolved project: names replaced by what they mean, every column with its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlforge_sql.durations import Duration
+from mlforge_sql.expressions import Expr
+from mlforge_sql.spec.base import Origin
+from mlforge_sql.spec.config import ProjectConfig
+from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.source import Source
+from mlforge_sql.spec.validators import Validator
+from mlforge_sql.types import ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """One join key.
+
+    Attributes:
+        name: Name in every table.
+        type: Its type there.
+        parts: Source columns of a surrogate key, with their types; none when the join key is a
+            column of the source.
+    """
+
+    name: str
+    type: ColumnType
+    parts: tuple[tuple[str, ColumnType], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSource:
+    """A source whose columns are known.
+
+    Attributes:
+        spec: What the user wrote.
+        origin: Where.
+        schema: The source's own columns and types, in its order.
+        timestamp: Name of the event-time column, as the source spells it.
+        where: Filter of the raw rows.
+        dedupe_key: Columns that identify an event.
+        dedupe_order: Columns that decide which row of a key is kept, then all remaining ones.
+        keys: Join keys that features need from this source.
+    """
+
+    spec: Source
+    origin: Origin = field(compare=False, repr=False)
+    schema: Mapping[str, ColumnType]
+    timestamp: str
+    where: Expr | None
+    dedupe_key: tuple[str, ...] = ()
+    dedupe_order: tuple[str, ...] = ()
+    keys: tuple[KeyColumn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scoped:
+    """An expression in both places it can be computed.
+
+    Attributes:
+        input: Over the columns of the feature's input.
+        staging: Over the columns of the source's staging model.
+    """
+
+    input: Expr
+    staging: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class InputColumn:
+    """A column of a feature's input."""
+
+    name: str
+    expr: Expr
+    type: ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class WindowColumn:
+    """A feature column aggregated over a window.
+
+    Attributes:
+        name: Name in the feature table.
+        label: What the tiles call the field, such as ``amount`` or the aggregate's own name.
+        function: sum, count, mean, min, max, std or variance.
+        value: What is aggregated; None counts rows.
+        value_type: Its type; None when rows are counted.
+        where: Only rows for which it is true are aggregated.
+        window: Length; None for lifetime.
+        offset: How far the window is shifted into the past.
+        default: Value of an empty window.
+        type: Type of the feature column.
+        description: What it means.
+        unit: Unit of the values.
+    """
+
+    name: str
+    label: str
+    function: str
+    value: Scoped | None
+    value_type: ColumnType | None
+    where: Scoped | None
+    window: Duration | None
+    offset: Duration
+    default: bool | int | float | str | None
+    type: ColumnType
+    description: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LatestColumn:
+    """A feature column that holds the value of the last event."""
+
+    name: str
+    type: ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedFeature:
+    """A feature with everything it refers to.
+
+    Attributes:
+        spec: What the user wrote.
+        origin: Where.
+        source: Its source.
+        keys: Its join keys, in the order of the entities.
+        where: Filter of the staged rows.
+        inputs: Columns of its input, besides keys and event time.
+        windows: Its columns, when it is a rolling feature.
+        latest: Its columns, when it is a feature of latest values.
+        tie_order: Input columns that order events of one time, descending.
+        rules: Validators by input column.
+    """
+
+    spec: Feature
+    origin: Origin = field(compare=False, repr=False)
+    source: ResolvedSource
+    keys: tuple[KeyColumn, ...]
+    where: Expr | None
+    inputs: tuple[InputColumn, ...]
+    windows: tuple[WindowColumn, ...] = ()
+    latest: tuple[LatestColumn, ...] = ()
+    tie_order: tuple[str, ...] = ()
+    rules: tuple[tuple[str, Validator], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the feature and its table."""
+        return self.spec.name
+
+    @property
+    def columns(self) -> tuple[WindowColumn | LatestColumn, ...]:
+        """The feature columns, in their order."""
+        return (*self.windows, *self.latest)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project ready to be planned."""
+
+    config: ProjectConfig
+    sources: tuple[ResolvedSource, ...]
+    features: tuple[ResolvedFeature, ...]
+
+
+def staging_name(source: Source) -> str:
+    """Name of a source's staging model; never that of the model it reads."""
+    name = f"stg_{source.name}"
+    return f"{name}__typed" if source.model and source.model.casefold() == name.casefold() else name
+
+
+def input_name(feature: str) -> str:
+    """Name of the model with a feature's input."""
+    return f"int_{feature}__input"
+
+
+def current_name(feature: str) -> str:
+    """Name of the model with a feature's current values."""
+    return f"{feature}_current"

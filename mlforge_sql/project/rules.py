@@ -1,0 +1,70 @@
+"""Validators of a feature: columns that exist, values that fit their types."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from mlforge_sql.errors import Diagnostic, suggest
+from mlforge_sql.project.scope import Columns
+from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.specs import Located
+from mlforge_sql.spec.validators import Validator
+from mlforge_sql.types import ColumnType, Kind
+
+
+def resolve_rules(
+    feature: Located[Feature], columns: Columns, problems: list[Diagnostic]
+) -> tuple[tuple[str, Validator], ...]:
+    """The validators of a feature by input column, spelled as declared."""
+    found: list[tuple[str, Validator]] = []
+    for name, validators in feature.spec.validators.items():
+        place = feature.origin.key("validators", name)
+        if name not in columns:
+            hint = suggest(name, columns.names)
+            problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
+            continue
+        kind = columns.type(name)
+        for index, validator in enumerate(validators):
+            wrong = _misfit(validator, kind)
+            if wrong:
+                problems.append(
+                    Diagnostic(
+                        "MF032",
+                        f"`{validator.test}` on `{name}`: {wrong}",
+                        feature.origin.at("validators", name, index),
+                        f"`{name}` is {kind}",
+                    )
+                )
+            else:
+                found.append((columns.spelling(name), validator))
+    return tuple(found)
+
+
+def _misfit(validator: Validator, kind: ColumnType) -> str | None:
+    if validator.test == "matches_regex":
+        return None if kind.kind is Kind.TEXT else "only text can match a pattern"
+    bounds = [validator.value, validator.min, validator.max, *(validator.values or ())]
+    for bound in bounds:
+        if bound is not None and not _comparable(bound, kind):
+            return f"`{bound}` does not compare with the column"
+    return None
+
+
+def _comparable(value: bool | int | float | str, kind: ColumnType) -> bool:
+    if isinstance(value, bool):
+        return kind.kind is Kind.BOOLEAN
+    if isinstance(value, (int, float)):
+        return kind.is_numeric
+    if kind.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
+        return _is_instant(value)
+    return kind.kind is Kind.TEXT
+
+
+def _is_instant(text: str) -> bool:
+    for parse in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            parse(text)
+        except ValueError:
+            continue
+        return True
+    return False

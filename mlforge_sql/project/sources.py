@@ -1,0 +1,161 @@
+"""Sources: schema, event time, filter, dedupe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from mlforge_sql.errors import Diagnostic, SchemaUnreadable, suggest
+from mlforge_sql.project.model import ResolvedSource
+from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
+from mlforge_sql.spec.source import Source
+from mlforge_sql.spec.specs import Located
+from mlforge_sql.types import TIMESTAMP, ColumnType, Kind, parse_type
+
+STRFTIME = frozenset("YymdHMSfbBjpIzTFeaA%")
+"""strftime directives that both engines can read."""
+
+
+def resolve_source(
+    located: Located[Source], types: TypeReader, problems: list[Diagnostic]
+) -> ResolvedSource | None:
+    """A source with its columns; None when they are unknown or the event time is not usable."""
+    spec = located.spec
+    schema = _schema(located, types, problems)
+    if schema is None:
+        return None
+    columns = Columns((name, bare(name), kind) for name, kind in schema.items())
+    timestamp = spec.timestamp.column
+    if timestamp not in columns:
+        hint = suggest(timestamp, columns.names)
+        place = located.origin.at("timestamp", "column")
+        problems.append(Diagnostic("MF022", f"unknown column `{timestamp}`", place, hint))
+        return None
+    timestamp = columns.spelling(timestamp)
+    if not _timestamp_fits(located, columns.type(timestamp), problems):
+        return None
+    reader = ExpressionReader(types, problems)
+    where = None
+    if spec.where is not None:
+        read = reader.read(spec.where, columns, located.origin.at("where"), boolean=True)
+        if read is None:
+            return None
+        where = read[0]
+    key, order = _dedupe(located, columns, problems)
+    return ResolvedSource(spec, located.origin, schema, timestamp, where, key, order)
+
+
+def staged_columns(source: ResolvedSource) -> Columns:
+    """The columns of a source's staging model, without surrogate keys: event time is typed."""
+    return Columns(
+        (name, bare(name), TIMESTAMP if name == source.timestamp else kind)
+        for name, kind in source.schema.items()
+    )
+
+
+def _schema(
+    located: Located[Source], types: TypeReader, problems: list[Diagnostic]
+) -> Mapping[str, ColumnType] | None:
+    spec, origin = located.spec, located.origin
+    declared = {name: parse_type(text) for name, text in (spec.columns or {}).items()}
+    if spec.path is not None:
+        try:
+            real = types.read(spec.path)
+        except SchemaUnreadable as error:
+            if declared:
+                return declared
+            hint = "create the file, or declare `columns:` with their types"
+            problems.append(Diagnostic("MF023", str(error), origin.at("path"), hint))
+            return None
+        _compare(located, declared, real, problems)
+        return real
+    if declared:
+        return declared
+    where = "a dbt model" if spec.model else "a Databricks table"
+    message = f"the columns of `{spec.name}` are unknown: {where} cannot be read while compiling"
+    problems.append(Diagnostic("MF023", message, origin.at("model" if spec.model else "table"), "declare `columns:` with their types"))
+    return None
+
+
+def _compare(
+    located: Located[Source],
+    declared: Mapping[str, ColumnType],
+    real: Mapping[str, ColumnType],
+    problems: list[Diagnostic],
+) -> None:
+    by_name = {name.casefold(): kind for name, kind in real.items()}
+    for name, kind in declared.items():
+        place = located.origin.key("columns", name)
+        found = by_name.get(name.casefold())
+        if found is None:
+            hint = suggest(name, list(real))
+            problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
+        elif found != kind:
+            message = f"column `{name}` is declared {kind}, the file has {found}"
+            problems.append(Diagnostic("MF024", message, place, f"write `{name}: {found}`"))
+
+
+def _timestamp_fits(
+    located: Located[Source], kind: ColumnType, problems: list[Diagnostic]
+) -> bool:
+    spec, origin = located.spec.timestamp, located.origin
+    place = origin.at("timestamp")
+    wrong: tuple[str, str] | None = None
+    if kind.kind is Kind.TEXT and spec.format is None:
+        wrong = ("is text", 'add its strftime format, such as `format: "%Y-%m-%d %H:%M:%S"`')
+    elif kind.kind is Kind.INTEGER and spec.unit is None:
+        wrong = (f"is {kind}", "add the unit since 1970: `unit: s`, `ms`, `us` or `ns`")
+    elif kind.kind in {Kind.BOOLEAN, Kind.FLOAT, Kind.DECIMAL, Kind.OTHER}:
+        wrong = (f"is {kind}", "use a timestamp, date, integer or text column")
+    elif spec.format is not None and kind.kind is not Kind.TEXT:
+        wrong = (f"is {kind}, not text", "remove `format`")
+    elif spec.unit is not None and kind.kind is not Kind.INTEGER:
+        wrong = (f"is {kind}, not an integer", "remove `unit`")
+    if wrong:
+        message = f"timestamp column `{spec.column}` {wrong[0]}"
+        problems.append(Diagnostic("MF038", message, place, wrong[1]))
+        return False
+    return spec.format is None or _format_fits(spec.format, located, problems)
+
+
+def _format_fits(text: str, located: Located[Source], problems: list[Diagnostic]) -> bool:
+    used = re.findall(r"%(-?.?)", text)
+    unknown = [item for item in used if item not in STRFTIME]
+    place = located.origin.at("timestamp", "format")
+    if unknown:
+        message = f"`%{unknown[0]}` is not a strftime directive that can be read"
+        hint = "use " + " ".join(f"%{item}" for item in "YmdHMSfbzp")
+        problems.append(Diagnostic("MF038", message, place, hint))
+        return False
+    if not {"Y", "y", "F"} & set(used):
+        problems.append(Diagnostic("MF038", f"`{text}` has no year", place, "add `%Y`"))
+        return False
+    return True
+
+
+def _dedupe(
+    located: Located[Source], columns: Columns, problems: list[Diagnostic]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    dedupe = located.spec.dedupe
+    if dedupe is None:
+        return (), ()
+    found: dict[str, list[str]] = {"key": [], "order_by": []}
+    for part, names in (("key", dedupe.key), ("order_by", dedupe.order_by)):
+        for index, name in enumerate(names):
+            if name in columns:
+                found[part].append(columns.spelling(name))
+                continue
+            place = located.origin.at("dedupe", part, index)
+            hint = suggest(name, columns.names)
+            problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
+    return tuple(found["key"]), remaining_order(found["order_by"], found["key"], columns)
+
+
+def remaining_order(first: list[str], without: list[str], columns: Columns) -> tuple[str, ...]:
+    """``first``, then all remaining columns that have an order, so that no tie is left."""
+    rest = [
+        name
+        for name, _, kind in columns.items()
+        if kind.is_ordered and name not in first and name not in without
+    ]
+    return (*first, *rest)

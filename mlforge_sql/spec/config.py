@@ -1,0 +1,88 @@
+"""The project file, ``mlforge.yaml``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from mlforge_sql.spec.base import Name, Spec
+
+
+class LocalStore(Spec):
+    """A DuckDB file."""
+
+    KIND: Literal["local"]
+    path: str = Field(
+        description="Folder of the DuckDB file `features.duckdb`, relative to the project."
+    )
+    settings: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="DuckDB settings, such as `memory_limit: 4GB`."
+    )
+
+
+class UnityCatalogStore(Spec):
+    """Delta tables in Unity Catalog."""
+
+    KIND: Literal["unity_catalog"]
+    catalog: str = Field(description="Catalog of the feature tables.")
+    schema_: str = Field(alias="schema", description="Schema of the feature tables.")
+
+
+class DatabricksOnlineStore(Spec):
+    """A Databricks online feature store."""
+
+    KIND: Literal["databricks_online"]
+    catalog: str = Field(description="Catalog of the online tables.")
+    schema_: str = Field(alias="schema", description="Schema of the online tables.")
+    sync_mode: Literal["snapshot", "triggered", "continuous"] = Field(
+        default="triggered", description="How the online tables follow the offline ones."
+    )
+    warehouse_id: str | None = Field(default=None, description="SQL warehouse to read through.")
+
+
+OfflineStore = Annotated[LocalStore | UnityCatalogStore, Field(discriminator="KIND")]
+
+
+class Profile(Spec):
+    """Where features are stored; a dbt target of the same name."""
+
+    offline_store: OfflineStore = Field(description="Where the feature tables are.")
+    online_store: DatabricksOnlineStore | None = Field(
+        default=None, description="Where current values are served from."
+    )
+    description: str | None = Field(default=None, description="What the profile is for.")
+
+
+class ProjectConfig(Spec):
+    """What ``mlforge.yaml`` says."""
+
+    name: Name = Field(description="Name of the project and of the dbt project.")
+    default_profile: str | None = Field(
+        default=None, description="Profile to use when none is named; the first one by default."
+    )
+    profiles: dict[Name, Profile] = Field(description="Profiles by name.", min_length=1)
+    features_dir: str = Field(default="features", description="Folder of the specs.")
+    dbt_project_dir: str = Field(default="dbt", description="Folder of the compiled dbt project.")
+    surrogate_key_salt_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = (
+        Field(
+            default=None,
+            description="Environment variable whose value goes in front of every surrogate key.",
+        )
+    )
+
+    @model_validator(mode="after")
+    def _default_exists(self) -> ProjectConfig:
+        if self.default_profile is not None and self.default_profile not in self.profiles:
+            raise PydanticCustomError(
+                "mlforge_profile",
+                "default profile `{name}` is not one of the profiles",
+                {"name": self.default_profile, "code": "MF025", "hint": "expected one of: " + ", ".join(sorted(self.profiles))},
+            )
+        return self
+
+    @property
+    def default(self) -> str:
+        """Name of the profile to use when none is named."""
+        return self.default_profile or next(iter(self.profiles))

@@ -1,0 +1,180 @@
+"""Features: rolling-window aggregates and latest values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from mlforge_sql.durations import ZERO
+from mlforge_sql.spec.base import (
+    DurationField,
+    Name,
+    Names,
+    PositiveDuration,
+    Spec,
+    WindowField,
+    one_or_many,
+    record,
+)
+from mlforge_sql.spec.entity import Entity
+from mlforge_sql.spec.source import Source
+from mlforge_sql.spec.validators import Validator
+
+FUNCTIONS = ("sum", "count", "mean", "min", "max", "std", "variance")
+"""Aggregate functions of rolling windows."""
+
+Default = bool | int | float | str
+
+
+def _function(value: str) -> str:
+    if value in FUNCTIONS:
+        return value
+    import difflib
+
+    synonyms = {"avg": "mean", "average": "mean", "stddev": "std", "var": "variance", "stdev": "std"}
+    near = [synonyms[value]] if value in synonyms else difflib.get_close_matches(value, FUNCTIONS, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "expected one of: " + ", ".join(FUNCTIONS)
+    raise PydanticCustomError(
+        "mlforge_function", "unknown function `{value}`", {"value": value, "code": "MF015", "hint": hint}
+    )
+
+
+FunctionField = Annotated[str, BeforeValidator(lambda value: _function(str(value)))]
+
+
+class _Windowed(Spec):
+    windows: Annotated[tuple[WindowField, ...], BeforeValidator(one_or_many)] = Field(
+        description="Lengths of the windows: durations, or `lifetime`.", min_length=1
+    )
+    offset: DurationField = Field(
+        default=ZERO, description="Shift every window this far into the past."
+    )
+    where: str | None = Field(
+        default=None, description="SQL filter: only rows for which it is true are aggregated."
+    )
+    default: Default | None = Field(
+        default=None, description="Value of an empty window, instead of NULL (or 0 for counts)."
+    )
+
+
+class Rolling(_Windowed):
+    """Every function of every field over every window.
+
+    Examples:
+        >>> rolling = Rolling(windows=["7d"], aggregations={"amount": ["sum", "mean"]})
+        >>> rolling.aggregations
+        {'amount': ('sum', 'mean')}
+    """
+
+    aggregations: dict[
+        str, Annotated[tuple[FunctionField, ...], BeforeValidator(one_or_many), Field(min_length=1)]
+    ] = Field(
+        description="Field and functions; the field `*` counts rows.", min_length=1
+    )
+
+
+class Aggregate(_Windowed):
+    """One function of one field over some windows.
+
+    Examples:
+        >>> Aggregate(field="amount", function="count", windows=["1d"], name="velocity").name
+        'velocity'
+    """
+
+    field: str = Field(description="Column, or `*` to count rows.")
+    function: FunctionField = Field(description="sum, count, mean, min, max, std or variance.")
+    name: Name | None = Field(
+        default=None, description="First part of the column names, instead of field and function."
+    )
+    description: str | None = Field(default=None, description="What the columns mean.")
+    unit: str | None = Field(default=None, description="Unit of the values.")
+
+
+def _metric_kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return "aggregate" if "field" in value or "function" in value else "rolling"
+    return "aggregate" if isinstance(value, Aggregate) else "rolling"
+
+
+Metric = Annotated[
+    Annotated[Rolling, Tag("rolling")] | Annotated[Aggregate, Tag("aggregate")],
+    Discriminator(_metric_kind),
+]
+
+
+def _reference(value: object) -> object:
+    return value.name if isinstance(value, (Entity, Source)) else value
+
+
+def _references(value: object) -> object:
+    items = one_or_many(value)
+    return tuple(_reference(item) for item in items) if isinstance(items, tuple) else items
+
+
+def _validator_lists(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    return {key: one_or_many(item) for key, item in value.items()}
+
+
+class Feature(Spec):
+    """A feature: a table with one step function for each entity."""
+
+    name: Name = Field(description="Name of the feature and of its table.")
+    description: str | None = Field(default=None, description="What the feature means.")
+    source: Annotated[str, BeforeValidator(_reference)] = Field(description="Name of the source.")
+    entities: Annotated[tuple[str, ...], BeforeValidator(_references)] = Field(
+        description="Names of the entities; their join keys are the keys of the table.", min_length=1
+    )
+    interval: PositiveDuration | None = Field(
+        default=None,
+        description="Length of a tick of the clock; without it the feature changes at every event.",
+    )
+    boundary: Literal["exclusive", "inclusive"] = Field(
+        default="exclusive",
+        description="Whether a continuous feature at an event's own time sees that event.",
+    )
+    metrics: Annotated[tuple[Metric, ...], BeforeValidator(one_or_many)] = Field(
+        default=(), description="Rolling-window aggregates. Without metrics: the latest values."
+    )
+    select: dict[Name, str] | None = Field(
+        default=None, description="Column names and the SQL expressions they stand for."
+    )
+    query: str | None = Field(
+        default=None,
+        description="`select ... from <source> where ...`, row by row, instead of select and where.",
+    )
+    where: str | None = Field(default=None, description="SQL filter of the source's rows.")
+    tie_breaker: Names = Field(
+        default=(),
+        description="Columns, compared in descending order, that decide between events of one time.",
+    )
+    validators: Annotated[dict[str, tuple[Validator, ...]], BeforeValidator(_validator_lists)] = (
+        Field(default_factory=dict, description="Rules for the columns of the feature's input.")
+    )
+    tags: Names = Field(default=(), description="Tags to select features by.")
+    version: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="Version of the feature's meaning; recorded with every build."
+    )
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Feature:
+        if self.query is not None and (self.select is not None or self.where is not None):
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`query` already has the columns and the filter",
+                {"code": "MF017", "hint": "move `select` and `where` into `query`, or drop `query`"},
+            )
+        if self.tie_breaker and self.metrics:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`tie_breaker` is for latest values; windows hold all events of one time",
+                {"code": "MF017", "hint": "remove `tie_breaker`"},
+            )
+        return self
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Note where the feature was made."""
+        record(self)

@@ -1,0 +1,26 @@
+"""The spec models by name."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from mlforge_sql.spec.config import ProjectConfig
+from mlforge_sql.spec.entity import Entity
+from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
+from mlforge_sql.spec.source import Dedupe, Source, Timestamp
+from mlforge_sql.spec.validators import Validator
+
+MODELS: dict[str, type[BaseModel]] = {
+    model.__name__: model
+    for model in (
+        Aggregate,
+        Dedupe,
+        Entity,
+        Feature,
+        ProjectConfig,
+        Rolling,
+        Source,
+        Timestamp,
+        Validator,
+    )
+}

@@ -1,0 +1,117 @@
+"""Sources: the event tables that features are computed from."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from mlforge_sql.durations import ZERO
+from mlforge_sql.spec.base import DurationField, Name, Names, Spec, record
+
+
+class Timestamp(Spec):
+    """The column that says when an event happened.
+
+    Examples:
+        >>> Timestamp("transaction_time", format="%Y-%m-%d %H:%M:%S").column
+        'transaction_time'
+    """
+
+    column: str = Field(description="Column of the source.")
+    format: str | None = Field(
+        default=None, description="strftime format, for timestamps stored as text."
+    )
+    unit: Literal["s", "ms", "us", "ns"] | None = Field(
+        default=None, description="Unit since 1970-01-01 UTC, for timestamps stored as integers."
+    )
+
+    def __init__(self, column: str | None = None, /, **values: Any) -> None:
+        if column is not None:
+            values["column"] = column
+        super().__init__(**values)
+
+    @model_validator(mode="after")
+    def _format_or_unit(self) -> Timestamp:
+        if self.format is not None and self.unit is not None:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`format` is for text and `unit` for integers; a timestamp has one of them",
+                {"code": "MF017", "hint": "remove one"},
+            )
+        return self
+
+
+class Dedupe(Spec):
+    """Keep one row of each key: the last by ``order_by``, descending."""
+
+    key: Names = Field(description="Columns that identify an event.", min_length=1)
+    order_by: Names = Field(
+        default=(),
+        description="Columns, compared in descending order, that decide which row is kept. Ties are broken on all remaining columns.",
+    )
+
+
+class Source(Spec):
+    """An event table: one row for each thing that happened, with the time it happened.
+
+    Examples:
+        >>> Source("clicks", path="data/clicks.csv", timestamp="at").timestamp.column
+        'at'
+    """
+
+    name: Name = Field(description="Name that features refer to.")
+    timestamp: Timestamp = Field(description="Event time: a column name, or a mapping.")
+    path: str | None = Field(
+        default=None,
+        description="DuckDB: parquet, csv or json files, relative to the project; globs allowed.",
+    )
+    table: str | None = Field(
+        default=None, description="Databricks: `catalog.schema.table`.", pattern=r"^[^.]+\.[^.]+\.[^.]+$"
+    )
+    model: Name | None = Field(
+        default=None, description="An existing dbt model of the compiled project, on every engine."
+    )
+    columns: dict[str, str] | None = Field(
+        default=None,
+        description="Column names and types, where they cannot be read from the files.",
+    )
+    where: str | None = Field(default=None, description="SQL filter; applied before `dedupe`.")
+    dedupe: Dedupe | None = Field(default=None, description="Keep one row of each key.")
+    delay: DurationField = Field(
+        default=ZERO, description="How long after an event its row can be used."
+    )
+    description: str | None = Field(default=None, description="What the events are.")
+
+    def __init__(self, name: str | None = None, /, **values: Any) -> None:
+        if name is not None:
+            values["name"] = name
+        super().__init__(**values)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _timestamp_by_name(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("timestamp"), str):
+            return {**values, "timestamp": {"column": values["timestamp"]}}
+        return values
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if self.model is not None and (self.path is not None or self.table is not None):
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`model` is on every engine, so it cannot stand beside `path` or `table`",
+                {"code": "MF017", "hint": "keep `model`, or `path` and `table`"},
+            )
+        if self.model is None and self.path is None and self.table is None:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "source `{name}` does not say where its rows are",
+                {"name": self.name, "code": "MF011", "hint": "add `path`, `table` or `model`"},
+            )
+        return self
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Note where the source was made."""
+        record(self)

@@ -1,0 +1,32 @@
+"""Everything a project's files say, each spec with the place it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from mlforge_sql.spec.base import Origin, Spec
+from mlforge_sql.spec.config import ProjectConfig
+from mlforge_sql.spec.entity import Entity
+from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.source import Source
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[SpecT]):
+    """A spec and where it was written."""
+
+    spec: SpecT
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """A project as written: valid one by one, not yet checked against each other."""
+
+    config: Located[ProjectConfig]
+    entities: tuple[Located[Entity], ...]
+    sources: tuple[Located[Source], ...]
+    features: tuple[Located[Feature], ...]

@@ -1,0 +1,3 @@
+"""sql."""
+
+from __future__ import annotations

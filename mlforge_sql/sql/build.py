@@ -1,0 +1,130 @@
+"""Small pieces of sqlglot trees that every model needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import column, identifier
+
+
+def func(name: str, *arguments: exp.Expression) -> exp.Expression:
+    """A function call, as named."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def number(value: int) -> exp.Expression:
+    """An integer literal, negative ones included."""
+    literal = exp.Literal.number(abs(value))
+    return exp.Neg(this=literal) if value < 0 else literal
+
+
+def literal(value: bool | int | float | str) -> exp.Expression:
+    """A literal of a Python value."""
+    return exp.convert(value)
+
+
+def plus(tree: exp.Expression, value: int) -> exp.Expression:
+    """``tree + value``, without a zero."""
+    if value == 0:
+        return tree
+    if value < 0:
+        return exp.Sub(this=tree, expression=exp.Literal.number(-value))
+    return exp.Add(this=tree, expression=exp.Literal.number(value))
+
+
+def times(tree: exp.Expression, value: int) -> exp.Expression:
+    """``tree * value``, without a one."""
+    return tree if value == 1 else exp.Mul(this=tree, expression=exp.Literal.number(value))
+
+
+def aliased(tree: exp.Expression, name: str) -> exp.Expression:
+    """``tree as name``; a column that already has the name stays bare."""
+    if isinstance(tree, exp.Column) and tree.name == name and not tree.table:
+        return tree
+    return exp.Alias(this=tree, alias=identifier(name))
+
+
+def select(*projections: exp.Expression) -> exp.Select:
+    """A select of the given columns."""
+    return exp.Select(expressions=list(projections))
+
+
+def ref(model: str) -> exp.Expression:
+    """dbt's ``ref`` to a model, as a table."""
+    return _jinja_table(f"{{{{ ref('{model}') }}}}")
+
+
+def source(group: str, table: str) -> exp.Expression:
+    """dbt's ``source``, as a table."""
+    return _jinja_table(f"{{{{ source('{group}', '{table}') }}}}")
+
+
+def jinja(text: str) -> exp.Expression:
+    """An expression that dbt fills in."""
+    return exp.Var(this=f"{{{{ {text} }}}}")
+
+
+def _jinja_table(text: str) -> exp.Expression:
+    return exp.Table(this=exp.Var(this=text))
+
+
+def star_from(relation: exp.Expression) -> exp.Select:
+    """``select * from relation``."""
+    return from_table(select(exp.Star()), relation)
+
+
+def from_step(query: exp.Select, name: str) -> exp.Select:
+    """Add ``from <step>``."""
+    return from_table(query, exp.Table(this=identifier(name)))
+
+
+def from_table(query: exp.Select, relation: exp.Expression) -> exp.Select:
+    """Add ``from <relation>``."""
+    return query.from_(relation, copy=False)
+
+
+def not_null(tree: exp.Expression) -> exp.Expression:
+    """``tree is not null``."""
+    return exp.Not(this=exp.Is(this=tree, expression=exp.Null()))
+
+
+def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+    """Conditions joined with ``and``."""
+    return exp.and_(*conditions, copy=False)
+
+
+def columns(names: Iterable[str], table: str | None = None) -> list[exp.Expression]:
+    """References to columns."""
+    return [column(name, table) for name in names]
+
+
+def only_when(tree: exp.Expression, condition: exp.Expression | None) -> exp.Expression:
+    """``case when condition then tree end``, or the tree when there is no condition."""
+    if condition is None:
+        return tree
+    return exp.Case(ifs=[exp.If(this=condition, true=tree)])
+
+
+def union(queries: list[exp.Select], *, distinct: bool) -> exp.Query:
+    """The rows of several selects."""
+    first, *rest = queries
+    combined: exp.Query = first
+    for query in rest:
+        combined = exp.Union(this=combined, expression=query, distinct=distinct)
+    return combined
+
+
+def descending(name: str) -> exp.Expression:
+    """``name desc nulls last``."""
+    return exp.Ordered(this=column(name), desc=True, nulls_first=False)
+
+
+def rank_over(partition_by: Iterable[str], order_by: list[exp.Expression]) -> exp.Expression:
+    """``row_number() over (partition by ... order by ...)``."""
+    return exp.Window(
+        this=exp.RowNumber(),
+        partition_by=columns(partition_by),
+        order=exp.Order(expressions=order_by),
+    )

@@ -1,0 +1,46 @@
+"""Plan nodes to SQL text, one dialect at a time."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from mlforge_sql.plan.nodes import Current, Input, Latest, Node, Rolling, Staging, Tiles
+from mlforge_sql.sql.current import current_query
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.inputs import input_query
+from mlforge_sql.sql.latest import latest_query
+from mlforge_sql.sql.query import ModelQuery
+from mlforge_sql.sql.rolling import rolling_query
+from mlforge_sql.sql.staging import staging_query
+from mlforge_sql.sql.text import layout
+from mlforge_sql.sql.tiles import tiles_query
+
+
+def compile_sql(node: Node, dialect: Dialect, source_group: str) -> str:
+    """The text of one dbt model.
+
+    Args:
+        node: What to compute.
+        dialect: How to say it.
+        source_group: Name of the dbt source that the project's tables are in.
+    """
+    return layout(model_query(node, dialect, source_group), dialect)
+
+
+def model_query(node: Node, dialect: Dialect, source_group: str) -> ModelQuery:
+    """The steps of one dbt model."""
+    match node:
+        case Staging():
+            return staging_query(node, dialect, source_group)
+        case Input():
+            return input_query(node)
+        case Tiles():
+            return tiles_query(node, dialect)
+        case Rolling():
+            return rolling_query(node, dialect)
+        case Latest():
+            return latest_query(node, dialect)
+        case Current():
+            return current_query(node)
+        case _:
+            assert_never(node)

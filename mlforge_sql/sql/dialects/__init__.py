@@ -1,0 +1,3 @@
+"""sql/dialects."""
+
+from __future__ import annotations

@@ -1,0 +1,60 @@
+"""What a dialect has to say: only what differs between engines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from sqlglot import exp
+
+from mlforge_sql.plan.clock import Clock
+from mlforge_sql.plan.nodes import EventTime
+from mlforge_sql.types import ColumnType
+
+
+class Dialect(ABC):
+    """One engine's SQL.
+
+    Attributes:
+        name: dbt's adapter type.
+        sqlglot: sqlglot's name of the dialect.
+    """
+
+    name: ClassVar[str]
+    sqlglot: ClassVar[str]
+
+    @abstractmethod
+    def type_name(self, kind: ColumnType) -> str:
+        """The engine's name of a type."""
+
+    @abstractmethod
+    def tick(self, event_time: exp.Expression, clock: Clock) -> exp.Expression:
+        """The tick at which an event becomes visible; NULL when the time is not an instant."""
+
+    @abstractmethod
+    def instant(self, tick: exp.Expression, clock: Clock, delay: int) -> exp.Expression:
+        """The UTC timestamp of a tick, ``delay`` microseconds later."""
+
+    @abstractmethod
+    def event_time(self, stored: EventTime, value: exp.Expression) -> exp.Expression:
+        """The UTC timestamp that a source's column stands for."""
+
+    @abstractmethod
+    def key_text(self, value: exp.Expression, kind: ColumnType) -> exp.Expression:
+        """The canonical text of one part of a surrogate key."""
+
+    @abstractmethod
+    def sha256_hex(self, text: exp.Expression) -> exp.Expression:
+        """SHA-256 of UTF-8 text, in lower-case hex."""
+
+    @abstractmethod
+    def text_length(self, text: exp.Expression) -> exp.Expression:
+        """Length in characters (code points)."""
+
+    @abstractmethod
+    def spread(self, function: str, value: exp.Expression) -> exp.Expression:
+        """Sample standard deviation (``std``) or variance of a double, numerically sound."""
+
+    def cast(self, value: exp.Expression, kind: ColumnType) -> exp.Expression:
+        """``cast(value as kind)``."""
+        return exp.Cast(this=value, to=exp.DataType.build(self.type_name(kind), dialect=self.sqlglot))

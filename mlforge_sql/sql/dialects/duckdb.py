@@ -1,0 +1,107 @@
+"""DuckDB's SQL."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from mlforge_sql.durations import MICROSECONDS
+from mlforge_sql.plan.clock import Clock
+from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
+from mlforge_sql.sql.build import func, number, plus, times
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
+
+_UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
+
+
+class DuckDb(Dialect):
+    """DuckDB 1.5 and 2.0."""
+
+    name = "duckdb"
+    sqlglot = "duckdb"
+
+    def type_name(self, kind: ColumnType) -> str:
+        """DuckDB's name of a type."""
+        match kind.kind:
+            case Kind.TEXT:
+                return "varchar"
+            case Kind.TIMESTAMP_TZ:
+                return "timestamp with time zone"
+            case Kind.DECIMAL:
+                return f"decimal({kind.precision},{kind.scale})"
+            case _:
+                return str(kind)
+
+    def tick(self, event_time: exp.Expression, clock: Clock) -> exp.Expression:
+        """See the base. ``time_bucket`` rounds towards the past also before 1970."""
+        if clock.interval is None:
+            return plus(func("epoch_us", event_time), 0 if clock.inclusive else 1)
+        origin = "1970-01-01" if clock.anchor == 0 else "1970-01-05"
+        bucket = func("time_bucket", _interval(clock.unit), event_time, _timestamp(origin))
+        since = plus(func("epoch_us", bucket), -clock.anchor)
+        if clock.anchor:
+            since = exp.Paren(this=since)
+        return plus(exp.IntDiv(this=since, expression=number(clock.unit)), 1)
+
+    def instant(self, tick: exp.Expression, clock: Clock, delay: int) -> exp.Expression:
+        """See the base."""
+        return func("make_timestamp", plus(times(tick, clock.unit), clock.anchor + delay))
+
+    def event_time(self, stored: EventTime, value: exp.Expression) -> exp.Expression:
+        """See the base. Parts of a microsecond are cut off towards the past."""
+        match stored.kind:
+            case TimeKind.TIMESTAMP | TimeKind.DATE:
+                return self.cast(value, TIMESTAMP)
+            case TimeKind.TIMESTAMP_TZ:
+                return func("make_timestamp", func("epoch_us", value))
+            case TimeKind.TIMESTAMP_NS:
+                return func("make_timestamp", _floor_thousand(func("epoch_ns", value)))
+            case TimeKind.TEXT:
+                parsed = func("strptime", value, exp.Literal.string(stored.format or ""))
+                zoned = "%z" in (stored.format or "")
+                return func("make_timestamp", func("epoch_us", parsed)) if zoned else parsed
+            case TimeKind.EPOCH:
+                whole = self.cast(value, BIGINT)
+                if stored.per_second > 1_000_000:
+                    return func("make_timestamp", _floor_thousand(whole))
+                return func("make_timestamp", times(whole, 1_000_000 // stored.per_second))
+
+    def key_text(self, value: exp.Expression, kind: ColumnType) -> exp.Expression:
+        """See the base."""
+        return value if kind.kind is Kind.TEXT else self.cast(value, TEXT)
+
+    def sha256_hex(self, text: exp.Expression) -> exp.Expression:
+        """See the base."""
+        return func("sha256", text)
+
+    def text_length(self, text: exp.Expression) -> exp.Expression:
+        """See the base."""
+        return func("length", text)
+
+    def spread(self, function: str, value: exp.Expression) -> exp.Expression:
+        """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""
+        return func("stddev_samp" if function == Spread.STD else "var_samp", value)
+
+
+def _interval(microseconds: int) -> exp.Expression:
+    for unit, word in _UNITS:
+        count, rest = divmod(microseconds, MICROSECONDS[unit])
+        if rest == 0:
+            word = word if count != 1 else word.removesuffix("s")
+            return exp.Interval(this=exp.Literal.string(f"{count} {word}"))
+    raise ValueError(microseconds)
+
+
+def _timestamp(text: str) -> exp.Expression:
+    return exp.Var(this=f"timestamp '{text}'")
+
+
+def _floor_thousand(value: exp.Expression) -> exp.Expression:
+    """``value // 1000`` rounded towards the past; DuckDB's ``//`` rounds towards zero."""
+    thousand = exp.Literal.number(1000)
+    rest = exp.Mod(
+        this=exp.Paren(this=exp.Add(this=exp.Mod(this=value.copy(), expression=thousand), expression=thousand.copy())),
+        expression=thousand.copy(),
+    )
+    below = exp.Paren(this=exp.Sub(this=value, expression=exp.Paren(this=rest)))
+    return exp.IntDiv(this=below, expression=thousand.copy())

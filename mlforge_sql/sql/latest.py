@@ -1,0 +1,43 @@
+"""Latest features: the values of the last event."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Latest
+from mlforge_sql.sql.build import (
+    aliased,
+    columns,
+    descending,
+    from_step,
+    rank_over,
+    ref,
+    select,
+    star_from,
+)
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.query import ModelQuery, Step
+from mlforge_sql.sql.staging import RANK
+from mlforge_sql.sql.tiles import countable, ticked_step
+
+
+def latest_query(node: Latest, dialect: Dialect) -> ModelQuery:
+    """The SQL of a feature of latest values."""
+    keys = tuple(name for name, _ in node.keys)
+    values = [name for name, _ in node.columns]
+    order = [descending(name) for name in (node.event_time, *node.order)]
+    ranked = select(*columns((*keys, "tick", *values)), aliased(rank_over((*keys, "tick"), order), RANK))
+    ranked = from_step(ranked, "ticked").where(countable((*keys, "tick")), copy=False)
+    instant = dialect.instant(column("tick"), node.clock, node.delay.microseconds)
+    final = select(*columns(keys), aliased(instant, "feature_timestamp"), *columns(values))
+    first = exp.EQ(this=column(RANK), expression=exp.Literal.number(1))
+    final = from_step(final, "ranked").where(first, copy=False)
+    return ModelQuery(
+        (
+            Step("events", star_from(ref(node.input))),
+            ticked_step("events", node.event_time, node.clock, None, dialect),
+            Step("ranked", ranked, "the last event of each tick; ties are broken until no two rows differ in what is kept"),
+            Step("final", final),
+        )
+    )

@@ -1,0 +1,56 @@
+"""A model's SQL before it is text: named steps, each a sqlglot tree with a comment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class NamedWindow:
+    """A window of a ``window`` clause.
+
+    Attributes:
+        name: Its name.
+        partition_by: Columns.
+        order_by: Column.
+        frame: Text after ``range between``; integers and keywords only.
+        comment: Why the frame is what it is.
+    """
+
+    name: str
+    partition_by: tuple[exp.Expression, ...]
+    order_by: exp.Expression
+    frame: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One common table expression.
+
+    Attributes:
+        name: Its name.
+        query: A select or a union; without a ``window`` clause.
+        comment: Why the step is there; lines become ``--`` lines.
+        windows: The ``window`` clause.
+    """
+
+    name: str
+    query: exp.Query
+    comment: str | None = None
+    windows: tuple[NamedWindow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQuery:
+    """The SQL of one model.
+
+    Attributes:
+        steps: Common table expressions; the last one is selected.
+        depends_on: Models that must be built and tested before, without being read.
+    """
+
+    steps: tuple[Step, ...]
+    depends_on: tuple[str, ...] = ()

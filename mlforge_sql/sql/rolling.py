@@ -1,0 +1,208 @@
+"""Rolling features: window aggregates at every instant at which one can change."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import column, identifier
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
+from mlforge_sql.sql.build import (
+    aliased,
+    columns,
+    from_step,
+    func,
+    literal,
+    only_when,
+    plus,
+    ref,
+    select,
+    star_from,
+    union,
+)
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.query import ModelQuery, NamedWindow, Step
+from mlforge_sql.sql.tiles import as_double, countable, ticked_step, tiles_select
+from mlforge_sql.types import BIGINT, DOUBLE
+
+_AGAIN = {
+    MeasureKind.ROWS: "sum",
+    MeasureKind.COUNT: "sum",
+    MeasureKind.SUM: "sum",
+    MeasureKind.MIN: "min",
+    MeasureKind.MAX: "max",
+}
+"""The function that aggregates each measure over tiles."""
+
+
+def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
+    """The SQL of a rolling feature."""
+    steps = [
+        *_source_steps(node, dialect),
+        _change_points(node),
+        _timeline(node, dialect),
+        _windowed(node, dialect),
+        _final(node, dialect),
+    ]
+    reads_input = node.tiles is None or bool(node.observations)
+    return ModelQuery(tuple(steps), () if reads_input else (node.input,))
+
+
+def _names(node: Rolling) -> tuple[str, ...]:
+    return tuple(name for name, _ in node.keys)
+
+
+def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
+    steps: list[Step] = []
+    if node.tiles is not None:
+        steps.append(Step("tiles", star_from(ref(node.tiles))))
+    if node.tiles is None or node.observations:
+        steps.append(Step("events", star_from(ref(node.input))))
+        steps.append(ticked_step("events", node.event_time, node.clock, None, dialect))
+    if node.tiles is None:
+        query = tiles_select("ticked", _names(node), node.measures, dialect)
+        steps.append(Step("tiles", query, "events of one entity and tick belong together"))
+    return steps
+
+
+def _change_points(node: Rolling) -> Step:
+    """The ticks at which a window gains or loses events."""
+    keys = _names(node)
+    queries = [
+        from_step(select(*columns(keys), aliased(plus(column("tick"), shift), "tick")), "tiles")
+        for shift in node.shifts
+    ]
+    comment = "a value can change when events enter a window and when they leave it"
+    if len(queries) == 1:
+        return Step("change_points", queries[0], comment)
+    return Step("change_points", union(queries, distinct=True), comment)
+
+
+def _timeline(node: Rolling, dialect: Dialect) -> Step:
+    """Change points with the tile of their tick; below them single events, where they are needed."""
+    keys = _names(node)
+    points = select(
+        *columns((*keys, "tick"), "change_points"),
+        *columns((measure.name for measure in node.measures), "tiles"),
+    )
+    points = from_step(points, "change_points")
+    joined = exp.Join(
+        this=exp.Table(this=identifier("tiles")),
+        side="LEFT",
+        using=[identifier(name) for name in (*keys, "tick")],
+    )
+    points = points.join(joined, copy=False)
+    if not node.observations:
+        return Step("timeline", points)
+    points = points.select(exp.Alias(this=exp.true(), alias=identifier("is_change_point")), copy=False)
+    for observation in node.observations:
+        empty = dialect.cast(exp.Null(), DOUBLE)
+        points = points.select(aliased(empty, observation.name), copy=False)
+    nothing = [dialect.cast(exp.Null(), measure.type) for measure in node.measures]
+    observed = [
+        only_when(
+            as_double(item.value.tree.copy(), None, dialect),
+            item.where.tree.copy() if item.where else None,
+        )
+        for item in node.observations
+    ]
+    events = select(*columns((*keys, "tick")), *nothing, exp.false(), *observed)
+    events = from_step(events, "ticked").where(countable((*keys, "tick")), copy=False)
+    comment = "std and variance look at the events themselves: squared sums would lose digits"
+    return Step("timeline", union([points, events], distinct=False), comment)
+
+
+def _windowed(node: Rolling, dialect: Dialect) -> Step:
+    """Every measure over every window."""
+    keys = _names(node)
+    found: dict[str, exp.Expression] = {}
+    for item in node.columns:
+        for measure in (item.measure, item.count):
+            if measure is not None:
+                found[_over_name(measure.name, item.window)] = _over(
+                    func(_AGAIN[measure.kind], column(measure.name)), item.window
+                )
+        if item.observation is not None:
+            found[_spread_name(item)] = _over(
+                dialect.spread(str(item.spread), column(item.observation.name)), item.window
+            )
+    kept = columns((*keys, "tick")) + (columns(("is_change_point",)) if node.observations else [])
+    query = select(*kept, *(aliased(tree, name) for name, tree in found.items()))
+    windows = tuple(_window(node, window) for window in node.windows)
+    return Step("windowed", from_step(query, "timeline"), None, windows)
+
+
+def _over_name(measure: str, window: Window) -> str:
+    return f"{measure}{window.suffix}"
+
+
+def _spread_name(item: RollingColumn) -> str:
+    if item.observation is None or item.spread is None:
+        raise TypeError(item.name)
+    return f"{item.spread}_of_{item.observation.name}{item.window.suffix}"
+
+
+def _over(aggregate: exp.Expression, window: Window) -> exp.Expression:
+    return exp.Window(this=aggregate, alias=identifier(window.name), over="OVER")
+
+
+def _window(node: Rolling, window: Window) -> NamedWindow:
+    """The frame of a window: ``t - o - W < tick <= t - o`` in whole ticks."""
+    offset = node.clock.ticks(window.offset)
+    end = f"{offset} preceding" if offset else "current row"
+    start = "unbounded preceding"
+    comment = None
+    if window.length is not None:
+        ticks = node.clock.ticks(window.length)
+        start = f"{ticks + offset - 1} preceding" if ticks + offset > 1 else "current row"
+        unit = f"tick of {node.clock.interval}" if node.clock.interval else "microsecond"
+        comment = f"{window.length} = {ticks} {unit}{'s' if ticks > 1 and not node.clock.interval else ''}"
+        if node.clock.interval and ticks > 1:
+            comment = f"{window.length} = {ticks} ticks of {node.clock.interval}"
+    keys = tuple(columns(_names(node)))
+    return NamedWindow(window.name, keys, column("tick"), f"{start} and {end}", comment)
+
+
+def _final(node: Rolling, dialect: Dialect) -> Step:
+    keys = _names(node)
+    instant = dialect.instant(column("tick"), node.clock, node.delay.microseconds)
+    values = [aliased(_value(item, dialect), item.name) for item in node.columns]
+    query = from_step(
+        select(*columns(keys), aliased(instant, "feature_timestamp"), *values), "windowed"
+    )
+    if node.observations:
+        query = query.where(column("is_change_point"), copy=False)
+    return Step("final", query)
+
+
+def _value(item: RollingColumn, dialect: Dialect) -> exp.Expression:
+    """A feature column from its windowed measures."""
+    if item.observation is not None:
+        value: exp.Expression = column(_spread_name(item))
+    elif item.measure is None:
+        raise TypeError(item.name)
+    elif item.count is not None:
+        total = _double(item.measure, item.window, dialect)
+        count = column(_over_name(item.count.name, item.window))
+        value = exp.Div(this=total, expression=func("nullif", count, exp.Literal.number(0)))
+    else:
+        value = column(_over_name(item.measure.name, item.window))
+        if item.measure.type != DOUBLE and _AGAIN[item.measure.kind] == "sum":
+            value = dialect.cast(value, item.type)
+    if item.zero:
+        return _count(item, value, dialect)
+    if item.default is None:
+        return value
+    return func("coalesce", value, dialect.cast(literal(item.default), item.type))
+
+
+def _count(item: RollingColumn, value: exp.Expression, dialect: Dialect) -> exp.Expression:
+    """A count: 0, or the default, for an empty window."""
+    if item.default is None:
+        return func("coalesce", value, exp.Literal.number(0))
+    counted = func("nullif", value, exp.Literal.number(0))
+    return func("coalesce", counted, dialect.cast(literal(item.default), BIGINT))
+
+
+def _double(measure: Measure, window: Window, dialect: Dialect) -> exp.Expression:
+    value = column(_over_name(measure.name, window))
+    return value if measure.type == DOUBLE else dialect.cast(value, DOUBLE)

@@ -1,0 +1,85 @@
+"""Staging models: typed event time, surrogate keys, dedupe."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Staging, SurrogateKey
+from mlforge_sql.sql.build import (
+    aliased,
+    all_of,
+    columns,
+    descending,
+    from_step,
+    func,
+    jinja,
+    not_null,
+    rank_over,
+    ref,
+    select,
+    source,
+    star_from,
+)
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.query import ModelQuery, Step
+from mlforge_sql.types import TEXT
+
+RANK = "mlforge_rank"
+
+
+def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQuery:
+    """The SQL of a staging model."""
+    relation = ref(node.model) if node.model else source(source_group, node.source)
+    steps = [Step("events", star_from(relation))]
+    where = node.where.tree.copy() if node.where else None
+    if node.dedupe is not None:
+        order = [descending(name) for name in node.dedupe.order]
+        ranked = from_step(select(exp.Star(), aliased(rank_over(node.dedupe.key, order), RANK)), "events")
+        if where is not None:
+            ranked = ranked.where(where, copy=False)
+        steps.append(Step("ranked", ranked, "several rows of one event: the first is kept"))
+        missing = [exp.Is(this=item, expression=exp.Null()) for item in columns(node.dedupe.key)]
+        where = exp.or_(exp.EQ(this=column(RANK), expression=exp.Literal.number(1)), *missing, copy=False)
+    final = from_step(select(*_projections(node, dialect)), steps[-1].name)
+    if where is not None:
+        final = final.where(where, copy=False)
+    steps.append(Step("final", final))
+    return ModelQuery(tuple(steps))
+
+
+def _projections(node: Staging, dialect: Dialect) -> list[exp.Expression]:
+    keys = [aliased(surrogate_key(key, dialect), key.name) for key in node.keys]
+    kept: list[exp.Expression] = []
+    for name, staged in node.columns:
+        value: exp.Expression = column(name)
+        if name == node.event_time.column:
+            value = dialect.event_time(node.event_time, value)
+        kept.append(aliased(value, staged))
+    return [*keys, *kept]
+
+
+def surrogate_key(key: SurrogateKey, dialect: Dialect) -> exp.Expression:
+    """``sha256`` over ``<length>:<text>`` of each part, ``~`` for NULL; NULL when all parts are.
+
+    ``mlforge_sql.keys.surrogate_key`` is the same rule in Python.
+    """
+    parts: list[exp.Expression] = []
+    if key.salt_env:
+        salt = jinja(f"mlforge_literal(env_var('{key.salt_env}'))")
+        parts.append(_part(salt, dialect))
+    for name, kind in key.parts:
+        text = dialect.key_text(column(name), kind)
+        parts.append(func("coalesce", _part(text, dialect), exp.Literal.string("~")))
+    hashed = dialect.sha256_hex(func("concat", *parts) if len(parts) > 1 else parts[0])
+    some = [not_null(column(name)) for name, _ in key.parts]
+    condition = exp.or_(*some, copy=False) if len(some) > 1 else all_of(some)
+    return exp.Case(ifs=[exp.If(this=condition, true=hashed)])
+
+
+def _part(text: exp.Expression, dialect: Dialect) -> exp.Expression:
+    """``<length>:<text>``; NULL when the text is."""
+    length = dialect.cast(dialect.text_length(text.copy()), TEXT)
+    return exp.DPipe(
+        this=exp.DPipe(this=length, expression=exp.Literal.string(":")), expression=text
+    )

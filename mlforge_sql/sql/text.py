@@ -1,0 +1,77 @@
+"""Layout: steps to the text of a dbt model, the way an analyst would write it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from sqlglot import exp
+
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.query import ModelQuery, NamedWindow, Step
+
+_PARTS = re.compile(
+    r"""(?P<jinja>\{\{.*?\}\})|(?P<string>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?P<rest>(?:(?!\{\{)[^'"])+)""",
+    re.DOTALL,
+)
+_NOT_NULL = re.compile(r"\bnot ([a-z_][\w.]*) is null\b")
+_JINJA_MARKS = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
+
+
+def layout(query: ModelQuery, dialect: Dialect) -> str:
+    """The text of a model: import steps first, one thing in a step, ``final`` last."""
+    lines = [f"-- depends_on: {{{{ ref('{model}') }}}}" for model in query.depends_on]
+    if lines:
+        lines.append("")
+    steps = ",\n\n".join(_step(step, dialect) for step in query.steps)
+    lines += ["with", "", steps, "", f"select * from {query.steps[-1].name}", ""]
+    return "\n".join(lines)
+
+
+def _step(step: Step, dialect: Dialect) -> str:
+    comment = "".join(f"-- {line}\n" for line in (step.comment or "").splitlines())
+    body = sql_text(step.query, dialect)
+    if _is_import(step.query):
+        body = " ".join(body.split())
+    if step.windows:
+        clause = ",\n".join(textwrap.indent(_window(item, dialect), "    ") for item in step.windows)
+        body += "\nwindow\n" + clause
+    return f"{comment}{step.name} as (\n\n{textwrap.indent(body, '    ')}\n\n)"
+
+
+def _window(window: NamedWindow, dialect: Dialect) -> str:
+    keys = ", ".join(sql_text(item, dialect) for item in window.partition_by)
+    order = sql_text(window.order_by, dialect)
+    comment = f"-- {window.comment}\n" if window.comment else ""
+    frame = f"    partition by {keys} order by {order}\n    range between {window.frame}"
+    return f"{comment}{window.name} as (\n{frame}\n)"
+
+
+def _is_import(query: exp.Query) -> bool:
+    """True for ``select * from relation`` and nothing else."""
+    parts = {name for name, value in query.args.items() if value} - {"from", "from_"}
+    return parts == {"expressions"} and query.expressions == [exp.Star()]
+
+
+def sql_text(tree: exp.Expression, dialect: Dialect) -> str:
+    """A tree as lower-case text; what a user wrote in quotes keeps its case and never runs as Jinja."""
+    text = tree.sql(dialect.sqlglot, pretty=True, indent=4, pad=4, max_text_width=80, comments=False)
+    return "".join(_part(match) for match in _PARTS.finditer(text))
+
+
+def _part(match: re.Match[str]) -> str:
+    if match["jinja"]:
+        return match["jinja"]
+    if match["string"]:
+        return escape_jinja(match["string"])
+    return _NOT_NULL.sub(r"\1 is not null", match["rest"].lower())
+
+
+def escape_jinja(text: str) -> str:
+    """Text that Jinja leaves as it is.
+
+    Examples:
+        >>> escape_jinja("a{{b")
+        "a{{ '{{' }}b"
+    """
+    return _JINJA_MARKS.sub(lambda match: f"{{{{ '{match[0]}' }}}}", text)

@@ -1,0 +1,116 @@
+"""Tiles: events pre-aggregated by entity and tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import Expr, column
+from mlforge_sql.plan.clock import Clock
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles
+from mlforge_sql.sql.build import (
+    aliased,
+    all_of,
+    columns,
+    from_step,
+    func,
+    not_null,
+    only_when,
+    ref,
+    select,
+    star_from,
+)
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.query import ModelQuery, Step
+from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
+
+
+def tiles_query(node: Tiles, dialect: Dialect) -> ModelQuery:
+    """The SQL of a tiles model."""
+    keys = tuple(name for name, _ in node.keys)
+    return ModelQuery(
+        (
+            Step("events", star_from(ref(node.relation))),
+            ticked_step("events", node.event_time, node.clock, node.where, dialect),
+            Step("final", tiles_select("ticked", keys, node.measures, dialect)),
+        )
+    )
+
+
+def ticked_step(
+    relation: str, event_time: str, clock: Clock, where: Expr | None, dialect: Dialect
+) -> Step:
+    """Events with the tick at which they become visible."""
+    tick = dialect.tick(column(event_time), clock)
+    query = from_step(select(exp.Star(), aliased(tick, "tick")), relation)
+    if where is not None:
+        query = query.where(where.tree.copy(), copy=False)
+    return Step("ticked", query, _tick_comment(clock))
+
+
+def _tick_comment(clock: Clock) -> str:
+    if clock.interval is None:
+        sees = "at its own time" if clock.inclusive else "one microsecond later"
+        return f"tick: when an event becomes visible, in microseconds since 1970: {sees}"
+    since = "1970-01-05, a Monday" if clock.anchor else "1970-01-01"
+    return f"tick: when an event becomes visible, in steps of {clock.interval} since {since}"
+
+
+def tiles_select(
+    relation: str, keys: tuple[str, ...], measures: Iterable[Measure], dialect: Dialect
+) -> exp.Select:
+    """Aggregate the events of each entity and tick."""
+    group = [*columns(keys), column("tick")]
+    counted = [aliased(_aggregate(measure, dialect), measure.name) for measure in measures]
+    query = from_step(select(*group, *counted), relation)
+    query = query.where(countable((*keys, "tick")), copy=False)
+    return query.group_by(*columns((*keys, "tick")), copy=False)
+
+
+def countable(names: Iterable[str]) -> exp.Expression:
+    """Rows that can count: no part of the key is NULL, and neither is the tick."""
+    return all_of(not_null(item) for item in columns(names))
+
+
+def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expression:
+    if measure.value is None:
+        return _filtered(exp.Count(this=exp.Star()), measure.where)
+    value = measure.value.tree.copy()
+    match measure.kind:
+        case MeasureKind.COUNT | MeasureKind.ROWS:
+            aggregate = func("count", value)
+        case MeasureKind.SUM:
+            summed = _filtered(func("sum", summable(value, measure.value_type, dialect)), measure.where)
+            exact = measure.type.kind is Kind.FLOAT
+            return summed if exact else dialect.cast(summed, measure.type)
+        case MeasureKind.MIN | MeasureKind.MAX:
+            aggregate = func(str(measure.kind), value)
+    return _filtered(aggregate, measure.where)
+
+
+def summable(value: exp.Expression, kind: ColumnType | None, dialect: Dialect) -> exp.Expression:
+    """The value as a number that can be summed: booleans as 0 and 1, floats as doubles."""
+    if kind is None or kind == DOUBLE:
+        return value
+    if kind.kind is Kind.BOOLEAN:
+        return dialect.cast(value, BIGINT)
+    return dialect.cast(value, DOUBLE) if kind.kind is Kind.FLOAT else value
+
+
+def as_double(value: exp.Expression, kind: ColumnType | None, dialect: Dialect) -> exp.Expression:
+    """The value as a double."""
+    if kind == DOUBLE:
+        return value
+    if kind is not None and kind.kind is Kind.BOOLEAN:
+        value = dialect.cast(value, BIGINT)
+    return dialect.cast(value, DOUBLE)
+
+
+def _filtered(aggregate: exp.Expression, where: Expr | None) -> exp.Expression:
+    if where is None:
+        return aggregate
+    return exp.Filter(this=aggregate, expression=exp.Where(this=where.tree.copy()))
+
+
+__all__ = ["as_double", "countable", "only_when", "summable", "ticked_step", "tiles_query", "tiles_select"]

@@ -1,0 +1,137 @@
+"""Logical column types, without a dialect."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    TEXT = "text"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    TIMESTAMP_TZ = "timestamp_tz"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A column type.
+
+    Attributes:
+        kind: What the column holds.
+        bits: Width of an integer or a float.
+        precision: Digits of a decimal.
+        scale: Digits of a decimal after the point.
+        text: The engine's own name, for types we only pass through (``OTHER``) and for
+            timestamps of another resolution.
+    """
+
+    kind: Kind
+    bits: int = 0
+    precision: int = 0
+    scale: int = 0
+    text: str = ""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case Kind.INTEGER:
+                return _INTEGER_NAMES.get(self.bits, "bigint")
+            case Kind.FLOAT:
+                return "double" if self.bits == 64 else "float"
+            case Kind.DECIMAL:
+                return f"decimal({self.precision}, {self.scale})"
+            case Kind.OTHER:
+                return self.text.lower()
+            case _:
+                return self.text or str(self.kind)
+
+    @property
+    def is_numeric(self) -> bool:
+        """True for integers, floats and decimals."""
+        return self.kind in {Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL}
+
+    @property
+    def is_ordered(self) -> bool:
+        """True when both engines sort the type in the same way."""
+        return self.kind is not Kind.OTHER
+
+
+BOOLEAN = ColumnType(Kind.BOOLEAN)
+BIGINT = ColumnType(Kind.INTEGER, bits=64)
+DOUBLE = ColumnType(Kind.FLOAT, bits=64)
+TEXT = ColumnType(Kind.TEXT)
+DATE = ColumnType(Kind.DATE)
+TIMESTAMP = ColumnType(Kind.TIMESTAMP)
+
+_INTEGER_NAMES = {8: "tinyint", 16: "smallint", 32: "integer", 64: "bigint", 128: "hugeint"}
+
+_SIMPLE: dict[str, ColumnType] = {
+    "bool": BOOLEAN,
+    "boolean": BOOLEAN,
+    "tinyint": ColumnType(Kind.INTEGER, bits=8),
+    "byte": ColumnType(Kind.INTEGER, bits=8),
+    "smallint": ColumnType(Kind.INTEGER, bits=16),
+    "utinyint": ColumnType(Kind.INTEGER, bits=16),
+    "short": ColumnType(Kind.INTEGER, bits=16),
+    "int": ColumnType(Kind.INTEGER, bits=32),
+    "integer": ColumnType(Kind.INTEGER, bits=32),
+    "usmallint": ColumnType(Kind.INTEGER, bits=32),
+    "bigint": BIGINT,
+    "long": BIGINT,
+    "uinteger": BIGINT,
+    "ubigint": ColumnType(Kind.INTEGER, bits=128),
+    "hugeint": ColumnType(Kind.INTEGER, bits=128),
+    "float": ColumnType(Kind.FLOAT, bits=32),
+    "real": ColumnType(Kind.FLOAT, bits=32),
+    "double": DOUBLE,
+    "double precision": DOUBLE,
+    "text": TEXT,
+    "varchar": TEXT,
+    "string": TEXT,
+    "char": TEXT,
+    "date": DATE,
+    "timestamp": TIMESTAMP,
+    "timestamp without time zone": TIMESTAMP,
+    "datetime": TIMESTAMP,
+    "timestamp_ntz": TIMESTAMP,
+    "timestamp_s": ColumnType(Kind.TIMESTAMP, text="timestamp_s"),
+    "timestamp_ms": ColumnType(Kind.TIMESTAMP, text="timestamp_ms"),
+    "timestamp_ns": ColumnType(Kind.TIMESTAMP, text="timestamp_ns"),
+    "timestamptz": ColumnType(Kind.TIMESTAMP_TZ),
+    "timestamp with time zone": ColumnType(Kind.TIMESTAMP_TZ),
+    "timestamp_tz": ColumnType(Kind.TIMESTAMP_TZ),
+}
+
+_DECIMAL = re.compile(r"(?:decimal|numeric)(?:\((\d+)(?:,\s*(\d+))?\))?")
+_SIZED_TEXT = re.compile(r"(?:varchar|char|text|string)\(\d+\)")
+
+
+def parse_type(text: str) -> ColumnType:
+    """The logical type for a type name of DuckDB, Spark or standard SQL.
+
+    Names we do not know become ``OTHER``: such columns may exist, features cannot use them.
+
+    Examples:
+        >>> parse_type("DECIMAL(10,2)")
+        ColumnType(kind=<Kind.DECIMAL: 'decimal'>, bits=0, precision=10, scale=2, text='')
+        >>> str(parse_type("VARCHAR")), str(parse_type("INTEGER[]"))
+        ('text', 'integer[]')
+    """
+    name = text.strip().lower()
+    if name in _SIMPLE:
+        return _SIMPLE[name]
+    if match := _DECIMAL.fullmatch(name):
+        precision = int(match[1] or 18)
+        default_scale = 3 if match[1] is None else 0
+        return ColumnType(Kind.DECIMAL, precision=precision, scale=int(match[2] or default_scale))
+    if _SIZED_TEXT.fullmatch(name):
+        return TEXT
+    return ColumnType(Kind.OTHER, text=text)

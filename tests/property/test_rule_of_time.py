@@ -1,0 +1,133 @@
+"""The rule of time: the compiled SQL, run on DuckDB, against the brute-force oracle."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import random
+import tempfile
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import oracle
+import pytest
+import strategies
+from harness import Run, compile_and_run, write_parquet, write_project
+from hypothesis import HealthCheck, given, settings
+
+EPOCH = datetime(1970, 1, 1)
+
+
+def same(actual: Any, expected: Any, scale: float) -> bool:
+    """Exact for everything but floats; those within 1e-9 of the largest value involved."""
+    if isinstance(expected, float) and isinstance(actual, float):
+        if math.isnan(expected) or math.isnan(actual):
+            return math.isnan(expected) and math.isnan(actual)
+        return math.isclose(actual, expected, rel_tol=1e-9, abs_tol=1e-12 * scale)
+    if isinstance(expected, (int, Decimal)) and isinstance(actual, float):
+        return math.isclose(actual, float(expected), rel_tol=1e-9, abs_tol=1e-12 * scale)
+    return type(actual) is type(expected) and actual == expected
+
+
+def build(project: strategies.GeneratedProject, **options: Any) -> Run:
+    with tempfile.TemporaryDirectory() as name:
+        root = write_project(Path(name), project.spec)
+        write_parquet(root / "data" / "events.parquet", project.schema, project.rows)
+        return compile_and_run(root, **options)
+
+
+def steps_of(run: Run, feature: str, keys: tuple[str, ...]) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
+    """The step function of every entity: instants in order, each once, and their rows."""
+    found: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+    for row in run.rows(feature):
+        key = tuple(row[name] for name in keys)
+        instant = oracle.microseconds(row["feature_timestamp"])
+        found.setdefault(key, []).append((instant, row))
+    for rows in found.values():
+        rows.sort(key=lambda item: item[0])
+        instants = [item[0] for item in rows]
+        assert len(set(instants)) == len(instants), "primary key"
+    return found
+
+
+def at(steps: list[tuple[int, dict[str, Any]]], instant: int) -> dict[str, Any] | None:
+    index = bisect.bisect_right([item[0] for item in steps], instant)
+    return steps[index - 1][1] if index else None
+
+
+def instants(points: list[int], seed: int) -> list[int]:
+    """Every change point, the microseconds around it, and random times in between."""
+    chance = random.Random(seed)
+    near = {point + move for point in points for move in (-1, 0, 1)}
+    if points:
+        low, high = points[0] - 10**12, points[-1] + 10**12
+        near |= {chance.randint(low, high) for _ in range(10)}
+        near |= {(a + b) // 2 for a, b in zip(points, points[1:], strict=False)}
+    return sorted(near)
+
+
+def check_feature(run: Run, project: strategies.GeneratedProject, feature: dict[str, Any]) -> None:
+    keys = strategies.join_keys(strategies.feature_entity(project, feature))
+    clock = strategies.oracle_clock(feature)
+    delay = strategies.oracle_delay(project)
+    events_by_key = strategies.oracle_events(project, feature)
+    steps = steps_of(run, feature["name"], keys)
+    assert set(steps) <= set(events_by_key), "an entity without events"
+    columns = strategies.oracle_columns(feature) if "metrics" in feature else []
+    for key, events in events_by_key.items():
+        points = oracle.change_points(columns, events, clock, delay)
+        assert {item[0] for item in steps.get(key, [])} <= set(points), "a row that nothing needs"
+        for instant in instants(points, len(events)):
+            row = at(steps.get(key, []), instant)
+            if columns:
+                check_windows(row, columns, events, clock, delay, instant)
+            else:
+                expected = oracle.latest_at(
+                    feature["select"],
+                    events,
+                    clock,
+                    delay,
+                    instant,
+                    tuple(feature.get("tie_breaker", ())),
+                    strategies.oracle_remaining(feature),
+                )
+                actual = row and {name: row[name] for name in feature["select"]}
+                assert actual == expected, (feature, instant)
+
+
+def check_windows(
+    row: dict[str, Any] | None,
+    columns: Iterable[oracle.Column],
+    events: list[oracle.Event],
+    clock: oracle.Clock,
+    delay: int,
+    instant: int,
+) -> None:
+    for column in columns:
+        expected = oracle.value_at(column, events, clock, delay, instant)
+        if row is None:
+            nothing = oracle.value_at(column, [], clock, delay, instant)
+            assert expected == nothing, (column, instant, expected)
+            continue
+        scale = sum(abs(float(e[1][column.field] or 0)) for e in events) if column.function in {"sum", "mean"} else 0.0
+        assert same(row[column.name], expected, scale), (column, instant, row[column.name], expected)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(strategies.projects())
+def test_compiled_sql_equals_the_oracle(project: strategies.GeneratedProject) -> None:
+    run = build(project)
+    for feature in project.spec["features"]:
+        check_feature(run, project, feature)
+    run.connection.close()
+
+
+_MUTATION_ROWS = [
+    ("u1", "2024-01-01 12:00:00", 10.0),
+    ("u1", "2024-01-02 09:00:00", 100.0),
+    ("u1", "2024-01-02 18:00:00", 1000.0),
+    ("u1", "2024-01-03 00:00:00", 5000.0),
+]

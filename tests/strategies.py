@@ -1,0 +1,477 @@
+"""Random projects as plain data: one YAML document, the rows of its one source, and their types.
+
+`projects()` draws them. The `oracle_*` functions say what a drawn feature means in the words of
+the oracle; conditions come from the table `CONDITIONS`, so nothing here reads SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from hypothesis import strategies as st
+from oracle import (
+    Clock,
+    Column,
+    Condition,
+    Event,
+    Function,
+    Key,
+    Row,
+    Value,
+    split_by_entity,
+    surrogate_key,
+)
+
+Document: TypeAlias = dict[str, Any]
+
+SOURCE = "events"
+TIME = "event_time"
+SCHEMA: dict[str, str] = {
+    "user_id": "VARCHAR",
+    "shop_id": "BIGINT",
+    "event_time": "TIMESTAMP",
+    "amount": "DOUBLE",
+    "quantity": "BIGINT",
+    "price": "DECIMAL(12,2)",
+    "kind": "VARCHAR",
+    "flag": "BOOLEAN",
+}
+
+NUMERIC: tuple[Function, ...] = ("count", "sum", "mean", "std", "variance", "min", "max")
+FUNCTIONS: dict[str, tuple[Function, ...]] = {
+    "*": ("count",),
+    "amount": NUMERIC,
+    "quantity": NUMERIC,
+    "price": NUMERIC,
+    "flag": ("count", "sum", "mean", "std", "variance"),
+    "kind": ("count", "min", "max"),
+    "user_id": ("count",),
+    "shop_id": ("count",),
+}
+DEFAULTS: dict[str, tuple[int | float | str, ...]] = {
+    "amount": (0, -1, 0.5),
+    "quantity": (0, -1),
+    "price": (0, -1),
+    "kind": ("none", ""),
+}
+
+INTERVALS = ("1h", "6h", "1d", "1w", "2w")
+GRIDDED_WINDOWS = (
+    *("1h", "2h", "6h", "12h", "24h", "36h", "1d", "2d", "3d", "7d", "14d", "28d", "30d"),
+    *("1w", "2w", "4w"),
+)
+CONTINUOUS_WINDOWS = ("90s", "30m", *GRIDDED_WINDOWS)
+OFFSETS = ("30m", "1h", "6h", "1d", "3d", "7d", "1w", "2w")
+DELAYS = ("1h", "90m", "1d", "1s")
+
+TEXTS = ("u1", "u2", "", "o'brien", "🙂", 'say "hi"', "U1", " u1", "1:a", "~", "e\u0301", "👩‍👩‍👧", "ab\\c")  # fmt: skip
+KINDS = ("a", "b", "c", "", "it's", "~", "1:a", "é", "B")
+BASES = (
+    datetime(2024, 1, 1),  # a Monday
+    datetime(2024, 2, 28),
+    datetime(2023, 12, 31, 23, 0),
+    datetime(1970, 1, 1),
+    datetime(1970, 1, 5),
+    datetime(1969, 12, 22),  # a Monday before the epoch
+    datetime(1965, 6, 1, 12, 34, 56, 789),
+)
+STEPS = (
+    timedelta(seconds=30),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=12),
+    timedelta(days=1),
+    timedelta(days=7),
+)
+NUDGES = (0, 0, 0, 0, 1, -1, 90_000_000, 17_123_456)  # microseconds
+
+
+# Conditions: SQL text beside what it means. A NULL operand makes a comparison unknown (None).
+
+
+def compare(column: str, test: Callable[[Any], bool]) -> Condition:
+    def condition(row: Row) -> bool | None:
+        value = row[column]
+        return None if value is None else test(value)
+
+    return condition
+
+
+def either(left: Condition, right: Condition) -> Condition:
+    def condition(row: Row) -> bool | None:
+        sides = (left(row), right(row))
+        if True in sides:
+            return True
+        return None if None in sides else False
+
+    return condition
+
+
+def both(left: Condition, right: Condition) -> Condition:
+    def condition(row: Row) -> bool | None:
+        sides = (left(row), right(row))
+        if False in sides:
+            return False
+        return None if None in sides else True
+
+    return condition
+
+
+CONDITIONS: dict[str, Condition] = {
+    "amount > 10": compare("amount", lambda value: value > 10),
+    "kind = 'a' or flag": either(
+        compare("kind", lambda value: value == "a"), compare("flag", lambda value: value)
+    ),
+    "price is not null": lambda row: row["price"] is not None,
+    "kind is null": lambda row: row["kind"] is None,
+    "flag": compare("flag", lambda value: value),
+    "not flag": compare("flag", lambda value: not value),
+    "kind <> 'it''s'": compare("kind", lambda value: value != "it's"),
+    "kind in ('a', 'b')": compare("kind", lambda value: value in {"a", "b"}),
+    "price >= 1.5 and quantity < 5": both(
+        compare("price", lambda value: value >= Decimal("1.5")),
+        compare("quantity", lambda value: value < 5),
+    ),
+    "quantity between 0 and 3": compare("quantity", lambda value: 0 <= value <= 3),
+    "quantity > 1000000": compare("quantity", lambda value: value > 1_000_000),
+}
+
+
+@dataclass(frozen=True)
+class GeneratedProject:
+    """One document with `entities`, `sources` and `features`, and the data of its one source."""
+
+    spec: Document
+    rows: list[dict[str, Value]]
+    schema: dict[str, str]
+
+
+# What a drawn feature means
+
+
+def duration_us(text: str) -> int:
+    """Microseconds of `90s`, `30m`, `12h`, `7d`, `4w`."""
+    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    if match is None:
+        raise ValueError(f"not a duration: {text!r}")
+    seconds = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}[match[2]]
+    return int(match[1]) * seconds * 1_000_000
+
+
+def oracle_clock(feature: Mapping[str, Any]) -> Clock:
+    if "interval" in feature:
+        return Clock(interval_us=duration_us(feature["interval"]))
+    return Clock(boundary=feature.get("boundary", "exclusive"))
+
+
+def oracle_delay(project: GeneratedProject) -> int:
+    delay = project.spec["sources"][0].get("delay")
+    return 0 if delay is None else duration_us(delay)
+
+
+def oracle_columns(feature: Mapping[str, Any]) -> list[Column]:
+    """The feature columns of all metrics, under their final names; none for a latest feature."""
+    return [column for metric in feature.get("metrics", []) for column in metric_columns(metric)]
+
+
+def metric_columns(metric: Mapping[str, Any]) -> list[Column]:
+    if "aggregations" in metric:
+        aggregates = [
+            {"field": field, "function": function}
+            for field, functions in metric["aggregations"].items()
+            for function in functions
+        ]
+    else:
+        aggregates = [dict(metric)]
+    return [
+        aggregate_column(aggregate, window)
+        for aggregate in aggregates
+        for window in metric["windows"]
+    ]
+
+
+def aggregate_column(aggregate: Mapping[str, Any], window: str) -> Column:
+    field, function = aggregate["field"], aggregate["function"]
+    offset, where = aggregate.get("offset"), aggregate.get("where")
+    stem = aggregate.get("name") or (function if field == "*" else f"{field}_{function}")
+    return Column(
+        name=f"{stem}_{window}" + ("" if offset is None else f"_offset_{offset}"),
+        field=field,
+        function=function,
+        window_us=None if window == "lifetime" else duration_us(window),
+        offset_us=0 if offset is None else duration_us(offset),
+        where=None if where is None else CONDITIONS[where],
+        default=aggregate.get("default"),
+    )
+
+
+def oracle_remaining(feature: Mapping[str, Any]) -> list[str]:
+    """The columns that break ties after `tie_breaker`, in the order of the source."""
+    return [column for column in SCHEMA if column not in feature.get("tie_breaker", [])]
+
+
+def feature_entity(project: GeneratedProject, feature: Mapping[str, Any]) -> Document:
+    (name,) = feature["entities"]
+    (entity,) = (entity for entity in project.spec["entities"] if entity["name"] == name)
+    return dict(entity)
+
+
+def join_keys(entity: Mapping[str, Any]) -> list[str]:
+    keys = entity["join_key"]
+    return [keys] if isinstance(keys, str) else list(keys)
+
+
+def oracle_events(project: GeneratedProject, feature: Mapping[str, Any]) -> dict[Key, list[Event]]:
+    """The events of each entity of a feature, after the `where` of the source and of the feature."""
+    entity = feature_entity(project, feature)
+    rows: list[Row] = []
+    for row in project.rows:
+        wheres = (project.spec["sources"][0].get("where"), feature.get("where"))
+        if any(where is not None and CONDITIONS[where](row) is not True for where in wheres):
+            continue
+        if "from_columns" in entity:
+            key = surrogate_key([row[column] for column in entity["from_columns"]])
+            rows.append({**row, entity["join_key"]: key})
+        else:
+            rows.append(row)
+    return split_by_entity(rows, join_keys(entity), TIME)
+
+
+# Rows
+
+
+@st.composite
+def source_rows(draw: st.DrawFn) -> list[dict[str, Value]]:
+    users = draw(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3, unique=True))
+    shops = draw(st.sampled_from([[1], [1, 2], [-1, 0, 9_007_199_254_740_993]]))
+    row = st.fixed_dictionaries(
+        {
+            "user_id": often(users),
+            "shop_id": often(shops),
+            "event_time": st.sampled_from(draw(event_times())),
+            "amount": st.integers(-500, 20_000).map(often_kept),  # see `with_amounts`
+            "quantity": often(range(-3, 10)),
+            "price": st.integers(-1_000, 100_000).map(often_kept).map(cents),
+            "kind": often(KINDS),
+            "flag": often([False, True]),
+        }
+    )
+    least, most = draw(st.sampled_from([(0, 6), (3, 12), (10, 24), (20, 40)]))
+    rows = draw(st.lists(row, min_size=least, max_size=most))
+    return with_amounts(rows, draw(st.sampled_from(AMOUNTS)))
+
+
+# A cell is one choice, NULL about one time in eight: examples of many choices are thrown away.
+
+
+def often(values: Sequence[Any]) -> st.SearchStrategy[Any]:
+    return st.sampled_from([*values, *values, *values, *values, *[None] * (len(values) // 2 or 1)])
+
+
+def often_kept(value: int) -> int | None:
+    return None if value % 8 == 7 else value
+
+
+def cents(value: int | None) -> Decimal | None:
+    return None if value is None else Decimal(value).scaleb(-2)
+
+
+@st.composite
+def event_times(draw: st.DrawFn) -> list[datetime | None]:
+    """Times for one project: a few steps from a base, mostly on it or a microsecond beside it."""
+    base, step = draw(st.sampled_from(BASES)), draw(st.sampled_from(STEPS))
+    last = draw(st.sampled_from([1, 4, 12]))
+    nulls = draw(st.sampled_from([0, 0, last]))
+    times = [
+        base + number * step + timedelta(microseconds=nudge)
+        for nudge in NUDGES
+        for number in range(last + 1)
+    ]
+    return [*times, *[None] * nulls]
+
+
+def whole(value: int, _first: bool) -> float:
+    return float(value // 100)
+
+
+def money(value: int, _first: bool) -> float:
+    return value / 100
+
+
+def billions(value: int, _first: bool) -> float:
+    return 1e9 + value / 1_000
+
+
+def billions_first(value: int, first: bool) -> float:
+    return billions(value, first) if first else money(value, first)
+
+
+def mixed(value: int, first: bool) -> float:
+    return (whole, money, billions)[value % 3](value, first)
+
+
+AMOUNTS: tuple[Callable[[int, bool], float], ...] = (whole, money, billions, billions_first, mixed)
+
+
+def with_amounts(
+    rows: Sequence[dict[str, Any]], amount: Callable[[int, bool], float]
+) -> list[dict[str, Value]]:
+    """The rows with amounts of one style; `first` tells the earlier half of the rows in time."""
+    times = sorted(row[TIME] for row in rows if row[TIME] is not None)
+    middle = times[len(times) // 2] if times else None
+    found: list[dict[str, Value]] = []
+    for row in rows:
+        first = row[TIME] is None or middle is None or row[TIME] < middle
+        value = row["amount"]
+        styled = {**row, "amount": None if value is None else amount(value, first)}
+        found.append({column: styled[column] for column in SCHEMA})
+    return found
+
+
+# Specs
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> GeneratedProject:
+    rows = draw(source_rows())
+    entities = draw(project_entities())
+    source: Document = {"name": SOURCE, "path": "data/events.parquet", "timestamp": TIME}
+    source |= draw(some(2, delay=st.sampled_from(DELAYS)))
+    source |= draw(some(6, where=st.sampled_from(list(CONDITIONS))))
+    count = draw(st.integers(1, 4))
+    features = [draw(project_feature(f"feature_{number}", entities)) for number in range(count)]
+    spec = {"entities": entities, "sources": [source], "features": features}
+    return GeneratedProject(spec=spec, rows=rows, schema=dict(SCHEMA))
+
+
+def some(one_in: int, **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Document]:
+    """The optional keys, each of them in one of so many draws."""
+    maybe = {key: one_of_so_many(values, one_in) for key, values in optional.items()}
+    return st.fixed_dictionaries(maybe).map(
+        lambda drawn: {key: value for key, value in drawn.items() if value is not None}
+    )
+
+
+def one_of_so_many(values: st.SearchStrategy[Any], one_in: int) -> st.SearchStrategy[Any]:
+    """None, and the values once in so many draws."""
+    return st.integers(1, one_in).flatmap(lambda die: values if die == one_in else st.none())
+
+
+@st.composite
+def project_entities(draw: st.DrawFn) -> list[Document]:
+    entities: list[Document] = [
+        {"name": "user", "join_key": "user_id"},
+        {"name": "shop", "join_key": "shop_id"},
+        {"name": "pair", "join_key": ["user_id", "shop_id"]},
+    ]
+    if draw(st.booleans()):
+        choices = [["user_id", "kind"], ["user_id", "shop_id"], ["kind"], ["flag", "price", "kind"]]
+        columns = draw(st.sampled_from(choices))
+        entities.append({"name": "person", "join_key": "person_id", "from_columns": columns})
+    return entities
+
+
+@st.composite
+def project_feature(draw: st.DrawFn, name: str, entities: Sequence[Document]) -> Document:
+    entity = draw(st.sampled_from(entities))
+    feature: Document = {"name": name, "source": SOURCE, "entities": [entity["name"]]}
+    feature |= draw(feature_clock())
+    feature |= draw(some(6, where=st.sampled_from(list(CONDITIONS))))
+    hidden = entity.get("from_columns", [])  # the columns of a surrogate key reach no feature
+    if draw(st.integers(0, 3)) == 3:
+        return feature | draw(latest(hidden))
+    return feature | {"metrics": draw(feature_metrics(feature.get("interval"), hidden))}
+
+
+def feature_clock() -> st.SearchStrategy[Document]:
+    return st.one_of(
+        st.sampled_from([{}, {}, {"boundary": "inclusive"}]).map(dict),
+        st.sampled_from(INTERVALS).map(lambda interval: {"interval": interval}),
+    )
+
+
+@st.composite
+def latest(draw: st.DrawFn, hidden: Sequence[str]) -> Document:
+    aliases = {
+        "latest_amount": "amount",
+        "quantity": "quantity",
+        "last_price": "price",
+        "latest_kind": "kind",
+        "is_flagged": "flag",
+        "last_seen_at": TIME,
+    }
+    usable = [alias for alias, column in aliases.items() if column not in hidden]
+    chosen = draw(st.lists(st.sampled_from(usable), min_size=1, max_size=4, unique=True))
+    breakers = [column for column in ("quantity", "price", "kind", "flag") if column not in hidden]
+    tie_breaker = st.lists(st.sampled_from(breakers), min_size=1, max_size=2, unique=True)
+    return {
+        "select": {alias: aliases[alias] for alias in chosen},
+        **draw(some(2, tie_breaker=tie_breaker)),
+    }
+
+
+@st.composite
+def feature_metrics(draw: st.DrawFn, interval: str | None, hidden: Sequence[str]) -> list[Document]:
+    """One to three metrics; one whose columns would repeat a name is left out."""
+    fields = [field for field in FUNCTIONS if field not in hidden]
+    metrics: list[Document] = []
+    names: set[str] = set()
+    for number in range(draw(st.integers(1, 3))):
+        windows = draw(metric_windows(interval))
+        form = draw(st.sampled_from([block(fields), aggregate(fields, interval, number)]))
+        metric = {**draw(form), "windows": windows}
+        found = {column.name for column in metric_columns(metric)}
+        if not found & names:
+            metrics.append(metric)
+            names |= found
+    return metrics
+
+
+def metric_windows(interval: str | None) -> st.SearchStrategy[list[str]]:
+    windows = [*multiples(CONTINUOUS_WINDOWS, interval), "lifetime"]
+    return st.lists(st.sampled_from(windows), min_size=1, max_size=3, unique=True)
+
+
+def multiples(durations: Sequence[str], interval: str | None) -> list[str]:
+    """The durations a clock allows: all of them, or the multiples of its interval."""
+    unit = 1 if interval is None else duration_us(interval)
+    return [text for text in durations if duration_us(text) % unit == 0]
+
+
+@st.composite
+def block(draw: st.DrawFn, fields: Sequence[str]) -> Document:
+    chosen = draw(st.lists(st.sampled_from(fields), min_size=1, max_size=2, unique=True))
+    aggregations = {
+        field: draw(
+            st.lists(st.sampled_from(FUNCTIONS[field]), min_size=1, max_size=3, unique=True)
+        )
+        for field in chosen
+    }
+    return {"aggregations": aggregations}
+
+
+@st.composite
+def aggregate(
+    draw: st.DrawFn, fields: Sequence[str], interval: str | None, number: int
+) -> Document:
+    field = draw(st.sampled_from(fields))
+    function = draw(st.sampled_from(FUNCTIONS[field]))
+    numeric = function not in {"min", "max"} or field not in DEFAULTS
+    defaults = (0, -1) if numeric else DEFAULTS[field]
+    options = draw(
+        some(
+            3,
+            offset=st.sampled_from(multiples(OFFSETS, interval)),
+            where=st.sampled_from(list(CONDITIONS)),
+            default=st.sampled_from(defaults),
+        )
+    )
+    name = draw(st.sampled_from(["velocity", "spend", "m"]))
+    is_named = bool(options) or draw(st.booleans())
+    named = {"name": f"{name}_{number}"} if is_named else {}
+    return {"field": field, "function": function, **named, **options}
