@@ -382,7 +382,8 @@ def project_feature(draw: st.DrawFn, name: str, entities: Sequence[Document]) ->
     feature: Document = {"name": name, "source": SOURCE, "entities": [entity["name"]]}
     feature |= draw(feature_clock())
     feature |= draw(some(6, where=st.sampled_from(list(CONDITIONS))))
-    hidden = entity.get("from_columns", [])  # the columns of a surrogate key reach no feature
+    # the columns of a surrogate key, whichever entity it identifies, reach no feature
+    hidden = [column for item in entities for column in item.get("from_columns", [])]
     if draw(st.integers(0, 3)) == 3:
         return feature | draw(latest(hidden))
     return feature | {"metrics": draw(feature_metrics(feature.get("interval"), hidden))}

@@ -119,7 +119,10 @@ def _inline_measures(feature: ResolvedFeature) -> MeasureSet:
 
 def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) -> Rolling:
     observations: dict[tuple[object, object], Observation] = {}
-    columns = tuple(_rolling_column(item, measures, observations) for item in feature.windows)
+    windows: dict[Window, Window] = {}  # equal windows, such as 1d and 24h, are computed once
+    columns = tuple(
+        _rolling_column(item, measures, observations, windows) for item in feature.windows
+    )
     used = {
         part.name: part
         for column in columns
@@ -145,17 +148,21 @@ def _rolling_column(
     column: WindowColumn,
     measures: MeasureSet,
     observations: dict[tuple[object, object], Observation],
+    windows: dict[Window, Window],
 ) -> RollingColumn:
+    window = Window(column.window, column.offset)
     parts = measures.parts(column)
     observation = None
-    if column.function in set(Spread) and column.value is not None:
+    if column.function in set(Spread) and column.value is not None and column.value_type:
         where = column.where.input if column.where else None
         key = (column.value.input, where)
         name = f"observed_{len(observations) + 1}"
-        observation = observations.setdefault(key, Observation(name, column.value.input, where))
+        observation = observations.setdefault(
+            key, Observation(name, column.value.input, column.value_type, where)
+        )
     return RollingColumn(
         name=column.name,
-        window=Window(column.window, column.offset),
+        window=windows.setdefault(window, window),
         measure=parts[0] if parts else None,
         count=parts[1] if len(parts) > 1 else None,
         observation=observation,

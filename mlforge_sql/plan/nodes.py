@@ -214,6 +214,7 @@ class Observation:
 
     name: str
     value: Expr
+    type: ColumnType
     where: Expr | None
 
 

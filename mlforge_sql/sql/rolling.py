@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Observation, Rolling, RollingColumn, Window
 from mlforge_sql.sql.build import (
     aliased,
     columns,
@@ -24,6 +24,8 @@ from mlforge_sql.sql.query import ModelQuery, NamedWindow, Step
 from mlforge_sql.sql.tiles import as_double, countable, ticked_step, tiles_select
 from mlforge_sql.types import BIGINT, DOUBLE
 
+FLAG = "is_change_point"
+
 _AGAIN = {
     MeasureKind.ROWS: "sum",
     MeasureKind.COUNT: "sum",
@@ -38,6 +40,7 @@ def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
     steps = [
         *_source_steps(node, dialect),
+        *_centers(node, dialect),
         _change_points(node),
         _timeline(node, dialect),
         _windowed(node, dialect),
@@ -77,38 +80,101 @@ def _change_points(node: Rolling) -> Step:
     return Step("change_points", union(queries, distinct=True), comment)
 
 
-def _timeline(node: Rolling, dialect: Dialect) -> Step:
-    """Change points with the tile of their tick; below them single events, where they are needed."""
-    keys = _names(node)
-    points = select(
-        *columns((*keys, "tick"), "change_points"),
-        *columns((measure.name for measure in node.measures), "tiles"),
-    )
-    points = from_step(points, "change_points")
-    joined = exp.Join(
-        this=exp.Table(this=identifier("tiles")),
-        side="LEFT",
-        using=[identifier(name) for name in (*keys, "tick")],
-    )
-    points = points.join(joined, copy=False)
+def _centers(node: Rolling, dialect: Dialect) -> list[Step]:
+    """A number near each entity's values: taken off them, it keeps the digits of std and variance.
+
+    Neither depends on where zero is, but in floating point both lose digits with the distance from
+    it (Chan, Golub and LeVeque 1983, "shifted data").
+    """
     if not node.observations:
-        return Step("timeline", points)
-    points = points.select(exp.Alias(this=exp.true(), alias=identifier("is_change_point")), copy=False)
-    for observation in node.observations:
-        empty = dialect.cast(exp.Null(), DOUBLE)
-        points = points.select(aliased(empty, observation.name), copy=False)
-    nothing = [dialect.cast(exp.Null(), measure.type) for measure in node.measures]
-    observed = [
-        only_when(
-            as_double(item.value.tree.copy(), None, dialect),
-            item.where.tree.copy() if item.where else None,
+        return []
+    keys = _names(node)
+    nearest = [
+        aliased(
+            exp.Filter(
+                this=func("min", value := as_double(item.value.tree.copy(), item.type, dialect)),
+                expression=exp.Where(this=dialect.is_finite(value.copy())),
+            ),
+            item.name,
         )
         for item in node.observations
     ]
-    events = select(*columns((*keys, "tick")), *nothing, exp.false(), *observed)
-    events = from_step(events, "ticked").where(countable((*keys, "tick")), copy=False)
+    query = from_step(select(*columns(keys), *nearest), "ticked")
+    query = query.where(countable((*keys, "tick")), copy=False).group_by(*columns(keys), copy=False)
+    comment = "std and variance keep their digits when they are computed near zero"
+    return [Step("centers", query, comment)]
+
+
+def _needs_flag(node: Rolling) -> bool:
+    """Whether the timeline has rows that are in windows but are no change points themselves."""
+    return bool(node.observations) or 0 not in node.shifts
+
+
+def _timeline(node: Rolling, dialect: Dialect) -> Step:
+    """Change points with what the windows aggregate: tiles, and single events where needed."""
+    keys = (*_names(node), "tick")
+    if not _needs_flag(node):
+        return Step("timeline", _points_with_tiles(node))
+    no_measures = [
+        aliased(dialect.cast(exp.Null(), item.type), item.name) for item in node.measures
+    ]
+    no_events = [
+        aliased(dialect.cast(exp.Null(), DOUBLE), item.name) for item in node.observations
+    ]
+    parts: list[exp.Select] = []
+    if 0 in node.shifts:
+        points = _points_with_tiles(node)
+    else:
+        points = from_step(select(*columns(keys), *_copies(no_measures)), "change_points")
+    parts.append(_flagged(points, no_events, point=True))
+    if 0 not in node.shifts and node.measures:
+        tiles = select(*columns(keys), *columns(item.name for item in node.measures))
+        parts.append(_flagged(from_step(tiles, "tiles"), no_events, point=False))
+    if node.observations:
+        observed = [aliased(_observed(item, dialect), item.name) for item in node.observations]
+        events = select(*columns(keys, "ticked"), *_copies(no_measures))
+        events = _flagged(from_step(events, "ticked"), observed, point=False)
+        events = events.join(_using("centers", "INNER", _names(node)), copy=False)
+        parts.append(events.where(countable(keys, "ticked"), copy=False))
     comment = "std and variance look at the events themselves: squared sums would lose digits"
-    return Step("timeline", union([points, events], distinct=False), comment)
+    return Step("timeline", union(parts, distinct=False), comment if node.observations else None)
+
+
+def _points_with_tiles(node: Rolling) -> exp.Select:
+    keys = (*_names(node), "tick")
+    measures = columns((item.name for item in node.measures), "tiles")
+    query = from_step(select(*columns(keys, "change_points"), *measures), "change_points")
+    return query.join(_using("tiles", "LEFT", keys), copy=False)
+
+
+def _using(step: str, kind: str, keys: tuple[str, ...]) -> exp.Join:
+    side = {"side": "LEFT"} if kind == "LEFT" else {"kind": kind}
+    table = exp.Table(this=identifier(step))
+    return exp.Join(this=table, using=[identifier(name) for name in keys], **side)
+
+
+def _flagged(query: exp.Select, values: list[exp.Expression], *, point: bool) -> exp.Select:
+    flag = aliased(exp.true() if point else exp.false(), FLAG)
+    return query.select(flag, *_copies(values), copy=False)
+
+
+def _copies(trees: list[exp.Expression]) -> list[exp.Expression]:
+    return [tree.copy() for tree in trees]
+
+
+def _observed(item: Observation, dialect: Dialect) -> exp.Expression:
+    """The distance of an event's value from the entity's center."""
+    value = _from_events(as_double(item.value.tree.copy(), item.type, dialect))
+    center = func("coalesce", column(item.name, "centers"), exp.Literal.number(0))
+    distance = exp.Sub(this=value, expression=center)
+    return only_when(distance, _from_events(item.where.tree.copy()) if item.where else None)
+
+
+def _from_events(tree: exp.Expression) -> exp.Expression:
+    """The tree with its columns taken from the events."""
+    for found in list(tree.find_all(exp.Column)):
+        found.set("table", identifier("ticked"))
+    return tree
 
 
 def _windowed(node: Rolling, dialect: Dialect) -> Step:
@@ -125,7 +191,7 @@ def _windowed(node: Rolling, dialect: Dialect) -> Step:
             found[_spread_name(item)] = _over(
                 dialect.spread(str(item.spread), column(item.observation.name)), item.window
             )
-    kept = columns((*keys, "tick")) + (columns(("is_change_point",)) if node.observations else [])
+    kept = columns((*keys, "tick")) + (columns((FLAG,)) if _needs_flag(node) else [])
     query = select(*kept, *(aliased(tree, name) for name, tree in found.items()))
     windows = tuple(_window(node, window) for window in node.windows)
     return Step("windowed", from_step(query, "timeline"), None, windows)
@@ -169,8 +235,8 @@ def _final(node: Rolling, dialect: Dialect) -> Step:
     query = from_step(
         select(*columns(keys), aliased(instant, "feature_timestamp"), *values), "windowed"
     )
-    if node.observations:
-        query = query.where(column("is_change_point"), copy=False)
+    if _needs_flag(node):
+        query = query.where(column(FLAG), copy=False)
     return Step("final", query)
 
 

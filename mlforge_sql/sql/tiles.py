@@ -16,7 +16,6 @@ from mlforge_sql.sql.build import (
     from_step,
     func,
     not_null,
-    only_when,
     ref,
     select,
     star_from,
@@ -68,9 +67,9 @@ def tiles_select(
     return query.group_by(*columns((*keys, "tick")), copy=False)
 
 
-def countable(names: Iterable[str]) -> exp.Expression:
+def countable(names: Iterable[str], table: str | None = None) -> exp.Expression:
     """Rows that can count: no part of the key is NULL, and neither is the tick."""
-    return all_of(not_null(item) for item in columns(names))
+    return all_of(not_null(item) for item in columns(names, table))
 
 
 def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expression:
@@ -112,5 +111,3 @@ def _filtered(aggregate: exp.Expression, where: Expr | None) -> exp.Expression:
         return aggregate
     return exp.Filter(this=aggregate, expression=exp.Where(this=where.tree.copy()))
 
-
-__all__ = ["as_double", "countable", "only_when", "summable", "ticked_step", "tiles_query", "tiles_select"]

@@ -55,6 +55,10 @@ class Dialect(ABC):
     def spread(self, function: str, value: exp.Expression) -> exp.Expression:
         """Sample standard deviation (``std``) or variance of a double, numerically sound."""
 
+    @abstractmethod
+    def is_finite(self, value: exp.Expression) -> exp.Expression:
+        """Whether a double is neither infinite nor NaN."""
+
     def cast(self, value: exp.Expression, kind: ColumnType) -> exp.Expression:
         """``cast(value as kind)``."""
         return exp.Cast(this=value, to=exp.DataType.build(self.type_name(kind), dialect=self.sqlglot))

@@ -78,6 +78,10 @@ class DuckDb(Dialect):
         """See the base."""
         return func("length", text)
 
+    def is_finite(self, value: exp.Expression) -> exp.Expression:
+        """See the base."""
+        return func("isfinite", value)
+
     def spread(self, function: str, value: exp.Expression) -> exp.Expression:
         """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""
         return func("stddev_samp" if function == Spread.STD else "var_samp", value)
