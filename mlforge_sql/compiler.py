@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlforge_sql.dbt.files import FileSet, project_files
 from mlforge_sql.dbt.write import Changes, compare, write
-from mlforge_sql.errors import Diagnostic, Location, SpecErrors
-from mlforge_sql.loading.load import load
+from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
+from mlforge_sql.loading.load import read_specs
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.plan.build import build_plan
 from mlforge_sql.plan.nodes import Plan
 from mlforge_sql.project.model import Project
 from mlforge_sql.project.resolve import resolve
 from mlforge_sql.spec.config import LocalStore
+from mlforge_sql.spec.specs import Specs
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 
 
@@ -50,11 +52,22 @@ def compile_project(root: Path) -> Compiled:
         SpecErrors: With every problem found.
     """
     root = root.resolve()
-    specs = load(root)
-    with SchemaReader(root) as types:
-        project = resolve(specs, types)
+    specs, problems = read_specs(root)
+    project = _resolve(root, specs, problems)
     plan = build_plan(project)
     return Compiled(root, project, plan, project_files(project, plan, DuckDb()))
+
+
+def _resolve(root: Path, specs: Specs, problems: Sequence[Diagnostic]) -> Project:
+    """The project; its problems and those of its files are raised together."""
+    try:
+        with SchemaReader(root) as types:
+            project = resolve(specs, types)
+    except SpecErrors as error:
+        raise SpecErrors([*problems, *error.diagnostics]) from error
+    if has_errors(problems):
+        raise SpecErrors(problems)
+    return project
 
 
 def pending_changes(compiled: Compiled) -> Changes:

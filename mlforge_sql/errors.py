@@ -122,7 +122,11 @@ def plain(diagnostic: Diagnostic) -> str:
     """One diagnostic as a line of text.
 
     Examples:
-        >>> plain(Diagnostic("MF020", "unknown entity `usr`", Location("a.yml", 2, 9), "did you mean `user`?"))
+        >>> plain(
+        ...     Diagnostic(
+        ...         "MF020", "unknown entity `usr`", Location("a.yml", 2, 9), "did you mean `user`?"
+        ...     )
+        ... )
         'a.yml:2:9: error[MF020]: unknown entity `usr`; did you mean `user`?'
     """
     place = f"{diagnostic.location}: " if diagnostic.location else ""

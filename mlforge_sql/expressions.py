@@ -13,31 +13,170 @@ from dataclasses import dataclass, field
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 DIALECT = "duckdb"
 """The dialect in which users write expressions."""
 
 RESERVED = frozenset(
     # DuckDB's reserved, type and column-name keywords, and Spark's strict non-reserved ones.
-    """
-    all analyse analyze and anti any array as asc asof asymmetric at authorization between bigint
-    binary bit boolean both by case cast char character check coalesce collate collation column
-    columns concurrently constraint create cross dec decimal default deferrable desc describe
-    distinct do else end except exists extract false fetch float for foreign freeze from full
-    generated glob group grouping grouping_id having ilike in initially inner inout int integer
-    intersect interval into is isnull join lambda lateral leading left like limit map minus national
-    natural nchar none not notnull null nullif numeric offset on only or order out outer overlaps
-    overlay pivot pivot_longer pivot_wider placing position positional precision primary qualify
-    real references returning right row select semi setof show similar smallint some struct
-    substring summarize symmetric table tablesample then time timestamp to trailing treat trim true
-    try_cast tuple union unique unpack unpivot using values varchar variadic verbose when where
-    window with xmltable
-    """.split()
+    [
+        "all",
+        "analyse",
+        "analyze",
+        "and",
+        "anti",
+        "any",
+        "array",
+        "as",
+        "asc",
+        "asof",
+        "asymmetric",
+        "at",
+        "authorization",
+        "between",
+        "bigint",
+        "binary",
+        "bit",
+        "boolean",
+        "both",
+        "by",
+        "case",
+        "cast",
+        "char",
+        "character",
+        "check",
+        "coalesce",
+        "collate",
+        "collation",
+        "column",
+        "columns",
+        "concurrently",
+        "constraint",
+        "create",
+        "cross",
+        "dec",
+        "decimal",
+        "default",
+        "deferrable",
+        "desc",
+        "describe",
+        "distinct",
+        "do",
+        "else",
+        "end",
+        "except",
+        "exists",
+        "extract",
+        "false",
+        "fetch",
+        "float",
+        "for",
+        "foreign",
+        "freeze",
+        "from",
+        "full",
+        "generated",
+        "glob",
+        "group",
+        "grouping",
+        "grouping_id",
+        "having",
+        "ilike",
+        "in",
+        "initially",
+        "inner",
+        "inout",
+        "int",
+        "integer",
+        "intersect",
+        "interval",
+        "into",
+        "is",
+        "isnull",
+        "join",
+        "lambda",
+        "lateral",
+        "leading",
+        "left",
+        "like",
+        "limit",
+        "map",
+        "minus",
+        "national",
+        "natural",
+        "nchar",
+        "none",
+        "not",
+        "notnull",
+        "null",
+        "nullif",
+        "numeric",
+        "offset",
+        "on",
+        "only",
+        "or",
+        "order",
+        "out",
+        "outer",
+        "overlaps",
+        "overlay",
+        "pivot",
+        "pivot_longer",
+        "pivot_wider",
+        "placing",
+        "position",
+        "positional",
+        "precision",
+        "primary",
+        "qualify",
+        "real",
+        "references",
+        "returning",
+        "right",
+        "row",
+        "select",
+        "semi",
+        "setof",
+        "show",
+        "similar",
+        "smallint",
+        "some",
+        "struct",
+        "substring",
+        "summarize",
+        "symmetric",
+        "table",
+        "tablesample",
+        "then",
+        "time",
+        "timestamp",
+        "to",
+        "trailing",
+        "treat",
+        "trim",
+        "true",
+        "try_cast",
+        "tuple",
+        "union",
+        "unique",
+        "unpack",
+        "unpivot",
+        "using",
+        "values",
+        "varchar",
+        "variadic",
+        "verbose",
+        "when",
+        "where",
+        "window",
+        "with",
+        "xmltable",
+    ]
 )
 _SAFE = re.compile(r"[a-z_][a-z0-9_]*")
 
-_CLOCK_OR_CHANCE: tuple[type[exp.Expression], ...] = (
+_CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
     exp.CurrentDate,
     exp.CurrentDatetime,
     exp.CurrentTime,
@@ -47,7 +186,7 @@ _CLOCK_OR_CHANCE: tuple[type[exp.Expression], ...] = (
     exp.Randn,
     exp.Uuid,
 )
-_MANY_ROWS: tuple[type[exp.Expression], ...] = (
+_MANY_ROWS: tuple[type[exp.Expr], ...] = (
     exp.AggFunc,
     exp.Window,
     exp.Query,
@@ -96,10 +235,10 @@ class Expr:
     """
 
     sql: str
-    tree: exp.Expression = field(compare=False, repr=False)
+    tree: exp.Expr = field(compare=False, repr=False)
 
     @classmethod
-    def of(cls, tree: exp.Expression) -> Expr:
+    def of(cls, tree: exp.Expr) -> Expr:
         """Wrap a sqlglot tree."""
         return cls(tree.sql(DIALECT, comments=False), tree)
 
@@ -127,7 +266,7 @@ class Expr:
     def substitute(self, values: Mapping[str, Expr]) -> Expr:
         """Replace columns by expressions; names are compared without regard to case."""
 
-        def replace(node: exp.Expression) -> exp.Expression:
+        def replace(node: exp.Expr) -> exp.Expr:
             if isinstance(node, exp.Column):
                 value = values.get(node.name.casefold())
                 if value is not None:
@@ -223,7 +362,7 @@ def _projections(query: exp.Select, source: str) -> tuple[tuple[str, Expr], ...]
     return tuple(named)
 
 
-def _unqualified(tree: exp.Expression, source: str) -> exp.Expression:
+def _unqualified(tree: exp.Expr, source: str) -> exp.Expr:
     """Drop the source's name in front of columns; any other qualifier is an error."""
     tree = tree.copy()
     for item in tree.find_all(exp.Column):
@@ -233,7 +372,7 @@ def _unqualified(tree: exp.Expression, source: str) -> exp.Expression:
     return tree
 
 
-def _parse(parse: Callable[[], exp.Expression]) -> exp.Expression:
+def _parse(parse: Callable[[], exp.Expr]) -> exp.Expr:
     try:
         return parse()
     except SqlglotError as error:
@@ -264,7 +403,7 @@ def _one_statement(text: str) -> None:
         raise ExpressionError("MF040", "SQL in a spec cannot contain Jinja", "use plain SQL")
 
 
-def _row_by_row(tree: exp.Expression) -> None:
+def _row_by_row(tree: exp.Expr) -> None:
     for node in tree.walk():
         if isinstance(node, _MANY_ROWS):
             raise ExpressionError(

@@ -64,7 +64,7 @@ def _text(part: str | int | bool | date | Decimal) -> str:
     if isinstance(part, int):
         return str(part)
     if isinstance(part, Decimal):
-        return f"{part:f}"
+        return f"{part.copy_abs() if part.is_zero() else part:f}"
     if isinstance(part, date) and not isinstance(part, datetime):
         return part.isoformat()
     raise TypeError(f"a surrogate key cannot have a part of type {type(part).__name__}")

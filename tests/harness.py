@@ -26,7 +26,9 @@ CONFIG: dict[str, Any] = {
 def write_parquet(file: Path, schema: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of plain Python values to a parquet file."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    columns = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}" {kind}' for name, kind in schema.items())
+    columns = ", ".join(
+        f'"{name.replace(chr(34), chr(34) * 2)}" {kind}' for name, kind in schema.items()
+    )
     with duckdb.connect() as connection:
         connection.execute(f"create table rows ({columns})")
         if rows:
@@ -94,9 +96,7 @@ def compile_and_run(
     return Run(compiled, connection)
 
 
-def _jinja(
-    compiled: Compiled, root: Path, as_of: datetime, env: Mapping[str, str]
-) -> Environment:
+def _jinja(compiled: Compiled, root: Path, as_of: datetime, env: Mapping[str, str]) -> Environment:
     environment = Environment(undefined=StrictUndefined, autoescape=False)
 
     def env_var(name: str, default: str | None = None) -> str:

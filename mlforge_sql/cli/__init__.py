@@ -1,3 +1,90 @@
-"""cli."""
+"""The ``mlforge`` command."""
 
 from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mlforge_sql
+from mlforge_sql.cli._options import Settings
+from mlforge_sql.cli._render import say, show_diagnostics
+from mlforge_sql.cli.build import build
+from mlforge_sql.cli.compile import compile_
+from mlforge_sql.cli.inspect import inspect
+from mlforge_sql.cli.list import list_
+from mlforge_sql.cli.profile import profile
+from mlforge_sql.errors import MlforgeError, SpecErrors
+
+
+class _Group(click.Group):
+    """Turns every problem into a message and an exit code, in one place."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; exit 1 for handled problems, 2 for our own mistakes."""
+        try:
+            return super().invoke(ctx)
+        except SpecErrors as error:
+            _reraise_when_debugging(ctx)
+            show_diagnostics(_root(ctx), error.diagnostics)
+            ctx.exit(1)
+        except MlforgeError as error:
+            _reraise_when_debugging(ctx)
+            say(f"error: {error}", style="red")
+            ctx.exit(1)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            sys.stderr.close()
+            ctx.exit(0)
+        except Exception as error:  # noqa: BLE001 - the last resort of the command line
+            _reraise_when_debugging(ctx)
+            say(f"internal error: {type(error).__name__}: {error}", style="red")
+            say("This is a bug in mlforge. Run again with --debug for the traceback.")
+            ctx.exit(2)
+
+
+def _reraise_when_debugging(ctx: click.Context) -> None:
+    if isinstance(ctx.obj, Settings) and ctx.obj.debug:
+        raise  # noqa: PLE0704 - called from an except block
+
+
+def _root(ctx: click.Context) -> Path | None:
+    if not isinstance(ctx.obj, Settings):
+        return None
+    try:
+        return ctx.obj.root
+    except SpecErrors:
+        return None
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--project-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    help="Folder of the project, or one inside it.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--no-color", is_flag=True, help="No colour; NO_COLOR does the same.")
+@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
+@click.version_option(mlforge_sql.__version__, prog_name="mlforge")
+@click.pass_context
+def main(
+    context: click.Context, project_dir: Path, quiet: bool, no_color: bool, debug: bool
+) -> None:
+    """A feature store that compiles to dbt.
+
+    Declare features in YAML or Python; mlforge turns them into a dbt project of
+    readable SQL whose tables are exact at every point in time.
+    """
+    color = not no_color and not os.environ.get("NO_COLOR")
+    context.color = None if color else False
+    context.obj = Settings(project_dir, debug, quiet, color)
+
+
+for _command in (compile_, build, list_, inspect, profile):
+    main.add_command(_command)

@@ -58,7 +58,9 @@ def spec_hash(feature: ResolvedFeature) -> str:
         "feature": spec,
         "source": feature.source.spec.model_dump(mode="json", exclude={"description"}),
         "columns": {name: str(kind) for name, kind in feature.source.schema.items()},
-        "keys": [[key.name, str(key.type), [part for part, _ in key.parts]] for key in feature.keys],
+        "keys": [
+            [key.name, str(key.type), [part for part, _ in key.parts]] for key in feature.keys
+        ],
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -80,7 +82,9 @@ class _Writer:
         self._yaml("dbt_project.yml", dbt_project(config), [PROJECT_FILE])
         self._yaml("profiles.yml", profiles(config), [PROJECT_FILE])
         ignore = PurePosixPath(".gitignore")
-        self.files[ignore] = f"{header(ignore)}\ntarget/\nlogs/\ndbt_packages/\n.user.yml\n.mlforge/\n"
+        self.files[ignore] = (
+            f"{header(ignore)}\ntarget/\nlogs/\ndbt_packages/\n.user.yml\n.mlforge/\n"
+        )
 
     def write_staging(self) -> None:
         origins = {source.spec.name: source.origin.path for source in self._project.sources}
@@ -108,7 +112,9 @@ class _Writer:
         for node, current in zip(self._plan.features, self._plan.currents, strict=True):
             feature = self._features[node.name]
             origins = [feature.origin.path]
-            properties = feature_properties(node, feature, spec_hash(feature), self._dialect, self._names)
+            properties = feature_properties(
+                node, feature, spec_hash(feature), self._dialect, self._names
+            )
             self._model(FEATURES, node, properties, origins)
             properties = current_properties(current, node, feature, self._dialect, self._names)
             self._model(FEATURES, current, properties, origins)

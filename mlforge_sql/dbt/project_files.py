@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlforge_sql.dbt.external import external_location
 from mlforge_sql.dbt.escape import jinja_safe
+from mlforge_sql.dbt.external import external_location
 from mlforge_sql.dbt.paths import in_project
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
@@ -51,8 +51,15 @@ def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
     store = profile.offline_store
     match store:
         case LocalStore():
-            path = in_project(f"{store.path.removeprefix('./').rstrip('/')}/{DATABASE_FILE}", dbt_project_dir)
-            output: dict[str, Any] = {"type": "duckdb", "path": path, "schema": "main", "threads": 1}
+            path = in_project(
+                f"{store.path.removeprefix('./').rstrip('/')}/{DATABASE_FILE}", dbt_project_dir
+            )
+            output: dict[str, Any] = {
+                "type": "duckdb",
+                "path": path,
+                "schema": "main",
+                "threads": 1,
+            }
             if store.settings:
                 output["settings"] = dict(store.settings)
             return output

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_safe, safe_values
 from mlforge_sql.expressions import needs_quotes
+from mlforge_sql.plan.describe import column_text
 from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles
 from mlforge_sql.project.model import ResolvedFeature
 from mlforge_sql.sql.dialects.base import Dialect
@@ -70,9 +71,17 @@ def tiles_properties(node: Tiles, dialect: Dialect) -> Properties:
     text = f"Events of one entity and tick of {node.clock.interval}, pre-aggregated for {used}."
     columns = [
         *_key_columns(node.keys, dialect),
-        _column("tick", BIGINT, dialect, f"When the events become visible, in steps of {node.clock.interval}", required=True),
+        _column(
+            "tick",
+            BIGINT,
+            dialect,
+            f"When the events become visible, in steps of {node.clock.interval}",
+            required=True,
+        ),
         *(
-            _column(item.name, item.type, dialect, _measure_text(item.name, str(item.kind), item.where))
+            _column(
+                item.name, item.type, dialect, _measure_text(item.name, str(item.kind), item.where)
+            )
             for item in node.measures
         ),
     ]
@@ -89,14 +98,20 @@ def _measure_text(name: str, kind: str, where: Any) -> str:
 
 
 def feature_properties(
-    node: Rolling | Latest, feature: ResolvedFeature, spec_hash: str, dialect: Dialect, names: TestNames
+    node: Rolling | Latest,
+    feature: ResolvedFeature,
+    spec_hash: str,
+    dialect: Dialect,
+    names: TestNames,
 ) -> Properties:
     """Properties of a feature table."""
     keys = [name for name, _ in node.keys]
     key = [*keys, "feature_timestamp"]
     tests = [_test("mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": key})]
     tests += [
-        _test("mlforge_not_null", names.name(node.name, "key", column, "not_null"), {"column": column})
+        _test(
+            "mlforge_not_null", names.name(node.name, "key", column, "not_null"), {"column": column}
+        )
         for column in key
     ]
     about = node.description or f"Feature `{node.name}`"
@@ -115,7 +130,13 @@ def feature_properties(
         "config": _config("feature", contract=True, tags=feature.spec.tags, **meta),
         "columns": [
             *_key_columns(node.keys, dialect),
-            _column("feature_timestamp", TIMESTAMP, dialect, "Instant (UTC) from which the row holds", required=True),
+            _column(
+                "feature_timestamp",
+                TIMESTAMP,
+                dialect,
+                "Instant (UTC) from which the row holds",
+                required=True,
+            ),
             *_feature_columns(node, dialect),
         ],
         "data_tests": tests,
@@ -123,7 +144,11 @@ def feature_properties(
 
 
 def current_properties(
-    node: Current, source: Rolling | Latest, feature: ResolvedFeature, dialect: Dialect, names: TestNames
+    node: Current,
+    source: Rolling | Latest,
+    feature: ResolvedFeature,
+    dialect: Dialect,
+    names: TestNames,
 ) -> Properties:
     """Properties of a table of current values."""
     keys = [name for name, _ in node.keys]
@@ -134,7 +159,13 @@ def current_properties(
         "config": _config("current", contract=True, tags=feature.spec.tags, feature=node.feature),
         "columns": [
             *_key_columns(node.keys, dialect),
-            _column("feature_timestamp", TIMESTAMP, dialect, "Instant (UTC) from which the row holds", required=True),
+            _column(
+                "feature_timestamp",
+                TIMESTAMP,
+                dialect,
+                "Instant (UTC) from which the row holds",
+                required=True,
+            ),
             *_feature_columns(source, dialect),
         ],
         "data_tests": [
@@ -143,7 +174,9 @@ def current_properties(
     }
 
 
-def _config(kind: str, *, contract: bool = False, tags: Sequence[str] = (), **meta: Any) -> Properties:
+def _config(
+    kind: str, *, contract: bool = False, tags: Sequence[str] = (), **meta: Any
+) -> Properties:
     config: Properties = {}
     if contract:
         config["contract"] = {"enforced": True}
@@ -163,7 +196,7 @@ def _feature_columns(node: Rolling | Latest, dialect: Dialect) -> list[Propertie
             _column(name, kind, dialect, f"{name} of the last event") for name, kind in node.columns
         ]
     return [
-        _column(item.name, item.type, dialect, item.description or "", unit=item.unit)
+        _column(item.name, item.type, dialect, column_text(item), unit=item.unit)
         for item in node.columns
     ]
 

@@ -8,6 +8,7 @@ dbt refuses a half-written project instead of running it.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -166,8 +167,6 @@ def _clean(folder: Path) -> None:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """One compile at a time; a killed one leaves no lock behind."""
-    import fcntl
-
     work = folder / WORK
     work.mkdir(exist_ok=True)
     with (work / "lock").open("w") as stream:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.expressions import identifier
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Source
@@ -68,16 +69,18 @@ def feature(  # noqa: PLR0913 - keyword-only, the words of the spec
             "name": name or function.__name__,
             "description": description or _first_paragraph(function.__doc__),
             "source": source,
-            "entities": entities if isinstance(entities, (str, Entity)) else tuple(entities),
+            "entities": entities,
             "interval": interval,
             "boundary": boundary,
-            "metrics": tuple(metrics),
-            "query": _query_text(function(exp.Select().from_(exp.to_table(source_name)))),
-            "tie_breaker": tie_breaker if isinstance(tie_breaker, str) else tuple(tie_breaker),
-            "validators": {key: tuple(items) for key, items in (validators or {}).items()},
-            "tags": tags if isinstance(tags, str) else tuple(tags),
+            "metrics": metrics,
+            "tie_breaker": tie_breaker,
+            "validators": {} if validators is None else validators,
+            "tags": tags,
             "version": version,
         }
+        if isinstance(source_name, str):
+            rows = exp.Select().from_(exp.Table(this=identifier(source_name)))
+            values["query"] = _query_text(function(rows))
         return Feature(**values)
 
     return decorate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,14 +18,17 @@ from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import Source
-from mlforge_sql.spec.specs import Located, Specs
+from mlforge_sql.spec.specs import Located, Specs, Unread
 
 PROJECT_FILE = "mlforge.yaml"
+DEFAULT_FOLDER = str(ProjectConfig.model_fields["features_dir"].default)
 SECTIONS: dict[str, type[Entity] | type[Source] | type[Feature]] = {
     "entities": Entity,
     "sources": Source,
     "features": Feature,
 }
+
+_WORD = re.compile(r"\w+")
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
@@ -55,13 +59,9 @@ def load_config(root: Path) -> Located[ProjectConfig]:
     Raises:
         SpecErrors: It is missing or not valid.
     """
-    file = root / PROJECT_FILE
-    if not file.is_file():
-        raise SpecErrors([Diagnostic("MF004", f"no `{PROJECT_FILE}` in {root.name or '.'}")])
-    document = _read(root, file)
     problems: list[Diagnostic] = []
-    config = _located(ProjectConfig, document.value, document.origin(), problems)
-    if config is None:
+    config = _config(root, problems)
+    if problems:
         raise SpecErrors(problems)
     return config
 
@@ -75,30 +75,147 @@ def load(root: Path) -> Specs:
     Raises:
         SpecErrors: Anything in any file is not valid; all problems of all files are in it.
     """
-    config = load_config(root)
-    folder = root / config.spec.features_dir
-    problems: list[Diagnostic] = []
-    found: list[Located[Any]] = []
-    if not folder.is_dir():
-        place = config.origin.at("features_dir")
-        problems.append(Diagnostic("MF004", f"there is no folder `{config.spec.features_dir}`", place))
-        raise SpecErrors(problems)
-    for file in _files(folder, (".yml", ".yaml")):
-        try:
-            found += _document_specs(_read(root, file), problems)
-        except SpecErrors as error:
-            problems += error.diagnostics
-    try:
-        made = run_python_files(root, folder, _files(folder, (".py",)))
-        found += [Located(item.made.spec, item.origin) for item in made]
-    except SpecErrors as error:
-        problems += error.diagnostics
-    entities, sources, features = (
-        tuple(_unique(_of(kind, found), problems)) for kind in (Entity, Source, Feature)
-    )
+    specs, problems = read_specs(root)
     if has_errors(problems):
         raise SpecErrors(problems)
-    return Specs(config, entities, sources, features)  # type: ignore[arg-type]  # one tuple each
+    return specs
+
+
+def read_specs(root: Path) -> tuple[Specs, tuple[Diagnostic, ...]]:
+    """Read every spec file of a project as far as possible.
+
+    Args:
+        root: Folder with the ``mlforge.yaml``.
+
+    Returns:
+        The valid specs, with a note of what could not be read, and every problem.
+
+    Raises:
+        SpecErrors: There is no folder to read, or no ``mlforge.yaml`` that names it.
+    """
+    problems: list[Diagnostic] = []
+    config = _config(root, problems)
+    folder = root / config.spec.features_dir
+    if not folder.is_dir():
+        message = f"there is no folder `{config.spec.features_dir}`"
+        hint = f"create it, or name another folder as `features_dir` in `{PROJECT_FILE}`"
+        place = config.origin.at("features_dir")
+        raise SpecErrors([*problems, Diagnostic("MF004", message, place, hint)])
+    reader = _Reader(root, problems)
+    for file in _files(folder, (".yml", ".yaml")):
+        reader.read_yaml(file)
+    reader.read_python(folder)
+    entities = tuple(_unique(_of(Entity, reader.found), problems))
+    sources = tuple(_unique(_of(Source, reader.found), problems))
+    features = tuple(_unique(_of(Feature, reader.found), problems))
+    return Specs(config, entities, sources, features, reader.unread), tuple(problems)
+
+
+def _config(root: Path, problems: list[Diagnostic]) -> Located[ProjectConfig]:
+    """The project file; when it is not valid, a stand-in with the same folder of specs."""
+    file = root / PROJECT_FILE
+    if not file.is_file():
+        raise SpecErrors([_no_project_file(root)])
+    try:
+        document = _read(root, file)
+    except SpecErrors as error:
+        if not (root / DEFAULT_FOLDER).is_dir():
+            raise
+        problems += error.diagnostics
+        document = Document(PROJECT_FILE, "", None, {}, {})
+    else:
+        problems += document.problems
+        if not document.problems:
+            config = _located(ProjectConfig, document.value, document.origin(), problems)
+            if config is not None:
+                return config
+    value = document.value if isinstance(document.value, dict) else {}
+    folder = value.get("features_dir")
+    if not isinstance(folder, str) or not (root / folder).is_dir():
+        folder = DEFAULT_FOLDER
+    stand_in = ProjectConfig.model_construct(name="project", profiles={}, features_dir=folder)
+    return Located(stand_in, document.origin())
+
+
+def _no_project_file(root: Path) -> Diagnostic:
+    hint = "go into a project, or name one with --project-dir"
+    return Diagnostic("MF004", f"no `{PROJECT_FILE}` in `{root.name or '.'}`", hint=hint)
+
+
+class _Reader:
+    """Collects the specs of files, and notes what could not be read."""
+
+    def __init__(self, root: Path, problems: list[Diagnostic]) -> None:
+        self.found: list[Located[Any]] = []
+        self.unread = Unread()
+        self._root = root
+        self._problems = problems
+
+    def read_yaml(self, file: Path) -> None:
+        """Read one YAML file."""
+        try:
+            document = _read(self._root, file)
+        except SpecErrors as error:
+            self._problems += error.diagnostics
+            self._miss(_text(file))
+            return
+        self._problems += document.problems
+        if any(len(path) == 0 for path in document.broken):
+            self._miss(document.text)
+        if isinstance(document.value, dict):
+            for section, items in document.value.items():
+                self._section(document, str(section), items)
+        elif document.value is not None:
+            place = document.origin().at()
+            hint = "expected one of: " + ", ".join(SECTIONS)
+            self._problems.append(Diagnostic("MF012", "a spec file is a mapping", place, hint))
+            self._miss(document.text)
+
+    def _section(self, document: Document, section: str, items: Any) -> None:
+        origin = document.origin()
+        if section not in SECTIONS:
+            place = origin.key(section)
+            hint = suggest(section, list(SECTIONS))
+            self._problems.append(Diagnostic("MF010", f"unknown key `{section}`", place, hint))
+            self._miss(str(items))
+        elif not isinstance(items or [], list):
+            place = origin.at(section)
+            hint = "begin each item with `-`"
+            self._problems.append(Diagnostic("MF012", f"`{section}` is a list", place, hint))
+            self._miss(str(items))
+        else:
+            for index, item in enumerate(items or ()):
+                self._item(document, section, index, item)
+
+    def _item(self, document: Document, section: str, index: int, item: Any) -> None:
+        spec = None
+        if all(path[:2] != (section, index) for path in document.broken):
+            origin = document.origin(section, index)
+            spec = _located(SECTIONS[section], item, origin, self._problems)
+        if spec is not None:
+            self.found.append(spec)
+        elif section != "features":
+            name = item.get("name") if isinstance(item, dict) else None
+            self._miss(name if isinstance(name, str) else str(item))
+
+    def read_python(self, folder: Path) -> None:
+        """Run the Python files."""
+        found = run_python_files(self._root, folder, _files(folder, (".py",)))
+        self.found += [Located(item.made.spec, item.origin) for item in found.specs]
+        self._problems += found.problems
+        if found.problems:  # Python can compute names
+            self._miss(None)
+
+    def _miss(self, text: str | None) -> None:
+        words = frozenset(_WORD.findall((text or "").casefold()))
+        self.unread = Unread(self.unread.words | words, self.unread.anything or text is None)
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
@@ -112,41 +229,18 @@ def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _read(root: Path, file: Path) -> Document:
-    name = file.relative_to(root).as_posix()
+    name = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecErrors([Diagnostic("MF001", f"cannot read the file: {error}", Location(name))]) from error
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        place = Location(name, before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
+        hint = "save the file as UTF-8"
+        raise SpecErrors([Diagnostic("MF001", "the file is not UTF-8", place, hint)]) from error
+    except OSError as error:
+        message = f"cannot read the file: {error.strerror or error}"
+        raise SpecErrors([Diagnostic("MF001", message, Location(name))]) from error
     return read_yaml(name, text)
-
-
-def _document_specs(document: Document, problems: list[Diagnostic]) -> list[Located[Any]]:
-    if document.value is None:
-        return []
-    if not isinstance(document.value, dict):
-        place = Location(document.path)
-        problems.append(Diagnostic("MF012", "a spec file is a mapping", place, _sections_hint()))
-        return []
-    found: list[Located[Any]] = []
-    for section, items in document.value.items():
-        origin = document.origin()
-        if section not in SECTIONS:
-            hint = suggest(str(section), list(SECTIONS))
-            problems.append(Diagnostic("MF010", f"unknown key `{section}`", origin.key(section), hint))
-        elif items is not None and not isinstance(items, list):
-            problems.append(
-                Diagnostic("MF012", f"`{section}` is a list", origin.at(section), "begin each item with `-`")
-            )
-        else:
-            for index, item in enumerate(items or ()):
-                place = document.origin(section, index)
-                spec = _located(SECTIONS[section], item, place, problems)
-                found += [spec] if spec else []
-    return found
-
-
-def _sections_hint() -> str:
-    return "expected one of: " + ", ".join(SECTIONS)
 
 
 def _located(

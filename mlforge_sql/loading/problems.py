@@ -27,17 +27,32 @@ def _diagnostic(item: Any, model: type[BaseModel], value: Any, origin: Origin) -
         case "extra_forbidden":
             known = _fields(_model_at(model, loc[:-1]))
             return Diagnostic(
-                "MF010", f"unknown key `{loc[-1]}`", origin.key(*written), suggest(str(loc[-1]), known)
+                "MF010",
+                f"unknown key `{loc[-1]}`",
+                origin.key(*written),
+                suggest(str(loc[-1]), known),
             )
         case "missing":
             return Diagnostic("MF011", f"key `{loc[-1]}` is missing", origin.at(*written))
         case "literal_error" | "union_tag_invalid":
             expected = context.get("expected") or context.get("expected_tags")
             given = item["input"] if item["type"] == "literal_error" else context.get("tag")
-            return Diagnostic("MF012", f"`{given}` is not possible here", origin.at(*written), f"expected {expected}".replace("'", "`"))
-    text = item["msg"].replace("Input should be", "expected").replace("dictionary", "mapping").replace("instance of Spec", "mapping")
+            return Diagnostic(
+                "MF012",
+                f"`{given}` is not possible here",
+                origin.at(*written),
+                f"expected {expected}".replace("'", "`"),
+            )
+    text = (
+        item["msg"]
+        .replace("Input should be", "expected")
+        .replace("dictionary", "mapping")
+        .replace("instance of Spec", "mapping")
+    )
     name = f"`{written[-1]}`: " if written else ""
-    return Diagnostic("MF012", f"{name}{text[0].lower()}{text[1:]}", origin.at(*written), _found(item["input"]))
+    return Diagnostic(
+        "MF012", f"{name}{text[0].lower()}{text[1:]}", origin.at(*written), _found(item["input"])
+    )
 
 
 def _found(value: Any) -> str | None:
@@ -56,10 +71,9 @@ def _written(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
     """The parts of a pydantic location that the user wrote: union tags are dropped."""
     path: list[str | int] = []
     for part in loc:
-        if isinstance(value, dict) and part in value:
-            path.append(part)
-            value = value[part]
-        elif isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value):
+        if (isinstance(value, dict) and part in value) or (
+            isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value)
+        ):
             path.append(part)
             value = value[part]
     return tuple(path)

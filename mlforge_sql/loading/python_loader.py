@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from itertools import islice
 from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
 
 from pydantic import ValidationError
+from sqlglot.errors import SqlglotError
 
-from mlforge_sql.errors import Diagnostic, Location, SpecErrors
+from mlforge_sql.errors import Diagnostic, Location
+from mlforge_sql.expressions import ExpressionError, parse_expression
 from mlforge_sql.spec.base import Made, recording
+
+Span = tuple[int, int, int, int]
+"""First line, last line, first column and last column of an expression, as Python counts them."""
+
+_NOT_FOR_FILES = sys.stdlib_module_names | {"mlforge_sql", "pydantic", "pydantic_core", "sqlglot"}
+"""Module names that a spec file never takes over: running code may import them at any time."""
+
+_POSITIONAL = {
+    "Source": ("name",),
+    "Timestamp": ("column",),
+    "greater_than": ("value",),
+    "less_than": ("value",),
+    "greater_than_or_equal": ("value",),
+    "less_than_or_equal": ("value",),
+    "in_range": ("min", "max"),
+    "matches_regex": ("pattern",),
+    "is_in": ("values",),
+}
+"""Names of the arguments that users may write without a name."""
 
 
 @dataclass(frozen=True)
@@ -24,41 +49,53 @@ class PythonOrigin:
     path: str
     line: int
     call: ast.Call | None = field(repr=False, compare=False, default=None)
-    positional: tuple[str, ...] = ()
 
     def at(self, *path: str | int) -> Location:
         """The place of the argument at ``path``, or of the nearest expression around it."""
         node: ast.AST | None = self.call
         for part in path:
-            child = _child(node, part, self.positional)
+            child = _child(node, part)
             if child is None:
                 break
-            node = child
+            node = child[1]
         return self._place(node)
 
     def key(self, *path: str | int) -> Location:
-        """As ``at``: in Python, a keyword is at its value."""
-        return self.at(*path)
+        """The place of the name of the argument at ``path``, or of the nearest expression."""
+        node: ast.AST | None = self.call
+        for part in path[:-1]:
+            child = _child(node, part)
+            node = child[1] if child else None
+        child = _child(node, path[-1]) if path else None
+        return self._place(child[0]) if child else self.at(*path)
 
     def _place(self, node: ast.AST | None) -> Location:
-        if isinstance(node, ast.expr):
+        if isinstance(node, (ast.expr, ast.keyword)):
             return Location(self.path, node.lineno, node.col_offset + 1)
         return Location(self.path, self.line)
 
 
-def _child(node: ast.AST | None, part: str | int, positional: Sequence[str]) -> ast.AST | None:
+def _child(node: ast.AST | None, part: str | int) -> tuple[ast.AST, ast.expr] | None:
+    """The argument or item called ``part``: where it is named, and its value."""
     if isinstance(node, ast.Call) and isinstance(part, str):
-        for keyword in node.keywords:
-            if keyword.arg == part:
-                return keyword.value
-        if part in positional and positional.index(part) < len(node.args):
-            return node.args[positional.index(part)]
+        return _argument(node, part)
     if isinstance(node, (ast.List, ast.Tuple)) and isinstance(part, int) and part < len(node.elts):
-        return node.elts[part]
+        return node.elts[part], node.elts[part]
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             if isinstance(key, ast.Constant) and key.value == part:
-                return value
+                return key, value
+    return None
+
+
+def _argument(call: ast.Call, name: str) -> tuple[ast.AST, ast.expr] | None:
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword, keyword.value
+    positional = _POSITIONAL.get(ast.unparse(call.func).rpartition(".")[2], ())
+    if name in positional and positional.index(name) < len(call.args):
+        value = call.args[positional.index(name)]
+        return value, value
     return None
 
 
@@ -70,34 +107,92 @@ class FoundSpec:
     origin: PythonOrigin
 
 
-def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> list[FoundSpec]:
+@dataclass(frozen=True)
+class Found:
+    """What Python files made, and what went wrong in them."""
+
+    specs: tuple[FoundSpec, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
     """Run the files in order and return every entity, source and feature they made.
 
     Files can import each other by name. What they import from the folder is forgotten afterwards,
-    so that the next call sees the files as they are then.
-
-    Raises:
-        SpecErrors: Files raised; every file that did has its diagnostics.
+    so that the next call sees the files as they are then. A file that raises has a diagnostic, and
+    what it made before is kept.
     """
     problems: list[Diagnostic] = []
-    with _importable(folder), recording() as made:
+    places = _Places(root, folder)
+    with _importable(folder, files), recording() as made:
         for file in files:
             try:
                 _run(file, folder)
             except ValidationError as error:
-                problems.extend(_invalid(error, root, file))
-            except SpecErrors as error:
-                problems.extend(error.diagnostics)
+                problems.extend(_invalid(error, places, file))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
-                problems.append(_raised(error, root, file))
-    if problems:
-        raise SpecErrors(problems)
-    trees: dict[str, ast.Module] = {}
-    return [FoundSpec(item, _origin(item, root, trees)) for item in made]
+                problems.append(_raised(error, places, file))
+    specs = tuple(FoundSpec(item, places.origin(item.code, item.instruction)) for item in made)
+    return Found(specs, tuple(problems))
+
+
+class _Places:
+    """Finds expressions of user code; reads each file once."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root = root
+        self._folder = folder
+        self._calls: dict[str, Mapping[Span, ast.Call]] = {}
+
+    def origin(self, code: CodeType, instruction: int) -> PythonOrigin:
+        """The origin of what the instruction makes."""
+        span = _span(code, instruction)
+        line = span[0] if span else code.co_firstlineno
+        call = self._calls_in(code.co_filename).get(span) if span else None
+        return PythonOrigin(self.path(code.co_filename), line, call)
+
+    def deepest(self, error: BaseException, file: Path) -> PythonOrigin:
+        """The innermost place of the user's own files where an error came from."""
+        trace: TracebackType | None = error.__traceback__
+        found: TracebackType | None = None
+        while trace is not None:
+            if Path(trace.tb_frame.f_code.co_filename).is_relative_to(self._folder):
+                found = trace
+            trace = trace.tb_next
+        if found is None:
+            return PythonOrigin(self.path(str(file)), 1)
+        return self.origin(found.tb_frame.f_code, found.tb_lasti)
+
+    def path(self, file: str) -> str:
+        """A file's path as diagnostics show it."""
+        path = Path(file)
+        return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else file
+
+    def _calls_in(self, file: str) -> Mapping[Span, ast.Call]:
+        if file not in self._calls:
+            try:
+                tree = ast.parse(Path(file).read_bytes())
+            except (OSError, SyntaxError, ValueError):  # made by `exec`, or changed meanwhile
+                tree = ast.Module([], [])
+            self._calls[file] = {
+                (node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0): node
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call)
+            }
+        return self._calls[file]
+
+
+def _span(code: CodeType, instruction: int) -> Span | None:
+    first, last, start, end = next(islice(code.co_positions(), instruction // 2, None))
+    if first is None or last is None or start is None or end is None:
+        return None
+    return first, last, start, end
 
 
 def _run(file: Path, folder: Path) -> None:
     name = ".".join(file.relative_to(folder).with_suffix("").parts)
+    if name.split(".")[0] in _NOT_FOR_FILES:
+        name = f"spec file {name}"
     if name in sys.modules:  # another file of the folder has imported it
         return
     spec = importlib.util.spec_from_file_location(name, file)
@@ -112,74 +207,102 @@ def _run(file: Path, folder: Path) -> None:
         raise
 
 
+class _Finder(MetaPathFinder):
+    """Finds the modules of a spec folder, in front of everything else."""
+
+    def __init__(self, folder: Path, names: frozenset[str]) -> None:
+        self._folder = str(folder)
+        self._names = names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The folder's module of a name without dots."""
+        if path is not None or fullname not in self._names:
+            return None
+        return PathFinder.find_spec(fullname, [self._folder], target)
+
+
 @contextmanager
-def _importable(folder: Path) -> Iterator[None]:
+def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
     """Make the folder's files importable, and leave no trace in ``sys``."""
-    before, path = dict(sys.modules), list(sys.path)
-    wrote = sys.dont_write_bytecode
-    sys.path.insert(0, str(folder))
-    sys.dont_write_bytecode = True
     local = {file.stem for file in folder.glob("*.py")} | {
         item.name for item in folder.iterdir() if item.is_dir()
     }
-    shadowed = {name: sys.modules.pop(name) for name in local if name in sys.modules}
+    names = frozenset(local - _NOT_FOR_FILES)
+    finder = _Finder(folder, names)
+    wrote = sys.dont_write_bytecode
+    before = {name: sys.modules.pop(name) for name in _modules(names)}
+    importlib.invalidate_caches()
+    sys.dont_write_bytecode = True
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        sys.path[:] = path
+        sys.meta_path.remove(finder)
         sys.dont_write_bytecode = wrote
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if name not in before and file and Path(file).is_relative_to(folder):
-                del sys.modules[name]
-        sys.modules.update(shadowed)
+        for name in _modules(names):
+            del sys.modules[name]
+        sys.modules.update(before)
+        for folder_read in {str(folder), *(str(file.parent) for file in files)}:
+            sys.path_importer_cache.pop(folder_read, None)
 
 
-def _relative(root: Path, file: str | Path) -> str:
-    path = Path(file)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-
-
-def _last_user_line(error: BaseException, file: Path) -> int:
-    lines = [
-        frame.lineno or 1
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename) == file
+def _modules(names: frozenset[str]) -> list[str]:
+    """Loaded modules that are, or are inside, one of the names."""
+    return [
+        name for name in sys.modules if name.split(".")[0] in names or name.startswith("spec file ")
     ]
-    return lines[-1] if lines else 1
 
 
-def _raised(error: BaseException, root: Path, file: Path) -> Diagnostic:
-    path = _relative(root, file)
-    if isinstance(error, SyntaxError) and error.filename and Path(error.filename) == file:
-        place = Location(path, error.lineno or 1, error.offset or 1)
+def _raised(error: BaseException, places: _Places, file: Path) -> Diagnostic:
+    if isinstance(error, SyntaxError) and error.filename:
+        path = places.path(error.filename)
+        place = Location(path, error.lineno or 1, max(error.offset or 1, 1))
         return Diagnostic("MF003", f"Python cannot read the file: {error.msg}", place)
-    place = Location(path, _last_user_line(error, file))
-    text = str(error).strip().splitlines()
-    what = type(error).__name__ + (f": {text[0]}" if text else "")
-    return Diagnostic("MF003", f"the file raised {what}", place)
+    origin = places.deepest(error, file)
+    if isinstance(error, SqlglotError):
+        wrong = _sql_problem(error)
+        return Diagnostic(wrong.code, wrong.message, origin.at(), wrong.hint)
+    text = _first_line(error)
+    what = type(error).__name__ + (f": {text}" if text else "")
+    return Diagnostic("MF003", f"the file raised {what}", Location(origin.path, origin.line))
 
 
-def _invalid(error: ValidationError, root: Path, file: Path) -> list[Diagnostic]:
+def _sql_problem(error: SqlglotError) -> ExpressionError:
+    """What is wrong with SQL that a feature function gave to sqlglot."""
+    for item in getattr(error, "errors", ()):
+        text = "".join(item.get(key) or "" for key in ("start_context", "highlight", "end_context"))
+        try:
+            parse_expression(text)
+        except ExpressionError as wrong:
+            return wrong
+    return ExpressionError("MF040", f"cannot parse SQL: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+def _invalid(error: ValidationError, places: _Places, file: Path) -> list[Diagnostic]:
     from mlforge_sql.loading.problems import diagnostics_of
     from mlforge_sql.spec.models import MODELS
 
-    line = _last_user_line(error, file)
-    calls = _calls(file)
-    path = _relative(root, file)
-    origin = PythonOrigin(path, line, _call_at(calls, line), _positional(error.title))
+    origin = places.deepest(error, file)
     model = MODELS.get(error.title)
-    if model is None:
-        return [Diagnostic("MF012", str(error).splitlines()[0], origin.at())]
-    value = _literal(origin.call)
-    return diagnostics_of(error, model, value, origin)
+    if model is None:  # a pydantic model of the user's own
+        return [_raised(error, places, file)]
+    return diagnostics_of(error, model, _literal(origin.call), origin)
 
 
 def _literal(call: ast.Call | None) -> object:
-    """What a call's keywords look like, as far as the text tells: enough to follow a location."""
+    """What a call's arguments look like, as far as the text tells: enough to follow a location."""
     if call is None:
         return {}
-    return {item.arg: _shape(item.value) for item in call.keywords if item.arg}
+    names = {item.arg for item in call.keywords if item.arg}
+    names |= {name for group in _POSITIONAL.values() for name in group}
+    found = ((name, _argument(call, name)) for name in sorted(names))
+    return {name: _shape(item[1]) for name, item in found if item}
 
 
 def _shape(node: ast.expr) -> object:
@@ -192,35 +315,3 @@ def _shape(node: ast.expr) -> object:
             if isinstance(key, ast.Constant)
         }
     return _literal(node) if isinstance(node, ast.Call) else None
-
-
-def _positional(model: str) -> tuple[str, ...]:
-    return {"Source": ("name",), "Timestamp": ("column",)}.get(model, ())
-
-
-def _calls(file: Path) -> list[ast.Call]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-
-
-def _call_at(calls: Sequence[ast.Call], line: int) -> ast.Call | None:
-    """The call that starts on ``line``, or the narrowest one around it."""
-    around = [item for item in calls if item.lineno <= line <= (item.end_lineno or item.lineno)]
-    starting = [item for item in around if item.lineno == line]
-    candidates = starting or around
-    if not candidates:
-        return None
-    return max(candidates, key=lambda item: (item.end_lineno or item.lineno) - item.lineno) if starting else min(
-        candidates, key=lambda item: (item.end_lineno or item.lineno) - item.lineno
-    )
-
-
-def _origin(made: Made, root: Path, trees: dict[str, ast.Module]) -> PythonOrigin:
-    file = Path(made.file)
-    path = _relative(root, file)
-    if made.file not in trees:
-        text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        trees[made.file] = ast.parse(text)
-    calls = [node for node in ast.walk(trees[made.file]) if isinstance(node, ast.Call)]
-    positional = _positional(type(made.spec).__name__)
-    return PythonOrigin(path, made.line, _call_at(calls, made.line), positional)

@@ -104,7 +104,8 @@ class SchemaReader:
 
     def _infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
         nulls = ", ".join(
-            f"cast(null as {_engine_type(kind)}) as {_quoted(name)}" for name, kind in columns.items()
+            f"cast(null as {_engine_type(kind)}) as {_quoted(name)}"
+            for name, kind in columns.items()
         )
         query = (
             f"describe select ({sql}) as x from (select {nulls or 'null as x'}) "  # noqa: S608 - parsed, one expression

@@ -12,15 +12,35 @@ from mlforge_sql.errors import Diagnostic, Location, SpecErrors
 
 Path = tuple[str | int, ...]
 
+MAX_VALUES = 1_000_000
+"""Anchors can make a short text mean more values than memory holds."""
+
+_TEXT = "tag:yaml.org,2002:str"
+_DATE = "tag:yaml.org,2002:timestamp"
+_MERGE = "tag:yaml.org,2002:merge"
+
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document: its value, and the place of every value and key in it."""
+    """One YAML document: its value, and the place of every value and key in it.
+
+    Attributes:
+        path: The file, relative to the project.
+        text: Its text.
+        value: What the text says.
+        values: Place of every value.
+        keys: Place of every key.
+        problems: Keys that are there twice or are no text.
+        broken: The mappings that have such keys.
+    """
 
     path: str
+    text: str = field(repr=False)
     value: Any
     values: Mapping[Path, Location] = field(repr=False)
     keys: Mapping[Path, Location] = field(repr=False)
+    problems: tuple[Diagnostic, ...] = ()
+    broken: tuple[Path, ...] = ()
 
     def origin(self, *base: str | int) -> YamlOrigin:
         """The origin of the value at ``base``."""
@@ -56,66 +76,123 @@ class YamlOrigin:
 
 
 def read_yaml(path: str, text: str) -> Document:
-    """Parse one YAML document.
+    """Parse one YAML document. Dates are text, as everywhere in specs.
 
     Raises:
-        SpecErrors: The text is not YAML, holds several documents, or repeats a key.
+        SpecErrors: The text is not YAML, or holds several documents.
     """
+    walker = _Walker(path)
+    try:
+        value = _value(text, walker)
+    except yaml.YAMLError as error:
+        raise SpecErrors([_broken(path, text, error)]) from error
+    except RecursionError as error:
+        message = "broken YAML: values are nested too deeply"
+        raise SpecErrors([Diagnostic("MF001", message, Location(path))]) from error
+    except ValueError as error:  # such as `!!int x`
+        raise SpecErrors([Diagnostic("MF001", f"broken YAML: {error}", Location(path))]) from error
+    return Document(
+        path,
+        text,
+        value,
+        walker.values,
+        walker.keys,
+        tuple(walker.problems),
+        tuple(walker.broken),
+    )
+
+
+def _value(text: str, walker: _Walker) -> Any:
     loader = yaml.CSafeLoader(text)
     try:
         root = loader.get_single_node()
-        walker = _Walker(path)
-        if root is not None:
-            walker.walk(root, ())
-        if walker.problems:
-            raise SpecErrors(walker.problems)
-        value = None if root is None else loader.construct_document(root)
-    except yaml.YAMLError as error:
-        raise SpecErrors([_broken(path, error)]) from error
-    except ValueError as error:  # such as the date 2024-02-31
-        raise SpecErrors([Diagnostic("MF001", f"broken YAML: {error}", Location(path))]) from error
+        if root is None:
+            return None
+        walker.walk(root, ())
+        return loader.construct_document(root)
     finally:
         loader.dispose()
-    return Document(path, value, walker.values, walker.keys)
 
 
 class _Walker:
+    """Notes the place of every value and key."""
+
     def __init__(self, path: str) -> None:
         self.path = path
         self.values: dict[Path, Location] = {}
         self.keys: dict[Path, Location] = {}
         self.problems: list[Diagnostic] = []
+        self.broken: list[Path] = []
+        self._open: set[int] = set()
 
     def walk(self, node: yaml.Node, loc: Path) -> None:
+        """Note a value and everything in it."""
         self.values[loc] = self._place(node)
+        if isinstance(node, yaml.ScalarNode):
+            if node.tag == _DATE:
+                node.tag = _TEXT
+            return
+        if id(node) in self._open or len(self.values) > MAX_VALUES:
+            raise yaml.MarkedYAMLError(
+                problem="an anchor stands for too many values", problem_mark=node.start_mark
+            )
+        self._open.add(id(node))
         if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                self._key(key, (*loc, key.value if isinstance(key.value, str) else str(key.value)))
-                self.walk(value, (*loc, key.value if isinstance(key.value, str) else str(key.value)))
-        elif isinstance(node, yaml.SequenceNode):
+            self._mapping(node, loc)
+        else:
             for index, value in enumerate(node.value):
                 self.walk(value, (*loc, index))
+        self._open.discard(id(node))
 
-    def _key(self, key: yaml.Node, child: Path) -> None:
-        if child in self.keys:
-            first = self.keys[child]
-            self.problems.append(
-                Diagnostic(
-                    "MF002",
-                    f"key `{child[-1]}` is written twice",
-                    self._place(key),
-                    f"it is already in line {first.line}; keep one of them",
-                )
-            )
-        self.keys.setdefault(child, self._place(key))
+    def _mapping(self, node: yaml.MappingNode, loc: Path) -> None:
+        merged: list[yaml.Node] = []
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+            elif self._key(key, loc):
+                self.walk(value, (*loc, key.value))
+        for other in merged:
+            self._merged(other, loc)
+
+    def _merged(self, node: yaml.Node, loc: Path) -> None:
+        """Note what ``<<`` brings in, at the place where it is written."""
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        for key, value in pairs:
+            child = (*loc, str(key.value))
+            if key.tag != _MERGE and child not in self.keys:
+                self.keys[child] = self._place(key)
+                self.walk(value, child)
+
+    def _key(self, key: yaml.Node, loc: Path) -> bool:
+        """Note a key; False when it is none."""
+        if isinstance(key, yaml.ScalarNode) and key.tag == _DATE:
+            key.tag = _TEXT
+        if not isinstance(key, yaml.ScalarNode) or key.tag != _TEXT:
+            written = f" `{key.value}`" if isinstance(key, yaml.ScalarNode) and key.value else ""
+            hint = f'put it in quotes: `"{key.value}"`' if written else "write `key: value`"
+            self._note("MF012", f"the key{written} is not text", key, hint, loc)
+            return False
+        child = (*loc, key.value)
+        first = self.keys.setdefault(child, self._place(key))
+        if first != self._place(key):
+            hint = f"it is already in line {first.line}; keep one of them"
+            self._note("MF002", f"key `{key.value}` is written twice", key, hint, loc)
+        return True
+
+    def _note(self, code: str, message: str, key: yaml.Node, hint: str, loc: Path) -> None:
+        self.problems.append(Diagnostic(code, message, self._place(key), hint))
+        self.broken.append(loc)
 
     def _place(self, node: yaml.Node) -> Location:
         return Location(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _broken(path: str, error: yaml.YAMLError) -> Diagnostic:
+def _broken(path: str, text: str, error: yaml.YAMLError) -> Diagnostic:
     mark = getattr(error, "problem_mark", None)
     place = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position].split("\n")
+        place = Location(path, len(before), len(before[-1]) + 1)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
     message = f"broken YAML: {problem}" + (f" {context}" if context else "")

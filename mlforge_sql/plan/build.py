@@ -168,11 +168,18 @@ def _rolling_column(
         observation=observation,
         spread=Spread(column.function) if observation else None,
         zero=column.function == "count",
+        what=_what(column),
         default=column.default,
         type=column.type,
         description=column.description,
         unit=column.unit,
     )
+
+
+def _what(column: WindowColumn) -> str:
+    of = f"of `{column.value.input.sql}`" if column.value else "of events"
+    where = f" where {column.where.input.sql}" if column.where else ""
+    return f"{column.function} {of}{where}"
 
 
 def _latest(feature: ResolvedFeature) -> Latest:

@@ -237,6 +237,7 @@ class RollingColumn:
         observation: For std and variance, the observation.
         spread: Which of the two.
         zero: Whether an empty window counts 0 rather than NULL.
+        what: What is aggregated, in words: ``sum of amount``.
         default: Value of an empty window.
         type: Type of the column.
         description: What it means.
@@ -250,6 +251,7 @@ class RollingColumn:
     observation: Observation | None
     spread: Spread | None
     zero: bool
+    what: str
     default: bool | int | float | str | None
     type: ColumnType
     description: str | None = None

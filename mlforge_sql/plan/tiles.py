@@ -54,7 +54,9 @@ class MeasureSet:
         if key not in self.measures:
             name = self._name(column, kind)
             value_type = column.value_type if value is not None else None
-            self.measures[key] = Measure(name, kind, value, value_type, where, _type(kind, value_type))
+            self.measures[key] = Measure(
+                name, kind, value, value_type, where, _type(kind, value_type)
+            )
         return self.measures[key]
 
     def _scope(self, scoped: Scoped | None) -> Expr | None:

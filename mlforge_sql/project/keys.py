@@ -15,6 +15,9 @@ from mlforge_sql.types import TEXT, Kind
 KEY_KINDS = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN, Kind.DATE, Kind.DECIMAL})
 """Types whose text is the same on every engine."""
 
+MAX_SCALE = 38
+"""A decimal with all its digits after the point leaves no room for the zero before it."""
+
 RESERVED_COLUMNS = frozenset({"feature_timestamp", "tick", "shift", "is_change_point"})
 """Names that the compiled SQL uses itself."""
 
@@ -64,14 +67,20 @@ class KeyResolver:
     ) -> KeyColumn | None:
         if name.casefold() in RESERVED_COLUMNS:
             message = f"`{name}` cannot be a join key: compiled tables use the name"
-            self._problems.append(Diagnostic("MF036", message, entity.origin.at("join_key"), "rename the key"))
+            self._problems.append(
+                Diagnostic("MF036", message, entity.origin.at("join_key"), "rename the key")
+            )
             return None
         surrogate = self._surrogates.get(name.casefold())
         if surrogate is not None and all(part in columns for part in surrogate.spec.from_columns):
             return self._surrogate(name, surrogate, columns)
         if name in columns:
             return self._plain(name, entity, columns)
-        missing = [part for part in surrogate.spec.from_columns if part not in columns] if surrogate else []
+        missing = (
+            [part for part in surrogate.spec.from_columns if part not in columns]
+            if surrogate
+            else []
+        )
         if surrogate is None:
             message = f"unknown column `{name}`, the join key of `{entity.spec.name}`"
             hint = suggest(name, columns.names) + " Or compute it with `from_columns`."
@@ -90,28 +99,34 @@ class KeyResolver:
         self._problems.append(Diagnostic("MF033", message, entity.origin.at("join_key"), hint))
         return None
 
-    def _surrogate(
-        self, name: str, entity: Located[Entity], columns: Columns
-    ) -> KeyColumn | None:
+    def _surrogate(self, name: str, entity: Located[Entity], columns: Columns) -> KeyColumn | None:
         if name in columns:
             message = f"the source has both `{name}` and the columns it is computed from"
             hint = "drop `from_columns`, or rename the source's column in a dbt model"
-            self._problems.append(Diagnostic("MF034", message, entity.origin.at("from_columns"), hint))
+            self._problems.append(
+                Diagnostic("MF034", message, entity.origin.at("from_columns"), hint)
+            )
             return None
         fits = [
             self._part_fits(part, index, entity, columns)
             for index, part in enumerate(entity.spec.from_columns)
         ]
-        parts = tuple((columns.spelling(part), columns.type(part)) for part in entity.spec.from_columns)
+        parts = tuple(
+            (columns.spelling(part), columns.type(part)) for part in entity.spec.from_columns
+        )
         return KeyColumn(name, TEXT, parts) if all(fits) else None
 
     def _part_fits(self, part: str, index: int, entity: Located[Entity], columns: Columns) -> bool:
         kind = columns.type(part)
-        if kind.kind in KEY_KINDS:
+        if kind.kind in KEY_KINDS and kind.scale < MAX_SCALE:
             return True
-        message = f"`{part}` is {kind}: its text is not the same everywhere, so no key can be made of it"
+        message = (
+            f"`{part}` is {kind}: its text is not the same everywhere, so no key can be made of it"
+        )
         hint = "use text, integer, boolean, date or decimal columns"
-        self._problems.append(Diagnostic("MF033", message, entity.origin.at("from_columns", index), hint))
+        self._problems.append(
+            Diagnostic("MF033", message, entity.origin.at("from_columns", index), hint)
+        )
         return False
 
 

@@ -75,7 +75,7 @@ class MetricResolver:
             self._problems.append(
                 Diagnostic(
                     "MF030",
-                    f"{path[0].removesuffix('s')} `{length}` is not a multiple of the interval `{interval}`",
+                    f"{str(path[0]).removesuffix('s')} `{length}` is not a multiple of the interval `{interval}`",
                     self._feature.origin.at("metrics", index, *path),
                     f"use {' or '.join(near)}, or another interval",
                 )
@@ -96,7 +96,9 @@ class MetricResolver:
         if isinstance(metric, Aggregate):
             place = origin.at("metrics", index, "field")
             named = metric.name
-            yield _Item(metric.field, metric.function, place, named, named, metric.description, metric.unit)
+            yield _Item(
+                metric.field, metric.function, place, named, named, metric.description, metric.unit
+            )
         elif isinstance(metric, Rolling):
             for field, functions in metric.aggregations.items():
                 place = origin.key("metrics", index, "aggregations", field)
@@ -144,7 +146,9 @@ class MetricResolver:
             return None, None
         if item.field not in self._columns:
             hint = suggest(item.field, self._columns.names)
-            self._problems.append(Diagnostic("MF022", f"unknown column `{item.field}`", item.place, hint))
+            self._problems.append(
+                Diagnostic("MF022", f"unknown column `{item.field}`", item.place, hint)
+            )
             return None, None
         name = self._columns.spelling(item.field)
         value = self._scoped(bare(name))
@@ -199,8 +203,10 @@ def result_type(function: str, kind: ColumnType | None) -> ColumnType | None:
         return kind if kind.is_ordered else None
     if not kind.is_numeric and kind.kind is not Kind.BOOLEAN:
         return None
-    if function != "sum":
-        return DOUBLE
+    return _sum_type(kind) if function == "sum" else DOUBLE
+
+
+def _sum_type(kind: ColumnType) -> ColumnType:
     if kind.kind is Kind.DECIMAL:
         return ColumnType(Kind.DECIMAL, precision=38, scale=kind.scale)
     return DOUBLE if kind.kind is Kind.FLOAT else BIGINT

@@ -46,11 +46,10 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
         item.spec.name: resolve_source(item, types, problems) for item in specs.sources
     }
     keys = KeyResolver(specs.entities, problems)
-    features = [
-        found
-        for item in specs.features
-        if (found := _FeatureResolver(item, sources, keys, types, problems).resolve()) is not None
-    ]
+    resolvers = (
+        _FeatureResolver(item, specs, sources, keys, types, problems) for item in specs.features
+    )
+    features = [found for item in resolvers if (found := item.resolve()) is not None]
     _check_model_names(specs, problems)
     if has_errors(problems):
         raise SpecErrors(problems)
@@ -69,48 +68,92 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
 
 
 class _FeatureResolver:
-    """Resolves one feature; what is wrong goes to ``problems``."""
+    """Resolves one feature; what is wrong goes to ``problems``.
+
+    It goes on after a problem, to find them all in one run. What the problem left unknown is kept in
+    mind, so that nothing is reported that may only follow from it.
+    """
 
     def __init__(
         self,
         feature: Located[Feature],
+        specs: Specs,
         sources: dict[str, ResolvedSource | None],
         keys: KeyResolver,
         types: TypeReader,
         problems: list[Diagnostic],
     ) -> None:
         self._feature = feature
+        self._specs = specs
         self._spec = feature.spec
         self._origin = feature.origin
         self._sources = sources
         self._keys = keys
         self._problems = problems
         self._reader = ExpressionReader(types, problems)
+        self._any_column = False
+        """True when the feature may have columns that nothing is known about."""
+        self._maybe: set[str] = set()
+        """Columns, case-folded, that exist once another problem is solved."""
 
     def resolve(self) -> ResolvedFeature | None:
         """The feature, or None when it has problems."""
         before = len(self._problems)
+        found = self._resolve(before)
+        self._problems[before:] = [
+            item for item in self._problems[before:] if not self._follows(item)
+        ]
+        return found
+
+    def _resolve(self, before: int) -> ResolvedFeature | None:
         source = self._source()
         if source is None:
-            return None
-        staged = staged_columns(source)
-        keys = self._keys.keys_of(self._feature, staged)
-        if keys is None:
-            return None
-        staged = _without(staged, keys).overlaid((key.name, bare(key.name), key.type) for key in keys)
+            self._any_column = True
+        staged = Columns(()) if source is None else staged_columns(source)
+        keys = self._join_keys(staged)
+        staged = _without(staged, keys).overlaid(
+            (key.name, bare(key.name), key.type) for key in keys
+        )
         if self._spec.interval is not None and self._spec.boundary == "inclusive":
             hint = "remove `boundary`, or `interval` for a continuous feature"
-            self._note("MF031", "a gridded feature has no boundary: its ticks are between events", "boundary", hint=hint)
+            self._note(
+                "MF031",
+                "a gridded feature has no boundary: its ticks are between events",
+                "boundary",
+                hint=hint,
+            )
         query, where = self._query(staged)
-        if len(self._problems) > before:
-            return None
         available, selected = self._available(staged, source, keys, query)
         everything = staged.overlaid(available.items())
         return self._complete(source, keys, where, (available, everything), selected, before)
 
-    def _complete(  # noqa: PLR0913 - the parts of one feature
+    def _join_keys(self, staged: Columns) -> tuple[KeyColumn, ...]:
+        """The join keys; none when they are not known."""
+        keys = self._keys.keys_of(self._feature, staged)
+        if keys is not None:
+            return keys
+        named = {item.spec.name: item.spec.join_key for item in self._specs.entities}
+        unknown = [name for name in self._spec.entities if name not in named]
+        wanted = named if unknown else self._spec.entities
+        self._maybe |= {key.casefold() for name in wanted for key in named[name]}
+        self._any_column |= any(self._specs.unread.may_declare(name) for name in unknown)
+        return ()
+
+    def _follows(self, item: Diagnostic) -> bool:
+        """True for a problem that another one may have caused."""
+        if item.code == "MF020":
+            return any(
+                self._specs.unread.may_declare(name) and item.message == f"unknown entity `{name}`"
+                for name in self._spec.entities
+            )
+        if item.code != "MF022":
+            return False
+        names = {f"unknown column `{name}`" for name in self._maybe}
+        return self._any_column or item.message.casefold() in names
+
+    def _complete(
         self,
-        source: ResolvedSource,
+        source: ResolvedSource | None,
         keys: tuple[KeyColumn, ...],
         where: Expr | None,
         scopes: tuple[Columns, Columns],
@@ -123,14 +166,17 @@ class _FeatureResolver:
         order: tuple[str, ...] = ()
         if self._spec.metrics:
             personal = self._keys.personal
-            resolver = MetricResolver(self._feature, available, personal, self._reader, self._problems)
+            resolver = MetricResolver(
+                self._feature, available, personal, self._reader, self._problems
+            )
             windows = resolver.resolve()
         else:
             latest = self._latest(available, selected, source, keys)
             order = self._tie_order(everything, keys, source)
         rules = resolve_rules(self._feature, available, self._problems)
-        self._check_names([item.name for item in (*windows, *latest)], keys)
-        if len(self._problems) > before and has_errors(self._problems[before:]):
+        names = [*(item.name for item in windows), *(item.name for item in latest)]
+        self._check_names(names, keys)
+        if source is None or has_errors(self._problems[before:]):
             return None
         needed = _needed(windows, latest, order, rules)
         inputs = tuple(
@@ -144,10 +190,14 @@ class _FeatureResolver:
 
     def _source(self) -> ResolvedSource | None:
         name = self._spec.source
-        if name not in self._sources:
-            self._note("MF021", f"unknown source `{name}`", "source", hint=suggest(name, list(self._sources)))
-            return None
-        return self._sources[name]
+        if name not in self._sources and not self._specs.unread.may_declare(name):
+            self._note(
+                "MF021",
+                f"unknown source `{name}`",
+                "source",
+                hint=suggest(name, list(self._sources)),
+            )
+        return self._sources.get(name)
 
     def _note(self, code: str, message: str, *path: str | int, hint: str | None = None) -> None:
         self._problems.append(Diagnostic(code, message, self._origin.at(*path), hint))
@@ -164,9 +214,12 @@ class _FeatureResolver:
             query = parse_row_query(self._spec.query)
         except ExpressionError as error:
             self._note(error.code, error.message, "query", hint=error.hint)
+            self._any_column = True
             return None, None
         if query.source.casefold() != self._spec.source.casefold():
-            message = f"the query reads `{query.source}`, the feature's source is `{self._spec.source}`"
+            message = (
+                f"the query reads `{query.source}`, the feature's source is `{self._spec.source}`"
+            )
             self._note("MF021", message, "query", hint=f"write `from {self._spec.source}`")
         where = None
         if query.where is not None:
@@ -178,17 +231,20 @@ class _FeatureResolver:
     def _available(
         self,
         staged: Columns,
-        source: ResolvedSource,
+        source: ResolvedSource | None,
         keys: tuple[KeyColumn, ...],
         query: RowQuery | None,
     ) -> tuple[Columns, tuple[str, ...] | None]:
         """What metrics and validators may name, and the columns selected explicitly, if any."""
+        timestamp = source.timestamp.casefold() if source is not None else None
         if query is not None and query.projections is not None:
             place = self._origin.at("query")
             parsed = [
                 (name, self._reader.check(expr, staged, place)) for name, expr in query.projections
             ]
-            kept = [name for name in staged.names if _is_key(name, keys) or name == source.timestamp]
+            kept = [
+                name for name in staged.names if _is_key(name, keys) or name.casefold() == timestamp
+            ]
             base = Columns((name, bare(name), staged.type(name)) for name in kept)
         elif self._spec.select is not None:
             parsed = [
@@ -199,30 +255,41 @@ class _FeatureResolver:
         else:
             return staged, None
         chosen = [(name, read[0], read[1]) for name, read in parsed if read is not None]
+        self._maybe |= {name.casefold() for name, read in parsed if read is None}
         for name, expr, _ in chosen:
-            moved = _is_key(name, keys) or name.casefold() == source.timestamp.casefold()
+            moved = _is_key(name, keys) or name.casefold() == timestamp
             if moved and (expr.column_name or "").casefold() != name.casefold():
-                self._note("MF036", f"`{name}` is a join key or the event time and cannot be replaced", "select", name)
-        return base.overlaid(chosen), tuple(name for name, _, _ in chosen)
+                self._note(
+                    "MF036",
+                    f"`{name}` is a join key or the event time and cannot be replaced",
+                    "select",
+                    name,
+                )
+        return base.overlaid(chosen), tuple(name for name, _ in parsed)
 
     def _latest(
         self,
         available: Columns,
         selected: tuple[str, ...] | None,
-        source: ResolvedSource,
+        source: ResolvedSource | None,
         keys: tuple[KeyColumn, ...],
     ) -> tuple[LatestColumn, ...]:
+        timestamp = source.timestamp.casefold() if source is not None else None
         names = [
             name
             for name in selected or ()
-            if not _is_key(name, keys) and name.casefold() != source.timestamp.casefold()
+            if not _is_key(name, keys) and name.casefold() != timestamp
         ]
-        if not names:
+        if not names and not (self._spec.query is not None and self._any_column):
             hint = "add `metrics` for windows, or `select` for latest values"
             self._note("MF039", f"feature `{self._spec.name}` has no columns", hint=hint)
         found: list[LatestColumn] = []
         for name in names:
-            place = self._origin.at("select", name) if self._spec.select else self._origin.at("query")
+            if name.casefold() in self._maybe:
+                continue
+            place = (
+                self._origin.at("select", name) if self._spec.select else self._origin.at("query")
+            )
             kind = available.type(name)
             if not kind.is_ordered:
                 message = f"`{name}` is {kind}, which a feature cannot hold"
@@ -234,7 +301,7 @@ class _FeatureResolver:
         return tuple(found)
 
     def _tie_order(
-        self, available: Columns, keys: tuple[KeyColumn, ...], source: ResolvedSource
+        self, available: Columns, keys: tuple[KeyColumn, ...], source: ResolvedSource | None
     ) -> tuple[str, ...]:
         """The tie breakers, then all remaining columns of the source, then what is selected."""
         first: list[str] = []
@@ -245,7 +312,8 @@ class _FeatureResolver:
                 place = self._origin.at("tie_breaker", index)
                 hint = suggest(name, available.names)
                 self._problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
-        settled = [key.name for key in keys] + [source.timestamp]
+        settled = [key.name for key in keys]
+        settled += [source.timestamp] if source is not None else []
         return remaining_order(first, settled, available)
 
     def _check_names(self, names: Sequence[str], keys: tuple[KeyColumn, ...]) -> None:
@@ -254,12 +322,24 @@ class _FeatureResolver:
         for name in names:
             if not _PORTABLE.fullmatch(name):
                 hint = "give it a name of letters, digits and `_`: `{field, function, windows, name}` or `select`"
-                self._note("MF036", f"feature column `{name}` cannot be stored on every engine", "metrics", hint=hint)
+                self._note(
+                    "MF036",
+                    f"feature column `{name}` cannot be stored on every engine",
+                    "metrics",
+                    hint=hint,
+                )
             elif name.casefold() in RESERVED_COLUMNS | taken:
-                self._note("MF036", f"feature column `{name}` has the name of a key or of a column that compiled tables use", "metrics", hint="give it another name")
+                self._note(
+                    "MF036",
+                    f"feature column `{name}` has the name of a key or of a column that compiled tables use",
+                    "metrics",
+                    hint="give it another name",
+                )
             if name.casefold() in seen:
                 hint = "name one of the aggregates; names do not differ by case alone"
-                self._note("MF037", f"two feature columns are called `{name}`", "metrics", hint=hint)
+                self._note(
+                    "MF037", f"two feature columns are called `{name}`", "metrics", hint=hint
+                )
             seen[name.casefold()] = name
 
 
@@ -291,7 +371,9 @@ def _check_model_names(specs: Specs, problems: list[Diagnostic]) -> None:
     for source in specs.sources:
         taken[staging_name(source.spec).casefold()] = f"the staging model of `{source.spec.name}`"
         if source.spec.model:
-            taken[source.spec.model.casefold()] = f"the model that source `{source.spec.name}` reads"
+            taken[source.spec.model.casefold()] = (
+                f"the model that source `{source.spec.name}` reads"
+            )
     taken["_mlforge_metadata"] = "the table of builds"
     models = [
         (make(item.spec.name), what, item)
@@ -313,4 +395,3 @@ def _check_model_names(specs: Specs, problems: list[Diagnostic]) -> None:
                     "rename the feature",
                 )
             )
-

@@ -106,7 +106,9 @@ class ExpressionReader:
             self._problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
         if unknown or self._is_volatile(parsed, place):
             return None
-        spelled = parsed.substitute({name.casefold(): bare(columns.spelling(name)) for name in parsed.columns})
+        spelled = parsed.substitute(
+            {name.casefold(): bare(columns.spelling(name)) for name in parsed.columns}
+        )
         if spelled.column_name is not None:
             return spelled, columns.type(spelled.column_name)
         return self._typed(spelled, columns, place, boolean=boolean)

@@ -73,7 +73,14 @@ def _schema(
         return declared
     where = "a dbt model" if spec.model else "a Databricks table"
     message = f"the columns of `{spec.name}` are unknown: {where} cannot be read while compiling"
-    problems.append(Diagnostic("MF023", message, origin.at("model" if spec.model else "table"), "declare `columns:` with their types"))
+    problems.append(
+        Diagnostic(
+            "MF023",
+            message,
+            origin.at("model" if spec.model else "table"),
+            "declare `columns:` with their types",
+        )
+    )
     return None
 
 
@@ -95,9 +102,7 @@ def _compare(
             problems.append(Diagnostic("MF024", message, place, f"write `{name}: {found}`"))
 
 
-def _timestamp_fits(
-    located: Located[Source], kind: ColumnType, problems: list[Diagnostic]
-) -> bool:
+def _timestamp_fits(located: Located[Source], kind: ColumnType, problems: list[Diagnostic]) -> bool:
     spec, origin = located.spec.timestamp, located.origin
     place = origin.at("timestamp")
     wrong: tuple[str, str] | None = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MappingView
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -36,14 +36,18 @@ class Origin(Protocol):
         """The place of the value at ``path`` inside the spec, or of the nearest parent."""
         ...
 
+    def key(self, *path: str | int) -> Location:
+        """The place of the key at ``path``, or of the nearest parent."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A spec object made by Python code, with the user's file and line."""
+    """A spec object made by Python code, with the user's code and the instruction it was at."""
 
     spec: Spec
-    file: str
-    line: int
+    code: CodeType
+    instruction: int
 
 
 _made: ContextVar[list[Made] | None] = ContextVar("mlforge_made", default=None)
@@ -67,7 +71,7 @@ def record(spec: Spec) -> None:
         return
     frame = user_frame()
     if frame is not None:
-        made.append(Made(spec, frame.f_code.co_filename, frame.f_lineno))
+        made.append(Made(spec, frame.f_code, frame.f_lasti))
 
 
 def user_frame() -> FrameType | None:
@@ -85,7 +89,11 @@ class Spec(BaseModel):
     """A frozen value written by a user."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, populate_by_name=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        arbitrary_types_allowed=True,
+        populate_by_name=True,
     )
 
 
@@ -94,7 +102,11 @@ def _name(value: str) -> str:
         raise PydanticCustomError(
             "mlforge_name",
             "`{value}` is not a usable name",
-            {"value": value, "code": "MF014", "hint": "use letters, digits and `_`, not a digit first"},
+            {
+                "value": value,
+                "code": "MF014",
+                "hint": "use letters, digits and `_`, not a digit first",
+            },
         )
     return value
 
@@ -110,7 +122,9 @@ def _duration(value: object) -> object:
         return Duration.parse(value)
     except ValueError as error:
         raise PydanticCustomError(
-            "mlforge_duration", "{why}", {"why": str(error), "code": "MF016", "hint": _DURATION_HINT}
+            "mlforge_duration",
+            "{why}",
+            {"why": str(error), "code": "MF016", "hint": _DURATION_HINT},
         ) from error
 
 
@@ -120,13 +134,15 @@ _DURATION_HINT = "write a whole number and s, m, h, d or w, such as `7d`"
 def _positive(value: Duration) -> Duration:
     if value.microseconds == 0:
         raise PydanticCustomError(
-            "mlforge_duration", "`{value}` is empty", {"value": value.text, "code": "MF016", "hint": _DURATION_HINT}
+            "mlforge_duration",
+            "`{value}` is empty",
+            {"value": value.text, "code": "MF016", "hint": _DURATION_HINT},
         )
     return value
 
 
 def _window(value: object) -> object:
-    if value is None or value == LIFETIME:
+    if value == LIFETIME:
         return None
     duration = _duration(value)
     return _positive(duration) if isinstance(duration, Duration) else duration
@@ -134,7 +150,7 @@ def _window(value: object) -> object:
 
 def one_or_many(value: object) -> object:
     """Accept one value where a list is expected."""
-    if isinstance(value, list):
+    if isinstance(value, (list, Iterator, MappingView)):
         return tuple(value)
     return value if isinstance(value, tuple) else (value,)
 

@@ -78,7 +78,11 @@ class ProjectConfig(Spec):
             raise PydanticCustomError(
                 "mlforge_profile",
                 "default profile `{name}` is not one of the profiles",
-                {"name": self.default_profile, "code": "MF025", "hint": "expected one of: " + ", ".join(sorted(self.profiles))},
+                {
+                    "name": self.default_profile,
+                    "code": "MF025",
+                    "hint": "expected one of: " + ", ".join(sorted(self.profiles)),
+                },
             )
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -38,10 +38,16 @@ class Entity(Spec):
             raise PydanticCustomError(
                 "mlforge_conflict",
                 "`from_columns` computes one join key, but `join_key` lists {count}",
-                {"count": len(self.join_key), "code": "MF017", "hint": "declare one entity for each key, and one more for the combination"},
+                {
+                    "count": len(self.join_key),
+                    "code": "MF017",
+                    "hint": "declare one entity for each key, and one more for the combination",
+                },
             )
         return self
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Note where the entity was made."""
+    @model_validator(mode="after")
+    def _recorded(self) -> Entity:
+        """Note where the entity was made; last, so that only valid ones are noted."""
         record(self)
+        return self

@@ -33,11 +33,21 @@ def _function(value: str) -> str:
         return value
     import difflib
 
-    synonyms = {"avg": "mean", "average": "mean", "stddev": "std", "var": "variance", "stdev": "std"}
-    near = [synonyms[value]] if value in synonyms else difflib.get_close_matches(value, FUNCTIONS, n=1)
+    synonyms = {
+        "avg": "mean",
+        "average": "mean",
+        "stddev": "std",
+        "var": "variance",
+        "stdev": "std",
+    }
+    near = (
+        [synonyms[value]] if value in synonyms else difflib.get_close_matches(value, FUNCTIONS, n=1)
+    )
     hint = f"did you mean `{near[0]}`?" if near else "expected one of: " + ", ".join(FUNCTIONS)
     raise PydanticCustomError(
-        "mlforge_function", "unknown function `{value}`", {"value": value, "code": "MF015", "hint": hint}
+        "mlforge_function",
+        "unknown function `{value}`",
+        {"value": value, "code": "MF015", "hint": hint},
     )
 
 
@@ -70,9 +80,7 @@ class Rolling(_Windowed):
 
     aggregations: dict[
         str, Annotated[tuple[FunctionField, ...], BeforeValidator(one_or_many), Field(min_length=1)]
-    ] = Field(
-        description="Field and functions; the field `*` counts rows.", min_length=1
-    )
+    ] = Field(description="Field and functions; the field `*` counts rows.", min_length=1)
 
 
 class Aggregate(_Windowed):
@@ -126,7 +134,8 @@ class Feature(Spec):
     description: str | None = Field(default=None, description="What the feature means.")
     source: Annotated[str, BeforeValidator(_reference)] = Field(description="Name of the source.")
     entities: Annotated[tuple[str, ...], BeforeValidator(_references)] = Field(
-        description="Names of the entities; their join keys are the keys of the table.", min_length=1
+        description="Names of the entities; their join keys are the keys of the table.",
+        min_length=1,
     )
     interval: PositiveDuration | None = Field(
         default=None,
@@ -165,7 +174,10 @@ class Feature(Spec):
             raise PydanticCustomError(
                 "mlforge_conflict",
                 "`query` already has the columns and the filter",
-                {"code": "MF017", "hint": "move `select` and `where` into `query`, or drop `query`"},
+                {
+                    "code": "MF017",
+                    "hint": "move `select` and `where` into `query`, or drop `query`",
+                },
             )
         if self.tie_breaker and self.metrics:
             raise PydanticCustomError(
@@ -175,6 +187,8 @@ class Feature(Spec):
             )
         return self
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Note where the feature was made."""
+    @model_validator(mode="after")
+    def _recorded(self) -> Feature:
+        """Note where the feature was made; last, so that only valid ones are noted."""
         record(self)
+        return self

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import TYPE_CHECKING
 
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Dedupe, Source, Timestamp
 from mlforge_sql.spec.validators import Validator
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model

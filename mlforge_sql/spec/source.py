@@ -68,7 +68,9 @@ class Source(Spec):
         description="DuckDB: parquet, csv or json files, relative to the project; globs allowed.",
     )
     table: str | None = Field(
-        default=None, description="Databricks: `catalog.schema.table`.", pattern=r"^[^.]+\.[^.]+\.[^.]+$"
+        default=None,
+        description="Databricks: `catalog.schema.table`.",
+        pattern=r"^[^.]+\.[^.]+\.[^.]+$",
     )
     model: Name | None = Field(
         default=None, description="An existing dbt model of the compiled project, on every engine."
@@ -112,6 +114,8 @@ class Source(Spec):
             )
         return self
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Note where the source was made."""
+    @model_validator(mode="after")
+    def _recorded(self) -> Source:
+        """Note where the source was made; last, so that only valid ones are noted."""
         record(self)
+        return self

@@ -23,6 +23,25 @@ class Located(Generic[SpecT]):
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What the files may declare besides the specs that could be read.
+
+    A reference to something unread is no second problem.
+
+    Attributes:
+        words: Case-folded words of the texts that could not be read.
+        anything: True when even their words do not tell what they would have declared.
+    """
+
+    words: frozenset[str] = frozenset()
+    anything: bool = False
+
+    def may_declare(self, name: str) -> bool:
+        """True when something of this name may have been declared."""
+        return self.anything or name.casefold() in self.words
+
+
+@dataclass(frozen=True, slots=True)
 class Specs:
     """A project as written: valid one by one, not yet checked against each other."""
 
@@ -30,3 +49,4 @@ class Specs:
     entities: tuple[Located[Entity], ...]
     sources: tuple[Located[Source], ...]
     features: tuple[Located[Feature], ...]
+    unread: Unread = Unread()

@@ -58,20 +58,32 @@ class Validator(Spec):
         if not isinstance(value, dict) or "test" in value:
             return value
         if len(value) != 1:
-            raise _problem("MF012", "a validator has one name", "write each validator as a list item of its own")
+            raise _problem(
+                "MF012",
+                "a validator has one name",
+                "write each validator as a list item of its own",
+            )
         ((name, argument),) = value.items()
         if name not in PARAMETERS:
             import difflib
 
             near = difflib.get_close_matches(str(name), PARAMETERS, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "expected one of: " + ", ".join(PARAMETERS)
+            hint = (
+                f"did you mean `{near[0]}`?"
+                if near
+                else "expected one of: " + ", ".join(PARAMETERS)
+            )
             raise _problem("MF012", f"unknown validator `{name}`", hint)
         return {"test": name, **_arguments(name, argument)}
 
     @model_validator(mode="after")
     def _complete(self) -> Validator:
         allowed = PARAMETERS[self.test]
-        given = {key for key in ("value", "min", "max", "pattern", "values") if getattr(self, key) is not None}
+        given = {
+            key
+            for key in ("value", "min", "max", "pattern", "values")
+            if getattr(self, key) is not None
+        }
         extra = sorted(given - set(allowed))
         if extra:
             raise _problem("MF012", f"`{self.test}` takes no `{extra[0]}`", _usage(self.test))

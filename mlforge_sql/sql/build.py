@@ -9,23 +9,23 @@ from sqlglot import exp
 from mlforge_sql.expressions import column, identifier
 
 
-def func(name: str, *arguments: exp.Expression) -> exp.Expression:
+def func(name: str, *arguments: exp.Expr) -> exp.Expr:
     """A function call, as named."""
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def number(value: int) -> exp.Expression:
+def number(value: int) -> exp.Expr:
     """An integer literal, negative ones included."""
     literal = exp.Literal.number(abs(value))
     return exp.Neg(this=literal) if value < 0 else literal
 
 
-def literal(value: bool | int | float | str) -> exp.Expression:
+def literal(value: bool | int | float | str) -> exp.Expr:
     """A literal of a Python value."""
     return exp.convert(value)
 
 
-def plus(tree: exp.Expression, value: int) -> exp.Expression:
+def plus(tree: exp.Expr, value: int) -> exp.Expr:
     """``tree + value``, without a zero."""
     if value == 0:
         return tree
@@ -34,43 +34,43 @@ def plus(tree: exp.Expression, value: int) -> exp.Expression:
     return exp.Add(this=tree, expression=exp.Literal.number(value))
 
 
-def times(tree: exp.Expression, value: int) -> exp.Expression:
+def times(tree: exp.Expr, value: int) -> exp.Expr:
     """``tree * value``, without a one."""
     return tree if value == 1 else exp.Mul(this=tree, expression=exp.Literal.number(value))
 
 
-def aliased(tree: exp.Expression, name: str) -> exp.Expression:
+def aliased(tree: exp.Expr, name: str) -> exp.Expr:
     """``tree as name``; a column that already has the name stays bare."""
     if isinstance(tree, exp.Column) and tree.name == name and not tree.table:
         return tree
     return exp.Alias(this=tree, alias=identifier(name))
 
 
-def select(*projections: exp.Expression) -> exp.Select:
+def select(*projections: exp.Expr) -> exp.Select:
     """A select of the given columns."""
     return exp.Select(expressions=list(projections))
 
 
-def ref(model: str) -> exp.Expression:
-    """dbt's ``ref`` to a model, as a table."""
+def ref(model: str) -> exp.Expr:
+    """Dbt's ``ref`` to a model, as a table."""
     return _jinja_table(f"{{{{ ref('{model}') }}}}")
 
 
-def source(group: str, table: str) -> exp.Expression:
-    """dbt's ``source``, as a table."""
+def source(group: str, table: str) -> exp.Expr:
+    """Dbt's ``source``, as a table."""
     return _jinja_table(f"{{{{ source('{group}', '{table}') }}}}")
 
 
-def jinja(text: str) -> exp.Expression:
+def jinja(text: str) -> exp.Expr:
     """An expression that dbt fills in."""
     return exp.Var(this=f"{{{{ {text} }}}}")
 
 
-def _jinja_table(text: str) -> exp.Expression:
+def _jinja_table(text: str) -> exp.Expr:
     return exp.Table(this=exp.Var(this=text))
 
 
-def star_from(relation: exp.Expression) -> exp.Select:
+def star_from(relation: exp.Expr) -> exp.Select:
     """``select * from relation``."""
     return from_table(select(exp.Star()), relation)
 
@@ -80,27 +80,27 @@ def from_step(query: exp.Select, name: str) -> exp.Select:
     return from_table(query, exp.Table(this=identifier(name)))
 
 
-def from_table(query: exp.Select, relation: exp.Expression) -> exp.Select:
+def from_table(query: exp.Select, relation: exp.Expr) -> exp.Select:
     """Add ``from <relation>``."""
     return query.from_(relation, copy=False)
 
 
-def not_null(tree: exp.Expression) -> exp.Expression:
+def not_null(tree: exp.Expr) -> exp.Expr:
     """``tree is not null``."""
     return exp.Not(this=exp.Is(this=tree, expression=exp.Null()))
 
 
-def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """Conditions joined with ``and``."""
     return exp.and_(*conditions, copy=False)
 
 
-def columns(names: Iterable[str], table: str | None = None) -> list[exp.Expression]:
+def columns(names: Iterable[str], table: str | None = None) -> list[exp.Expr]:
     """References to columns."""
     return [column(name, table) for name in names]
 
 
-def only_when(tree: exp.Expression, condition: exp.Expression | None) -> exp.Expression:
+def only_when(tree: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
     """``case when condition then tree end``, or the tree when there is no condition."""
     if condition is None:
         return tree
@@ -116,12 +116,12 @@ def union(queries: list[exp.Select], *, distinct: bool) -> exp.Query:
     return combined
 
 
-def descending(name: str) -> exp.Expression:
+def descending(name: str) -> exp.Expr:
     """``name desc nulls last``."""
     return exp.Ordered(this=column(name), desc=True, nulls_first=False)
 
 
-def rank_over(partition_by: Iterable[str], order_by: list[exp.Expression]) -> exp.Expression:
+def rank_over(partition_by: Iterable[str], order_by: list[exp.Expr]) -> exp.Expr:
     """``row_number() over (partition by ... order by ...)``."""
     return exp.Window(
         this=exp.RowNumber(),

@@ -32,7 +32,11 @@ def current_query(node: Current) -> ModelQuery:
     return ModelQuery(
         (
             Step("history", star_from(ref(node.feature))),
-            Step("last_rows", last, "the row of each entity that holds at as_of (a dbt var; now by default)"),
+            Step(
+                "last_rows",
+                last,
+                "the row of each entity that holds at as_of (a dbt var; now by default)",
+            ),
             Step("final", final),
         )
     )

@@ -27,7 +27,9 @@ def latest_query(node: Latest, dialect: Dialect) -> ModelQuery:
     keys = tuple(name for name, _ in node.keys)
     values = [name for name, _ in node.columns]
     order = [descending(name) for name in (node.event_time, *node.order)]
-    ranked = select(*columns((*keys, "tick", *values)), aliased(rank_over((*keys, "tick"), order), RANK))
+    ranked = select(
+        *columns((*keys, "tick", *values)), aliased(rank_over((*keys, "tick"), order), RANK)
+    )
     ranked = from_step(ranked, "ticked").where(countable((*keys, "tick")), copy=False)
     instant = dialect.instant(column("tick"), node.clock, node.delay.microseconds)
     final = select(*columns(keys), aliased(instant, "feature_timestamp"), *columns(values))
@@ -37,7 +39,11 @@ def latest_query(node: Latest, dialect: Dialect) -> ModelQuery:
         (
             Step("events", star_from(ref(node.input))),
             ticked_step("events", node.event_time, node.clock, None, dialect),
-            Step("ranked", ranked, "the last event of each tick; ties are broken until no two rows differ in what is kept"),
+            Step(
+                "ranked",
+                ranked,
+                "the last event of each tick; ties are broken until no two rows differ in what is kept",
+            ),
             Step("final", final),
         )
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sqlglot import exp
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class NamedWindow:
     """
 
     name: str
-    partition_by: tuple[exp.Expression, ...]
-    order_by: exp.Expression
+    partition_by: tuple[exp.Expr, ...]
+    order_by: exp.Expr
     frame: str
     comment: str | None = None
 

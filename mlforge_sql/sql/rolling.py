@@ -118,9 +118,7 @@ def _timeline(node: Rolling, dialect: Dialect) -> Step:
     no_measures = [
         aliased(dialect.cast(exp.Null(), item.type), item.name) for item in node.measures
     ]
-    no_events = [
-        aliased(dialect.cast(exp.Null(), DOUBLE), item.name) for item in node.observations
-    ]
+    no_events = [aliased(dialect.cast(exp.Null(), DOUBLE), item.name) for item in node.observations]
     parts: list[exp.Select] = []
     if 0 in node.shifts:
         points = _points_with_tiles(node)
@@ -153,16 +151,16 @@ def _using(step: str, kind: str, keys: tuple[str, ...]) -> exp.Join:
     return exp.Join(this=table, using=[identifier(name) for name in keys], **side)
 
 
-def _flagged(query: exp.Select, values: list[exp.Expression], *, point: bool) -> exp.Select:
+def _flagged(query: exp.Select, values: list[exp.Expr], *, point: bool) -> exp.Select:
     flag = aliased(exp.true() if point else exp.false(), FLAG)
     return query.select(flag, *_copies(values), copy=False)
 
 
-def _copies(trees: list[exp.Expression]) -> list[exp.Expression]:
+def _copies(trees: list[exp.Expr]) -> list[exp.Expr]:
     return [tree.copy() for tree in trees]
 
 
-def _observed(item: Observation, dialect: Dialect) -> exp.Expression:
+def _observed(item: Observation, dialect: Dialect) -> exp.Expr:
     """The distance of an event's value from the entity's center."""
     value = _from_events(as_double(item.value.tree.copy(), item.type, dialect))
     center = func("coalesce", column(item.name, "centers"), exp.Literal.number(0))
@@ -170,7 +168,7 @@ def _observed(item: Observation, dialect: Dialect) -> exp.Expression:
     return only_when(distance, _from_events(item.where.tree.copy()) if item.where else None)
 
 
-def _from_events(tree: exp.Expression) -> exp.Expression:
+def _from_events(tree: exp.Expr) -> exp.Expr:
     """The tree with its columns taken from the events."""
     for found in list(tree.find_all(exp.Column)):
         found.set("table", identifier("ticked"))
@@ -180,7 +178,7 @@ def _from_events(tree: exp.Expression) -> exp.Expression:
 def _windowed(node: Rolling, dialect: Dialect) -> Step:
     """Every measure over every window."""
     keys = _names(node)
-    found: dict[str, exp.Expression] = {}
+    found: dict[str, exp.Expr] = {}
     for item in node.columns:
         for measure in (item.measure, item.count):
             if measure is not None:
@@ -207,7 +205,7 @@ def _spread_name(item: RollingColumn) -> str:
     return f"{item.spread}_of_{item.observation.name}{item.window.suffix}"
 
 
-def _over(aggregate: exp.Expression, window: Window) -> exp.Expression:
+def _over(aggregate: exp.Expr, window: Window) -> exp.Expr:
     return exp.Window(this=aggregate, alias=identifier(window.name), over="OVER")
 
 
@@ -240,10 +238,10 @@ def _final(node: Rolling, dialect: Dialect) -> Step:
     return Step("final", query)
 
 
-def _value(item: RollingColumn, dialect: Dialect) -> exp.Expression:
+def _value(item: RollingColumn, dialect: Dialect) -> exp.Expr:
     """A feature column from its windowed measures."""
     if item.observation is not None:
-        value: exp.Expression = column(_spread_name(item))
+        value: exp.Expr = column(_spread_name(item))
     elif item.measure is None:
         raise TypeError(item.name)
     elif item.count is not None:
@@ -261,7 +259,7 @@ def _value(item: RollingColumn, dialect: Dialect) -> exp.Expression:
     return func("coalesce", value, dialect.cast(literal(item.default), item.type))
 
 
-def _count(item: RollingColumn, value: exp.Expression, dialect: Dialect) -> exp.Expression:
+def _count(item: RollingColumn, value: exp.Expr, dialect: Dialect) -> exp.Expr:
     """A count: 0, or the default, for an empty window."""
     if item.default is None:
         return func("coalesce", value, exp.Literal.number(0))
@@ -269,6 +267,6 @@ def _count(item: RollingColumn, value: exp.Expression, dialect: Dialect) -> exp.
     return func("coalesce", counted, dialect.cast(literal(item.default), BIGINT))
 
 
-def _double(measure: Measure, window: Window, dialect: Dialect) -> exp.Expression:
+def _double(measure: Measure, window: Window, dialect: Dialect) -> exp.Expr:
     value = column(_over_name(measure.name, window))
     return value if measure.type == DOUBLE else dialect.cast(value, DOUBLE)

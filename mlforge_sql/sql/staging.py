@@ -35,12 +35,16 @@ def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQu
     where = node.where.tree.copy() if node.where else None
     if node.dedupe is not None:
         order = [descending(name) for name in node.dedupe.order]
-        ranked = from_step(select(exp.Star(), aliased(rank_over(node.dedupe.key, order), RANK)), "events")
+        ranked = from_step(
+            select(exp.Star(), aliased(rank_over(node.dedupe.key, order), RANK)), "events"
+        )
         if where is not None:
             ranked = ranked.where(where, copy=False)
         steps.append(Step("ranked", ranked, "several rows of one event: the first is kept"))
         missing = [exp.Is(this=item, expression=exp.Null()) for item in columns(node.dedupe.key)]
-        where = exp.or_(exp.EQ(this=column(RANK), expression=exp.Literal.number(1)), *missing, copy=False)
+        where = exp.or_(
+            exp.EQ(this=column(RANK), expression=exp.Literal.number(1)), *missing, copy=False
+        )
     final = from_step(select(*_projections(node, dialect)), steps[-1].name)
     if where is not None:
         final = final.where(where, copy=False)
@@ -48,23 +52,23 @@ def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQu
     return ModelQuery(tuple(steps))
 
 
-def _projections(node: Staging, dialect: Dialect) -> list[exp.Expression]:
+def _projections(node: Staging, dialect: Dialect) -> list[exp.Expr]:
     keys = [aliased(surrogate_key(key, dialect), key.name) for key in node.keys]
-    kept: list[exp.Expression] = []
+    kept: list[exp.Expr] = []
     for name, staged in node.columns:
-        value: exp.Expression = column(name)
+        value: exp.Expr = column(name)
         if name == node.event_time.column:
             value = dialect.event_time(node.event_time, value)
         kept.append(aliased(value, staged))
     return [*keys, *kept]
 
 
-def surrogate_key(key: SurrogateKey, dialect: Dialect) -> exp.Expression:
+def surrogate_key(key: SurrogateKey, dialect: Dialect) -> exp.Expr:
     """``sha256`` over ``<length>:<text>`` of each part, ``~`` for NULL; NULL when all parts are.
 
     ``mlforge_sql.keys.surrogate_key`` is the same rule in Python.
     """
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     if key.salt_env:
         salt = jinja(f"mlforge_literal(env_var('{key.salt_env}'))")
         parts.append(_part(salt, dialect))
@@ -77,7 +81,7 @@ def surrogate_key(key: SurrogateKey, dialect: Dialect) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=condition, true=hashed)])
 
 
-def _part(text: exp.Expression, dialect: Dialect) -> exp.Expression:
+def _part(text: exp.Expr, dialect: Dialect) -> exp.Expr:
     """``<length>:<text>``; NULL when the text is."""
     length = dialect.cast(dialect.text_length(text.copy()), TEXT)
     return exp.DPipe(

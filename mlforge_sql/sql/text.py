@@ -24,7 +24,8 @@ def layout(query: ModelQuery, dialect: Dialect) -> str:
     if lines:
         lines.append("")
     steps = ",\n\n".join(_step(step, dialect) for step in query.steps)
-    lines += ["with", "", steps, "", f"select * from {query.steps[-1].name}", ""]
+    last = query.steps[-1].name
+    lines += ["with", "", steps, "", f"select * from {last}", ""]  # noqa: S608 - the steps are trees
     return "\n".join(lines)
 
 
@@ -34,7 +35,9 @@ def _step(step: Step, dialect: Dialect) -> str:
     if _is_import(step.query):
         body = " ".join(body.split())
     if step.windows:
-        clause = ",\n".join(textwrap.indent(_window(item, dialect), "    ") for item in step.windows)
+        clause = ",\n".join(
+            textwrap.indent(_window(item, dialect), "    ") for item in step.windows
+        )
         body += "\nwindow\n" + clause
     return f"{comment}{step.name} as (\n\n{textwrap.indent(body, '    ')}\n\n)"
 
@@ -53,9 +56,11 @@ def _is_import(query: exp.Query) -> bool:
     return parts == {"expressions"} and query.expressions == [exp.Star()]
 
 
-def sql_text(tree: exp.Expression, dialect: Dialect) -> str:
+def sql_text(tree: exp.Expr, dialect: Dialect) -> str:
     """A tree as lower-case text; what a user wrote in quotes keeps its case and never runs as Jinja."""
-    text = tree.sql(dialect.sqlglot, pretty=True, indent=4, pad=4, max_text_width=80, comments=False)
+    text = tree.sql(
+        dialect.sqlglot, pretty=True, indent=4, pad=4, max_text_width=80, comments=False
+    )
     return "".join(_part(match) for match in _PARTS.finditer(text))
 
 

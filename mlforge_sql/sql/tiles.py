@@ -67,12 +67,12 @@ def tiles_select(
     return query.group_by(*columns((*keys, "tick")), copy=False)
 
 
-def countable(names: Iterable[str], table: str | None = None) -> exp.Expression:
+def countable(names: Iterable[str], table: str | None = None) -> exp.Expr:
     """Rows that can count: no part of the key is NULL, and neither is the tick."""
     return all_of(not_null(item) for item in columns(names, table))
 
 
-def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expression:
+def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
     if measure.value is None:
         return _filtered(exp.Count(this=exp.Star()), measure.where)
     value = measure.value.tree.copy()
@@ -80,7 +80,9 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expression:
         case MeasureKind.COUNT | MeasureKind.ROWS:
             aggregate = func("count", value)
         case MeasureKind.SUM:
-            summed = _filtered(func("sum", summable(value, measure.value_type, dialect)), measure.where)
+            summed = _filtered(
+                func("sum", summable(value, measure.value_type, dialect)), measure.where
+            )
             exact = measure.type.kind is Kind.FLOAT
             return summed if exact else dialect.cast(summed, measure.type)
         case MeasureKind.MIN | MeasureKind.MAX:
@@ -88,7 +90,7 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expression:
     return _filtered(aggregate, measure.where)
 
 
-def summable(value: exp.Expression, kind: ColumnType | None, dialect: Dialect) -> exp.Expression:
+def summable(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.Expr:
     """The value as a number that can be summed: booleans as 0 and 1, floats as doubles."""
     if kind is None or kind == DOUBLE:
         return value
@@ -97,7 +99,7 @@ def summable(value: exp.Expression, kind: ColumnType | None, dialect: Dialect) -
     return dialect.cast(value, DOUBLE) if kind.kind is Kind.FLOAT else value
 
 
-def as_double(value: exp.Expression, kind: ColumnType | None, dialect: Dialect) -> exp.Expression:
+def as_double(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.Expr:
     """The value as a double."""
     if kind == DOUBLE:
         return value
@@ -106,8 +108,7 @@ def as_double(value: exp.Expression, kind: ColumnType | None, dialect: Dialect) 
     return dialect.cast(value, DOUBLE)
 
 
-def _filtered(aggregate: exp.Expression, where: Expr | None) -> exp.Expression:
+def _filtered(aggregate: exp.Expr, where: Expr | None) -> exp.Expr:
     if where is None:
         return aggregate
     return exp.Filter(this=aggregate, expression=exp.Where(this=where.tree.copy()))
-

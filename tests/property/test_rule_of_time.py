@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 import random
 import sys
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import oracle
-import pytest
 import strategies
 from harness import Run, compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
@@ -48,10 +48,14 @@ class Tolerance:
 
     def allows(self, function: str, actual: float, expected: float) -> bool:
         if not math.isfinite(expected) or not math.isfinite(actual):
-            return math.isnan(expected) == math.isnan(actual) and (actual == expected or math.isnan(actual))
+            return math.isnan(expected) == math.isnan(actual) and (
+                actual == expected or math.isnan(actual)
+            )
         digit = sys.float_info.epsilon
         if function == "variance":
-            lost = 8 * digit * self.spread * (math.sqrt(max(expected, 0.0)) + 8 * digit * self.spread)
+            lost = (
+                8 * digit * self.spread * (math.sqrt(max(expected, 0.0)) + 8 * digit * self.spread)
+            )
         elif function == "std":
             lost = 8 * digit * self.spread
         else:
@@ -75,7 +79,9 @@ def build(project: strategies.GeneratedProject, **options: Any) -> Run:
         return compile_and_run(root, **options)
 
 
-def steps_of(run: Run, feature: str, keys: tuple[str, ...]) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
+def steps_of(
+    run: Run, feature: str, keys: tuple[str, ...]
+) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
     """The step function of every entity: instants in order, each once, and their rows."""
     found: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
     for row in run.rows(feature):
@@ -101,12 +107,12 @@ def instants(points: list[int], seed: int) -> list[int]:
     if points:
         low, high = points[0] - 10**12, points[-1] + 10**12
         near |= {chance.randint(low, high) for _ in range(10)}
-        near |= {(a + b) // 2 for a, b in zip(points, points[1:], strict=False)}
+        near |= {(a + b) // 2 for a, b in itertools.pairwise(points)}
     return sorted(near)
 
 
 def check_feature(run: Run, project: strategies.GeneratedProject, feature: dict[str, Any]) -> None:
-    keys = strategies.join_keys(strategies.feature_entity(project, feature))
+    keys = tuple(strategies.join_keys(strategies.feature_entity(project, feature)))
     clock = strategies.oracle_clock(feature)
     delay = strategies.oracle_delay(project)
     events_by_key = strategies.oracle_events(project, feature)

@@ -28,37 +28,39 @@ class Dialect(ABC):
         """The engine's name of a type."""
 
     @abstractmethod
-    def tick(self, event_time: exp.Expression, clock: Clock) -> exp.Expression:
+    def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """The tick at which an event becomes visible; NULL when the time is not an instant."""
 
     @abstractmethod
-    def instant(self, tick: exp.Expression, clock: Clock, delay: int) -> exp.Expression:
+    def instant(self, tick: exp.Expr, clock: Clock, delay: int) -> exp.Expr:
         """The UTC timestamp of a tick, ``delay`` microseconds later."""
 
     @abstractmethod
-    def event_time(self, stored: EventTime, value: exp.Expression) -> exp.Expression:
+    def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
         """The UTC timestamp that a source's column stands for."""
 
     @abstractmethod
-    def key_text(self, value: exp.Expression, kind: ColumnType) -> exp.Expression:
+    def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """The canonical text of one part of a surrogate key."""
 
     @abstractmethod
-    def sha256_hex(self, text: exp.Expression) -> exp.Expression:
+    def sha256_hex(self, text: exp.Expr) -> exp.Expr:
         """SHA-256 of UTF-8 text, in lower-case hex."""
 
     @abstractmethod
-    def text_length(self, text: exp.Expression) -> exp.Expression:
+    def text_length(self, text: exp.Expr) -> exp.Expr:
         """Length in characters (code points)."""
 
     @abstractmethod
-    def spread(self, function: str, value: exp.Expression) -> exp.Expression:
+    def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """Sample standard deviation (``std``) or variance of a double, numerically sound."""
 
     @abstractmethod
-    def is_finite(self, value: exp.Expression) -> exp.Expression:
+    def is_finite(self, value: exp.Expr) -> exp.Expr:
         """Whether a double is neither infinite nor NaN."""
 
-    def cast(self, value: exp.Expression, kind: ColumnType) -> exp.Expression:
+    def cast(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """``cast(value as kind)``."""
-        return exp.Cast(this=value, to=exp.DataType.build(self.type_name(kind), dialect=self.sqlglot))
+        return exp.Cast(
+            this=value, to=exp.DataType.build(self.type_name(kind), dialect=self.sqlglot)
+        )

@@ -32,7 +32,7 @@ class DuckDb(Dialect):
             case _:
                 return str(kind)
 
-    def tick(self, event_time: exp.Expression, clock: Clock) -> exp.Expression:
+    def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """See the base. ``time_bucket`` rounds towards the past also before 1970."""
         if clock.interval is None:
             return plus(func("epoch_us", event_time), 0 if clock.inclusive else 1)
@@ -43,11 +43,11 @@ class DuckDb(Dialect):
             since = exp.Paren(this=since)
         return plus(exp.IntDiv(this=since, expression=number(clock.unit)), 1)
 
-    def instant(self, tick: exp.Expression, clock: Clock, delay: int) -> exp.Expression:
+    def instant(self, tick: exp.Expr, clock: Clock, delay: int) -> exp.Expr:
         """See the base."""
         return func("make_timestamp", plus(times(tick, clock.unit), clock.anchor + delay))
 
-    def event_time(self, stored: EventTime, value: exp.Expression) -> exp.Expression:
+    def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
         """See the base. Parts of a microsecond are cut off towards the past."""
         match stored.kind:
             case TimeKind.TIMESTAMP | TimeKind.DATE:
@@ -66,45 +66,54 @@ class DuckDb(Dialect):
                     return func("make_timestamp", _floor_thousand(whole))
                 return func("make_timestamp", times(whole, 1_000_000 // stored.per_second))
 
-    def key_text(self, value: exp.Expression, kind: ColumnType) -> exp.Expression:
-        """See the base."""
-        return value if kind.kind is Kind.TEXT else self.cast(value, TEXT)
+    def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
+        """See the base. DuckDB writes ``.50`` for a decimal without room before the point."""
+        if kind.kind is Kind.TEXT:
+            return value
+        if kind.kind is Kind.DECIMAL and kind.precision == kind.scale:
+            wider = ColumnType(Kind.DECIMAL, precision=kind.precision + 1, scale=kind.scale)
+            value = self.cast(value, wider)
+        return self.cast(value, TEXT)
 
-    def sha256_hex(self, text: exp.Expression) -> exp.Expression:
+    def sha256_hex(self, text: exp.Expr) -> exp.Expr:
         """See the base."""
         return func("sha256", text)
 
-    def text_length(self, text: exp.Expression) -> exp.Expression:
+    def text_length(self, text: exp.Expr) -> exp.Expr:
         """See the base."""
         return func("length", text)
 
-    def is_finite(self, value: exp.Expression) -> exp.Expression:
+    def is_finite(self, value: exp.Expr) -> exp.Expr:
         """See the base."""
         return func("isfinite", value)
 
-    def spread(self, function: str, value: exp.Expression) -> exp.Expression:
+    def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""
         return func("stddev_samp" if function == Spread.STD else "var_samp", value)
 
 
-def _interval(microseconds: int) -> exp.Expression:
+def _interval(microseconds: int) -> exp.Expr:
     for unit, word in _UNITS:
         count, rest = divmod(microseconds, MICROSECONDS[unit])
         if rest == 0:
-            word = word if count != 1 else word.removesuffix("s")
-            return exp.Interval(this=exp.Literal.string(f"{count} {word}"))
+            named = word if count != 1 else word.removesuffix("s")
+            return exp.Interval(this=exp.Literal.string(f"{count} {named}"))
     raise ValueError(microseconds)
 
 
-def _timestamp(text: str) -> exp.Expression:
+def _timestamp(text: str) -> exp.Expr:
     return exp.Var(this=f"timestamp '{text}'")
 
 
-def _floor_thousand(value: exp.Expression) -> exp.Expression:
+def _floor_thousand(value: exp.Expr) -> exp.Expr:
     """``value // 1000`` rounded towards the past; DuckDB's ``//`` rounds towards zero."""
     thousand = exp.Literal.number(1000)
     rest = exp.Mod(
-        this=exp.Paren(this=exp.Add(this=exp.Mod(this=value.copy(), expression=thousand), expression=thousand.copy())),
+        this=exp.Paren(
+            this=exp.Add(
+                this=exp.Mod(this=value.copy(), expression=thousand), expression=thousand.copy()
+            )
+        ),
         expression=thousand.copy(),
     )
     below = exp.Paren(this=exp.Sub(this=value, expression=exp.Paren(this=rest)))

@@ -1,0 +1,47 @@
+"""Build: a compiled project, the features that were asked for, and dbt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mlforge_sql.compiler import Compiled
+from mlforge_sql.dbt.run import DbtRun
+from mlforge_sql.errors import Diagnostic, SpecErrors
+from mlforge_sql.project.model import current_name
+from mlforge_sql.project.selection import find_profile, select_features
+from mlforge_sql.spec.config import LocalStore
+
+
+def build_features(
+    compiled: Compiled,
+    *,
+    names: Iterable[str] = (),
+    tags: Iterable[str] = (),
+    profile: str | None = None,
+    arguments: Sequence[str] = (),
+) -> DbtRun:
+    """Prepare ``dbt build`` for some features of a project; iterate over the result to run it.
+
+    Args:
+        compiled: The project; write it before you run.
+        names: Features to build; with ``tags`` empty too, all.
+        tags: Build features with any of these tags.
+        profile: Profile to build in; the default one if None.
+        arguments: Further arguments for dbt.
+
+    Raises:
+        SpecErrors: Unknown feature, tag or profile, or a profile whose engine is not supported yet.
+    """
+    names, tags = tuple(names), tuple(tags)
+    config = compiled.project.config
+    target = find_profile(config, profile)
+    if not isinstance(config.profiles[target].offline_store, LocalStore):
+        hint = "use a profile with `KIND: local`"
+        message = f"profile `{target}` is on Databricks, whose SQL is not compiled yet"
+        raise SpecErrors([Diagnostic("MF052", message, hint=hint)])
+    features = [item.spec for item in compiled.project.features]
+    chosen = select_features(features, names, tags)
+    command = ["build", "--target", target]
+    if names or tags:
+        command += ["--select", *(f"+{current_name(item.name)}" for item in chosen)]
+    return DbtRun(compiled.folder, compiled.root, [*command, *arguments])

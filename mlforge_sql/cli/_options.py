@@ -1,0 +1,83 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the options before the command say.
+
+    Attributes:
+        start: Where to look for the project.
+        debug: Show tracebacks.
+        quiet: Say nothing but errors.
+        color: Whether colour is allowed.
+    """
+
+    start: Path
+    debug: bool
+    quiet: bool
+    color: bool
+
+    @property
+    def root(self) -> Path:
+        """Folder of the nearest ``mlforge.yaml``."""
+        from mlforge_sql.loading.load import find_project
+
+        return find_project(self.start.resolve())
+
+
+pass_settings = click.make_pass_decorator(Settings)
+
+
+def _split(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def features_option(command: Command) -> Command:
+    """``--features a,b``."""
+    return click.option(
+        "--features",
+        "names",
+        multiple=True,
+        callback=_split,
+        metavar="NAME[,NAME]",
+        help="Only these features. Can be repeated.",
+    )(command)
+
+
+def tags_option(command: Command) -> Command:
+    """``--tags a,b``."""
+    return click.option(
+        "--tags",
+        multiple=True,
+        callback=_split,
+        metavar="TAG[,TAG]",
+        help="Only features with one of these tags. Can be repeated.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def profile_option(command: Command) -> Command:
+    """``--profile``."""
+    return click.option(
+        "--profile",
+        "profile",
+        metavar="NAME",
+        help="Profile of mlforge.yaml, a dbt target of the same name.",
+    )(command)

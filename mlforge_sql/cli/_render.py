@@ -1,0 +1,127 @@
+"""What users see: diagnostics, tables, progress; in colour only on a terminal that wants it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlforge_sql.errors import Diagnostic, Location, Severity
+
+_NARROWEST = 12
+_TOKEN = re.compile(r"[\w.\-%$@']+|\S")
+
+
+def width() -> int:
+    """Columns to write in, at most 100."""
+    return min(shutil.get_terminal_size((80, 24)).columns, 100)
+
+
+def say(text: str = "", *, style: str | None = None) -> None:
+    """Talk to the user, on stderr."""
+    click.secho(text, err=True, fg=style)
+
+
+def print_json(value: Any) -> None:
+    """Print data as JSON, on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print data in columns, on stdout; the widest columns are wrapped to fit the terminal."""
+    cells = [list(headings), *(list(row) for row in rows)]
+    widths = fit([max(len(row[index]) for row in cells) for index in range(len(headings))], width())
+    for number, row in enumerate(cells):
+        wrapped = [
+            textwrap.wrap(cell, size, break_on_hyphens=False) or [""]
+            for cell, size in zip(row, widths, strict=True)
+        ]
+        for line in itertools.zip_longest(*wrapped, fillvalue=""):
+            padded = (part.ljust(size) for part, size in zip(line, widths, strict=True))
+            click.secho("  ".join(padded).rstrip(), bold=number == 0)
+
+
+def fit(widths: Sequence[int], room: int) -> list[int]:
+    """Column widths that fit into a line, two spaces apart: the widest give way first.
+
+    Examples:
+        >>> fit([10, 60, 30], 80)
+        [10, 36, 30]
+    """
+    fitted = list(widths)
+    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _NARROWEST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def show_diagnostics(root: Path | None, diagnostics: Sequence[Diagnostic]) -> None:
+    """Show problems, each with the line it is in, and count them."""
+    for item in diagnostics:
+        show_diagnostic(root, item)
+    errors = sum(item.severity is Severity.ERROR for item in diagnostics)
+    if errors:
+        say(f"{errors} error{'s' if errors != 1 else ''}; nothing was written", style="red")
+
+
+def show_diagnostic(root: Path | None, item: Diagnostic) -> None:
+    """Show one problem with its place, the line, and the next step."""
+    color = "red" if item.severity is Severity.ERROR else "yellow"
+    head = f"{item.severity}[{item.code}]: "
+    body = textwrap.fill(
+        head + item.message,
+        width(),
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    click.echo(click.style(head, fg=color, bold=True) + body[len(head) :], err=True)
+    if item.location is not None:
+        say(f"  --> {item.location}")
+        _excerpt(root, item.location)
+    if item.hint:
+        say(
+            textwrap.fill(
+                f"  = {item.hint}",
+                width(),
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+    say()
+
+
+def _excerpt(root: Path | None, place: Location) -> None:
+    line = _line(root, place)
+    if line is None or not line.strip():
+        return
+    number = str(place.line)
+    gutter = " " * len(number)
+    text = line.expandtabs(1)
+    start = place.column - 1
+    token = _TOKEN.match(text, start)
+    marks = "^" * (len(token[0]) if token else 1)
+    room = width() - len(number) - 4
+    if len(text) > room:
+        shift = max(0, min(start - room // 2, len(text) - room))
+        text, start = text[shift : shift + room], start - shift
+    say(f" {gutter} |")
+    say(f" {number} | {text}")
+    say(f" {gutter} | {' ' * start}{marks[: max(1, room - start)]}")
+
+
+def _line(root: Path | None, place: Location) -> str | None:
+    if root is None:
+        return None
+    try:
+        lines = (root / place.path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return lines[place.line - 1] if 0 < place.line <= len(lines) else None

@@ -1,0 +1,44 @@
+"""``mlforge compile``."""
+
+from __future__ import annotations
+
+import click
+
+from mlforge_sql.cli._options import Settings, pass_settings
+from mlforge_sql.cli._render import say
+
+
+@click.command("compile")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if files would change.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; list the files that would change.")
+@pass_settings
+def compile_(settings: Settings, check: bool, dry_run: bool) -> None:
+    """Write the dbt project that the specs describe.
+
+    Either all files are written or, if a spec has a problem, none. Files that
+    are right already are not touched; your own files in the folder never are.
+    """
+    from mlforge_sql.compiler import compile_project, pending_changes, write_project
+
+    compiled = compile_project(settings.root)
+    changes = pending_changes(compiled) if check or dry_run else write_project(compiled)
+    folder = compiled.project.config.dbt_project_dir
+    if check or dry_run:
+        for word, paths in (
+            ("create", changes.created),
+            ("update", changes.updated),
+            ("delete", changes.deleted),
+        ):
+            for path in paths:
+                click.echo(f"{word} {folder}/{path}")
+    if not settings.quiet:
+        count = len(compiled.project.features)
+        done = "would change" if check or dry_run else "wrote"
+        say(
+            f"{count} feature{'s' if count != 1 else ''}; {done} in {folder}/: "
+            f"{len(changes.created)} created, {len(changes.updated)} updated, "
+            f"{len(changes.deleted)} deleted, {len(changes.unchanged)} unchanged"
+        )
+    if check and not changes.is_empty:
+        say("the dbt project is not what the specs describe; run `mlforge compile`", style="red")
+        raise click.exceptions.Exit(1)

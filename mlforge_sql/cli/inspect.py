@@ -1,0 +1,57 @@
+"""``mlforge inspect``."""
+
+from __future__ import annotations
+
+import click
+
+from mlforge_sql.cli._options import Settings, json_option, pass_settings
+from mlforge_sql.cli._render import print_json, print_table
+
+
+@click.group("inspect")
+def inspect() -> None:
+    """Show one thing of a project in full."""
+
+
+@inspect.command("feature")
+@click.argument("name")
+@json_option
+@pass_settings
+def feature(settings: Settings, name: str, as_json: bool) -> None:
+    """Show a feature: its clock, its columns and types, its models."""
+    from mlforge_sql.compiler import compile_project
+    from mlforge_sql.plan.describe import describe_feature
+
+    compiled = compile_project(settings.root)
+    found = describe_feature(compiled.project, compiled.plan, name)
+    if as_json:
+        print_json({"version": 1, "feature": found})
+        return
+    click.secho(found["name"], bold=True)
+    if found["description"]:
+        click.echo(found["description"])
+    click.echo()
+    for key in (
+        "declared in",
+        "source",
+        "keys",
+        "time",
+        "filter",
+        "tags",
+        "version",
+        "tiles",
+        "models",
+    ):
+        value = found[key]
+        if value:
+            click.echo(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}")
+    click.echo()
+    print_table(
+        ("column", "type", "meaning"),
+        [(item["name"], item["type"], item["meaning"]) for item in found["columns"]],
+    )
+    if found["validators"]:
+        click.echo()
+        print_table(
+            ("validated", "rule"), [(item["column"], item["rule"]) for item in found["validators"]]
+        )

@@ -1,0 +1,84 @@
+"""dbt's artifacts: what a run did, told in the words of the specs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FAILED = frozenset({"error", "fail", "runtime error"})
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """One model, test or hook of a dbt run.
+
+    Attributes:
+        name: Its name in the project.
+        kind: ``model``, ``test`` or another of dbt's resource types.
+        status: dbt's word: success, error, skipped, pass, fail, warn.
+        seconds: How long it took.
+        message: dbt's message, if any.
+        failures: Rows that a test found, if it ran.
+        about: For tests: what is tested, such as ``amount less_than 100``.
+        on: For tests: the model that is tested.
+    """
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    message: str | None
+    failures: int | None
+    about: str | None = None
+    on: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """True when the node failed."""
+        return self.status in FAILED
+
+
+def read_results(target: Path) -> tuple[NodeResult, ...]:
+    """The results of the last run, from ``run_results.json`` and ``manifest.json``."""
+    results = _read(target / "run_results.json")
+    nodes: Mapping[str, Any] = _read(target / "manifest.json").get("nodes", {})
+    return tuple(
+        _result(item, nodes.get(item["unique_id"], {})) for item in results.get("results", ())
+    )
+
+
+def _read(file: Path) -> Any:
+    if not file.is_file():
+        return {}
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _result(item: Mapping[str, Any], node: Mapping[str, Any]) -> NodeResult:
+    unique_id = str(item["unique_id"])
+    return NodeResult(
+        name=str(node.get("name") or unique_id.split(".")[2]),
+        kind=unique_id.split(".", 1)[0],
+        status=str(item["status"]),
+        seconds=float(item.get("execution_time") or 0.0),
+        message=item.get("message"),
+        failures=item.get("failures"),
+        about=_about(node),
+        on=str(node["attached_node"]).rsplit(".", 1)[-1] if node.get("attached_node") else None,
+    )
+
+
+def _about(node: Mapping[str, Any]) -> str | None:
+    metadata = node.get("test_metadata")
+    if not metadata:
+        return None
+    arguments = {key: value for key, value in metadata.get("kwargs", {}).items() if key != "model"}
+    column = arguments.pop("column", None)
+    test = str(metadata["name"]).removeprefix("mlforge_")
+    rest = " ".join(
+        str(value) if key in {"value", "pattern", "values"} else f"{key} {value}"
+        for key, value in arguments.items()
+    )
+    return " ".join(part for part in (column and f"`{column}`", test, rest) if part)

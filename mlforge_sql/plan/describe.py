@@ -1,0 +1,84 @@
+"""A feature in plain values, for people and for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlforge_sql.plan.nodes import Latest, Plan, Rolling, RollingColumn
+from mlforge_sql.project.model import Project, ResolvedFeature, current_name, input_name
+from mlforge_sql.project.selection import select_features
+
+
+def describe_feature(project: Project, plan: Plan, name: str) -> dict[str, Any]:
+    """Everything about one feature.
+
+    Raises:
+        SpecErrors: There is no such feature.
+    """
+    (spec,) = select_features([item.spec for item in project.features], (name,))
+    feature = next(item for item in project.features if item.spec is spec)
+    node = next(item for item in plan.features if item.name == name)
+    return {
+        "name": name,
+        "description": spec.description,
+        "declared in": str(feature.origin.at()),
+        "source": spec.source,
+        "keys": [f"{key.name} ({_key_text(key.parts)}{key.type})" for key in feature.keys],
+        "time": clock_text(feature),
+        "filter": feature.where.sql if feature.where else None,
+        "tags": list(spec.tags),
+        "version": str(spec.version),
+        "tiles": _tiles_text(node, plan),
+        "models": [name, current_name(name), input_name(name)],
+        "columns": [
+            {"name": item.name, "type": str(item.type), "meaning": column_text(item)}
+            for item in node.columns
+        ]
+        if isinstance(node, Rolling)
+        else [
+            {"name": column, "type": str(kind), "meaning": f"{column} of the last event"}
+            for column, kind in node.columns
+        ],
+        "validators": [
+            {
+                "column": column,
+                "rule": " ".join([rule.test, *(str(value) for value in rule.arguments.values())]),
+            }
+            for column, rule in feature.rules
+        ],
+    }
+
+
+def clock_text(feature: ResolvedFeature) -> str:
+    """When a feature changes and what it sees, in words."""
+    interval, delay = feature.spec.interval, feature.source.spec.delay
+    if interval is not None:
+        text = f"gridded: changes at ticks of {interval}, sees what happened before the tick"
+    else:
+        own = "at its own time" if feature.spec.boundary == "inclusive" else "one microsecond later"
+        text = f"continuous: sees an event {own}"
+    return text + (f"; the source is {delay} late" if delay.microseconds else "")
+
+
+def column_text(item: RollingColumn) -> str:
+    """What a feature column is, in words.
+
+    The user's description stands in front when there is one.
+    """
+    window = f"the last {item.window.length}" if item.window.length else "all time"
+    if item.window.offset.microseconds:
+        window += f", {item.window.offset} ago"
+    text = f"{item.what} over {window}"
+    return f"{item.description.rstrip('.')}: {text}" if item.description else text
+
+
+def _key_text(parts: tuple[tuple[str, Any], ...]) -> str:
+    return f"sha256 of {', '.join(name for name, _ in parts)}; " if parts else ""
+
+
+def _tiles_text(node: Rolling | Latest, plan: Plan) -> str | None:
+    if not isinstance(node, Rolling) or node.tiles is None:
+        return None
+    tiles = next(item for item in plan.tiles if item.name == node.tiles)
+    others = [f"`{name}`" for name in tiles.features if name != node.name]
+    return f"{tiles.name}" + (f", shared with {', '.join(others)}" if others else "")

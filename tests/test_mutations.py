@@ -1,0 +1,299 @@
+"""The oracle check can fail: every small break of the compiled SQL is noticed.
+
+Each mutation edits the SQL of a fixed project whose events lie on the edges of its windows. The
+unedited SQL passes the same check.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from harness import Run
+from strategies import SCHEMA, GeneratedProject
+
+sys.path.insert(0, str(Path(__file__).parent / "property"))
+
+from test_rule_of_time import build, check_feature  # noqa: E402 - it is in a folder of its own
+
+Document: TypeAlias = dict[str, Any]
+Edit: TypeAlias = Callable[[str], str]
+
+
+# Fixed datasets
+
+
+def event(user: str | None, time: str | None, amount: float | None = 1.0, **rest: Any) -> Document:
+    row: Document = dict.fromkeys(SCHEMA)
+    return row | {
+        "user_id": user,
+        "shop_id": 1,
+        "event_time": None if time is None else datetime.fromisoformat(f"2024-{time}"),
+        "amount": amount,
+        "quantity": 1,
+        "price": Decimal("1.50"),
+        "kind": "a",
+        "flag": True,
+        **rest,
+    }
+
+
+ROWS = [
+    # exactly a day apart, and a microsecond less and more than a day
+    event("u1", "01-01 12:00", 1.0),
+    event("u1", "01-02 12:00", 2.0),
+    event("u1", "01-03 11:59:59.999999", 4.0),
+    event("u1", "01-04 12:00:00.000001", 8.0),
+    # on a tick, and a microsecond beside it; Sunday, then Monday
+    event("u2", "01-07 23:59:59.999999", 16.0),
+    event("u2", "01-08", 32.0, kind="b"),
+    event("u2", "01-08 00:00:00.000001", 64.0, flag=False),
+    # a gap longer than every window, ties, NULL fields
+    event("u1", "03-01 06:00", 128.0, quantity=3, kind="b"),
+    event("u1", "03-01 06:00", 256.0, quantity=2, kind="c"),
+    event("u1", "03-01 06:00", 512.0, quantity=None, kind="d"),
+    event("u1", "03-01 07:00", 1024.0, quantity=0, shop_id=2),
+    event("u1", "03-01 18:00", None, flag=None),
+    # rows that enter no table
+    event(None, "01-02 12:00", 2048.0),
+    event("u1", None, 4096.0),
+    event("u1", "01-02 13:00", 8192.0, shop_id=None),
+]
+
+
+def metric(windows: list[str], functions: list[str]) -> Document:
+    return {"windows": windows, "aggregations": {"amount": functions}}
+
+
+ENTITIES: dict[str, Document] = {
+    "user": {"name": "user", "join_key": "user_id"},
+    "pair": {"name": "pair", "join_key": ["user_id", "shop_id"]},
+    "person": {"name": "person", "join_key": "person_id", "from_columns": ["kind", "shop_id"]},
+}
+
+
+def project(
+    feature: Document, entity: str = "user", source: Document | None = None
+) -> GeneratedProject:
+    """A project with one feature over the fixed rows."""
+    events = {"name": "events", "path": "data/events.parquet", "timestamp": "event_time"}
+    spec = {
+        "entities": [ENTITIES[entity]],
+        "sources": [events | (source or {})],
+        "features": [{"name": "f", "source": "events", "entities": [entity], **feature}],
+    }
+    return GeneratedProject(spec=spec, rows=ROWS, schema=dict(SCHEMA))
+
+
+def shifted(functions: list[str], offset: str) -> list[Document]:
+    one = {"field": "amount", "windows": ["1d"], "offset": offset}
+    return [{**one, "function": function} for function in functions]
+
+
+EXACT = ["sum", "count", "mean", "min", "max"]
+ALL = [*EXACT, "std", "variance"]
+LATEST = {"select": {"last_amount": "amount", "last_kind": "kind"}, "tie_breaker": ["quantity"]}
+
+PROJECTS: dict[str, GeneratedProject] = {
+    "gridded": project({"interval": "1d", "metrics": [metric(["1d", "2d"], EXACT)]}),
+    "gridded_std": project({"interval": "1d", "metrics": [metric(["1d", "2d"], ALL)]}),
+    "gridded_offset": project({"interval": "1d", "metrics": shifted(EXACT, "1d")}),
+    "weekly": project({"interval": "1w", "metrics": [metric(["1w"], EXACT)]}),
+    "continuous": project({"metrics": [metric(["1d", "2d"], EXACT)]}),
+    "continuous_std": project({"metrics": [metric(["1d"], ALL)]}),
+    "continuous_offset": project({"metrics": shifted(EXACT, "12h")}),
+    "inclusive": project({"boundary": "inclusive", "metrics": [metric(["1d"], EXACT)]}),
+    "lifetime": project({"metrics": [metric(["lifetime"], ALL)]}),
+    "delay": project({"interval": "1d", "metrics": [metric(["1d"], EXACT)]}, source={"delay": "1h"}),
+    "continuous_delay": project({"metrics": [metric(["1d"], EXACT)]}, source={"delay": "1h"}),
+    "wheres": project(
+        {
+            "interval": "1d",
+            "where": "kind in ('a', 'b')",
+            "metrics": [
+                {"field": "*", "function": "count", "windows": ["2d"], "name": "m", "where": "flag"},
+                {"field": "amount", "function": "std", "windows": ["2d"], "where": "flag"},
+                {"field": "amount", "function": "sum", "windows": ["1d"], "default": -1},
+            ],
+        },
+        source={"where": "amount > 10"},
+    ),
+    "pair": project({"metrics": [metric(["1d"], EXACT)]}, "pair"),
+    "surrogate": project({"interval": "1d", "metrics": [metric(["1d"], EXACT)]}, "person"),
+    "latest": project(LATEST),
+    "latest_gridded": project({"interval": "1d", **LATEST}),
+    "latest_delay": project({"boundary": "inclusive", **LATEST}, source={"delay": "1h"}),
+}  # fmt: skip
+
+
+@cache
+def compiled_texts(name: str) -> tuple[str, ...]:
+    run = build(PROJECTS[name])
+    run.connection.close()
+    return tuple(text for path, text in run.compiled.files.items() if path.suffix == ".sql")
+
+
+def check(run: Run, name: str) -> None:
+    assert all(row["feature_timestamp"] is not None for row in run.rows("f")), "primary key"
+    check_feature(run, PROJECTS[name], PROJECTS[name].spec["features"][0])
+
+
+# Edits of a model's text
+
+
+def swap(old: str, new: str) -> Edit:
+    """Every occurrence of a text."""
+    return lambda text: text.replace(old, new)
+
+
+def regex(pattern: str, new: str | Callable[[re.Match[str]], str]) -> Edit:
+    """Every match of a pattern."""
+    return lambda text: re.sub(pattern, new, text)
+
+
+def frame_start(by: int) -> Edit:
+    """Windows that begin so many ticks too late (or, below zero, too early)."""
+
+    def moved(match: re.Match[str]) -> str:
+        length = 0 if match[1] == "current row" else int(match[1].split()[0])
+        return f"between {length - by} preceding and"
+
+    return regex(r"between (current row|\d+ preceding) and", moved)
+
+
+def frame_end(by: int) -> Edit:
+    """Windows that end so many ticks too early (or, below zero, too late)."""
+
+    def moved(match: re.Match[str]) -> str:
+        length = 0 if match[1] == "current row" else int(match[1].split()[0])
+        end = length + by
+        return f"preceding and {end} preceding" if end >= 0 else f"preceding and {-end} following"
+
+    return regex(r"preceding and (current row|\d+ preceding)", moved)
+
+
+def without_last_shift(text: str) -> str:
+    """No row when events leave the longest window."""
+    return re.sub(r"    union\n    select\n(?:        [^+]+\n)+?        tick \+ \d+ as tick\n    from tiles\n\n", "\n", text)  # fmt: skip
+
+
+def without_exits(text: str) -> str:
+    """No row when events leave a window."""
+    return re.sub(r"    union\n    select\n(?:        [^+]+\n)+?        tick \+ \d+ as tick\n    from tiles\n", "", text)  # fmt: skip
+
+
+def without_entries(text: str) -> str:
+    """No row when events become visible."""
+    return re.sub(r"(change_points as \(\n\n)    select\n(?:        .+\n)+    from tiles\n    union\n", r"\1", text)  # fmt: skip
+
+
+def without_filter_of(column: str) -> Edit:
+    return regex(rf"(?:\w+\.)?{column} is not null", "true")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """An edit and the projects in which the check must notice it."""
+
+    name: str
+    edit: Edit
+    projects: tuple[str, ...]
+
+
+GRIDDED = ("gridded", "weekly")
+CONTINUOUS = ("continuous", "inclusive")
+MUTATIONS = (
+    # `<` to `<=` at either end of a window
+    Mutation("start_too_early", frame_start(-1), (*GRIDDED, *CONTINUOUS, "gridded_offset", "continuous_offset")),
+    Mutation("start_too_late", frame_start(1), (*CONTINUOUS, "gridded_offset", "continuous_offset")),
+    Mutation("end_too_early", frame_end(1), (*CONTINUOUS, "gridded_offset", "continuous_offset")),
+    Mutation("end_too_late", frame_end(-1), ("gridded_offset", "continuous_offset")),
+    Mutation("sees_its_own_time", swap("epoch_us(event_time) + 1 as tick", "epoch_us(event_time) as tick"), ("continuous_std", "lifetime", "latest")),
+    Mutation("does_not_see_its_own_time", swap("epoch_us(event_time) as tick", "epoch_us(event_time) + 1 as tick"), ("inclusive", "latest_delay")),
+    Mutation("sees_the_running_tick", regex(r"(// \d+) \+ 1 as tick", r"\1 as tick"), ("gridded_offset", "latest_gridded")),
+    Mutation("a_tick_late", regex(r"(// \d+) \+ 1 as tick", r"\1 + 2 as tick"), ("gridded_offset", "latest_gridded")),
+    Mutation("weeks_from_thursday", regex(r"timestamp '1970-01-05'|(\(epoch_us.*) - 345600000000\)", lambda m: f"{m[1]})" if m[1] else "timestamp '1970-01-01'"), ("weekly",)),
+    Mutation("no_anchor", swap(" + 345600000000)", ")"), ("weekly",)),
+    # rows of the step function
+    Mutation("no_exits", without_exits, ("gridded", "gridded_std", "continuous_std")),
+    Mutation("no_last_exit", without_last_shift, ("gridded", "gridded_std", "continuous_std")),
+    Mutation("no_entries", without_entries, ("gridded", "gridded_std", "continuous_std")),
+    Mutation("one_exit_too_soon", regex(r"tick \+ (\d+) as tick\n    from tiles\n\n", lambda m: f"tick + {int(m[1]) - 1} as tick\n    from tiles\n\n"), CONTINUOUS),
+    Mutation("exits_without_tiles", swap("left join tiles", "inner join tiles"), ("gridded", "continuous")),
+    Mutation("rows_twice", regex(r"    union\n", "    union all\n"), ("gridded", "continuous")),
+    Mutation("every_event_a_row", swap("where\n        is_change_point", "where\n        true"), ("gridded_std", "gridded_offset", "continuous_offset")),
+    # delay
+    Mutation("no_delay", swap("+ 3600000000)", ")"), ("delay", "continuous_delay")),
+    Mutation("delay_too_short", swap("+ 3600000000)", "+ 3599999999)"), ("latest_delay",)),
+    # rows that cannot count
+    Mutation("null_keys", without_filter_of("user_id"), ("gridded", "continuous_std", "latest")),
+    Mutation("null_second_key", without_filter_of("shop_id"), ("pair",)),
+    Mutation("null_times", without_filter_of("tick"), ("gridded", "continuous", "latest")),
+    # ties
+    Mutation("first_of_a_tick", swap("event_time desc", "event_time"), ("latest_gridded",)),
+    Mutation("no_time_order", swap("event_time desc, ", ""), ("latest_gridded",)),
+    Mutation("smallest_tie", swap("quantity desc", "quantity"), ("latest",)),
+    Mutation("null_ties_first", swap("quantity desc", "quantity desc nulls first"), ("latest",)),
+    Mutation("no_tie_breaker", swap("quantity desc, ", ""), ("latest",)),
+    Mutation("second_row", swap("mlforge_rank = 1", "mlforge_rank = 2"), ("latest",)),
+    Mutation("all_rows", swap("mlforge_rank = 1", "mlforge_rank > 0"), ("latest",)),
+    # values
+    Mutation("population_std", swap("stddev_samp", "stddev_pop"), ("gridded_std", "lifetime")),
+    Mutation("population_variance", swap("var_samp", "var_pop"), ("gridded_std", "lifetime")),
+    Mutation("null_fields_count", swap("count(amount)", "count(*)"), ("gridded", "lifetime")),
+    Mutation("min_is_max", swap("min(amount_min)", "max(amount_min)"), ("gridded", "lifetime")),
+    Mutation("empty_counts_null", regex(r"coalesce\((.+), 0\) as", r"\1 as"), ("gridded", "continuous")),
+    Mutation("empty_sum_zero", swap("sum(amount_sum) over last_1d", "coalesce(sum(amount_sum) over last_1d, 0)"), ("gridded", "continuous")),
+    Mutation("no_default", swap("cast(-1 as double)", "null"), ("wheres",)),
+    Mutation("no_metric_where", regex(r" filter\(where\s+flag\)", ""), ("wheres",)),
+    Mutation("no_observation_where", regex(r"case\s+when\s+ticked\.flag", "case when true"), ("wheres",)),
+    Mutation("no_feature_where", regex(r"kind in \('a', 'b'\)", "true"), ("wheres",)),
+    Mutation("no_source_where", swap("amount > 10", "true"), ("wheres",)),
+    # surrogate keys
+    Mutation("null_part_empty", swap("'~'", "''"), ("surrogate",)),
+    Mutation("no_separators", swap(" || ':' || ", " || "), ("surrogate",)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_unedited_sql_passes(name: str) -> None:
+    check(build(PROJECTS[name]), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        pytest.param(name, mutation.edit, id=f"{mutation.name}-{name}")
+        for mutation in MUTATIONS
+        for name in mutation.projects
+    ],
+)
+def test_the_check_notices(name: str, edit: Edit) -> None:
+    edits = {text: edit(text) for text in compiled_texts(name) if edit(text) != text}
+    assert edits, "the edit changes nothing"
+    run = build(PROJECTS[name], edit=edits)
+    with pytest.raises(AssertionError):
+        check(run, name)
+
+
+def test_every_project_is_mutated() -> None:
+    assert {name for item in MUTATIONS for name in item.projects} == set(PROJECTS)
+
+
+def test_current_at_as_of_notices_a_strict_comparison() -> None:
+    """`<_current` at the very instant of a row holds that row."""
+    instant = datetime(2024, 1, 3)
+    row = {"user_id": "u1", "feature_timestamp": instant, "amount_sum_1d": 8194.0}
+    spec = project({"interval": "1d", "metrics": [metric(["1d"], ["sum"])]})
+    assert row in build(spec, as_of=instant).rows("f_current")
+    edited = build(spec, as_of=instant, edit={"feature_timestamp <= ": "feature_timestamp < "})
+    assert row not in edited.rows("f_current")
+    assert row not in build(spec, as_of=instant - timedelta(microseconds=1)).rows("f_current")
