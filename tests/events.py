@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -48,7 +49,9 @@ def spec(
     events: Document = {"name": "events", "timestamp": "event_time", "path": PARQUET}
     events |= source or {}
     kept = {key: value for key, value in events.items() if value is not None}
-    return {"entities": list(entities), "sources": [kept], "features": list(features)}
+    return deepcopy(
+        {"entities": list(entities), "sources": [kept], "features": list(features)}
+    )
 
 
 def run(

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mlforge_sql.dbt.artifacts import NodeResult, read_results
 from mlforge_sql.dbt.paths import PROJECT_DIR
@@ -69,27 +70,36 @@ class DbtRun:
         command = [sys.executable, "-c", _START, "--log-format", "json", *self.arguments]
         command += ["--profiles-dir", str(self.folder), "--project-dir", str(self.folder)]
         (self.folder / "target" / "run_results.json").unlink(missing_ok=True)
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
+            process = self._start(command, complaints)
+            with process:
+                try:
+                    yield from self._follow(process)
+                finally:
+                    if process.poll() is None:
+                        process.terminate()
+            self.exit_code = process.returncode
+            complaints.seek(0)
+            text = complaints.read().strip()
+        if self.exit_code and text and not self.errors:
+            self.errors.append(text.splitlines()[-1])
+        self.results = read_results(self.folder / "target")
+
+    def _start(self, command: Sequence[str], complaints: IO[str]) -> subprocess.Popen[str]:
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
                 command,
                 cwd=self.folder,
                 env={**os.environ, PROJECT_DIR: str(self.root)},
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=complaints,
                 text=True,
             )
         except OSError as error:
             raise DbtError(f"dbt cannot be started: {error}") from error
-        try:
-            yield from self._follow(process)
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait()
-        self.exit_code = process.returncode
-        self.results = read_results(self.folder / "target")
 
     def _follow(self, process: subprocess.Popen[str]) -> Iterator[Progress]:
+        """Progress until dbt closes its output."""
         for line in process.stdout or ():
             event = _event(line)
             if event is None:
@@ -99,9 +109,7 @@ class DbtRun:
                 yield _progress(data)
             elif info.get("level") == "error":
                 self.errors.append(str(info.get("msg", "")).strip())
-        text = process.stderr.read() if process.stderr else ""
-        if text.strip() and not self.errors and process.wait() != 0:
-            self.errors.append(text.strip().splitlines()[-1])
+        process.wait()
 
     @property
     def ok(self) -> bool:

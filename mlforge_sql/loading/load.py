@@ -105,9 +105,9 @@ def read_specs(root: Path) -> tuple[Specs, tuple[Diagnostic, ...]]:
     for file in _files(folder, (".yml", ".yaml")):
         reader.read_yaml(file)
     reader.read_python(folder)
-    entities = tuple(_unique(_of(Entity, reader.found), problems))
-    sources = tuple(_unique(_of(Source, reader.found), problems))
-    features = tuple(_unique(_of(Feature, reader.found), problems))
+    entities = tuple(reader.unique(Entity))
+    sources = tuple(reader.unique(Source))
+    features = tuple(reader.unique(Feature))
     return Specs(config, entities, sources, features, reader.unread), tuple(problems)
 
 
@@ -206,6 +206,19 @@ class _Reader:
         if found.problems:  # Python can compute names
             self._miss(None)
 
+    def unique(self, kind: type[SpecT]) -> list[Located[SpecT]]:
+        """The specs of one kind; reports two of one name, and drops repetitions of one spec."""
+        first: dict[str, Located[SpecT]] = {}
+        for item in self.found:
+            if not isinstance(item.spec, kind):
+                continue
+            name = item.spec.name
+            earlier = first.setdefault(name.casefold(), item)
+            if earlier.origin != item.origin or earlier.spec != item.spec:
+                self._problems.append(_twice(item, earlier))
+                self._miss(name)
+        return list(first.values())
+
     def _miss(self, text: str | None) -> None:
         words = frozenset(_WORD.findall((text or "").casefold()))
         self.unread = Unread(self.unread.words | words, self.unread.anything or text is None)
@@ -247,8 +260,10 @@ def _located(
     model: type[SpecT], value: Any, origin: Origin, problems: list[Diagnostic]
 ) -> Located[SpecT] | None:
     if not isinstance(value, dict):
-        what = model.__name__.lower().replace("projectconfig", "project file")
-        problems.append(Diagnostic("MF012", f"a {what} is a mapping", origin.at()))
+        what = "an entity" if model is Entity else f"a {model.__name__.lower()}"
+        what = "the project file" if model is ProjectConfig else what
+        hint = "write `name: ...` and so on"
+        problems.append(Diagnostic("MF012", f"{what} is a mapping", origin.at(), hint))
         return None
     try:
         return Located(model.model_validate(value), origin)
@@ -261,25 +276,9 @@ def _as_model(model: type[SpecT]) -> type[BaseModel]:
     return model
 
 
-def _of(kind: type[SpecT], found: Iterable[Located[Any]]) -> list[Located[SpecT]]:
-    return [item for item in found if isinstance(item.spec, kind)]
-
-
-def _unique(items: Iterable[Located[Any]], problems: list[Diagnostic]) -> list[Located[Any]]:
-    """Drop repetitions of one and the same spec; report two specs of one name."""
-    first: dict[str, Located[Any]] = {}
-    for item in items:
-        name = item.spec.name.casefold()
-        earlier = first.setdefault(name, item)
-        if earlier is item or (earlier.origin == item.origin and earlier.spec == item.spec):
-            continue
-        kind = type(item.spec).__name__.lower()
-        problems.append(
-            Diagnostic(
-                "MF013",
-                f"{kind} `{item.spec.name}` is declared twice",
-                item.origin.at("name"),
-                f"it is already at {earlier.origin.at('name')}; names do not differ by case alone",
-            )
-        )
-    return list(first.values())
+def _twice(item: Located[Any], earlier: Located[Any]) -> Diagnostic:
+    message = f"{type(item.spec).__name__.lower()} `{item.spec.name}` is declared twice"
+    hint = f"it is already at {earlier.origin.at('name')}"
+    if item.spec.name != earlier.spec.name:
+        hint += f" as `{earlier.spec.name}`; names do not differ by case alone"
+    return Diagnostic("MF013", message, item.origin.at("name"), hint)

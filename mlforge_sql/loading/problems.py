@@ -8,75 +8,138 @@ from pydantic import BaseModel, ValidationError
 
 from mlforge_sql.errors import Diagnostic, suggest
 from mlforge_sql.spec.base import Origin
+from mlforge_sql.spec.validators import PARAMETERS
+
+Loc = tuple[str | int, ...]
+
+
+EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_attributes_type": "a mapping",
+    "model_type": "a mapping",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+"""What the types of pydantic's errors ask for."""
 
 
 def diagnostics_of(
     error: ValidationError, model: type[BaseModel], value: Any, origin: Origin
 ) -> list[Diagnostic]:
     """Every problem of a pydantic error, at its place in the user's file."""
-    return [_diagnostic(item, model, value, origin) for item in error.errors(include_url=False)]
+    found: list[Diagnostic] = []
+    wrong_types: dict[Loc, list[Any]] = {}
+    items = error.errors(include_url=False)
+    failed = {_written(tuple(item["loc"]), value) for item in items}
+    for item in items:
+        written = _written(tuple(item["loc"]), value)
+        if item["type"] in EXPECTED and item["input"] is not None:
+            wrong_types.setdefault(written, []).append(item)
+        elif item["type"] != "too_short" or not any(
+            path[:-1] == written and path != written for path in failed
+        ):
+            found.append(_diagnostic(item, model, value, origin))
+    found += [_wrong_type(group, path, origin) for path, group in wrong_types.items()]
+    return list(dict.fromkeys(found))
+
+
+def _wrong_type(items: list[Any], written: Loc, origin: Origin) -> Diagnostic:
+    """One problem for a value that may be of several types, and is of none of them."""
+    wanted = list(dict.fromkeys(EXPECTED[item["type"]] for item in items))
+    if {"a number", "a whole number"} <= set(wanted):
+        wanted.remove("a whole number")
+    text = " or ".join([", ".join(wanted[:-1])] * (len(wanted) > 1) + wanted[-1:])
+    message = f"{_subject(written)}: expected {text}"
+    return Diagnostic("MF012", message, origin.at(*written), _found(items[0]["input"]))
 
 
 def _diagnostic(item: Any, model: type[BaseModel], value: Any, origin: Origin) -> Diagnostic:
     loc = tuple(item["loc"])
     written = _written(loc, value)
     context = item.get("ctx") or {}
+    place = origin.key(*written) if loc[-1:] == ("[key]",) else origin.at(*written)
+    subject = _subject(written)
+    if item["type"] == "missing":
+        return Diagnostic("MF011", f"key `{loc[-1]}` is missing", place)
+    if item["type"] == "extra_forbidden":
+        hint = suggest(str(loc[-1]), _fields(_model_at(model, loc[:-1])))
+        return Diagnostic("MF010", f"unknown key `{loc[-1]}`", origin.key(*written), hint)
+    if item["input"] is None:
+        hint = "give it a value, or remove it"
+        return Diagnostic("MF012", f"{subject} has no value", place, hint)
     if "code" in context:
-        return Diagnostic(context["code"], item["msg"], origin.at(*written), context.get("hint"))
+        if "at" in context:
+            place = origin.key(*written, context["at"])
+        return Diagnostic(context["code"], item["msg"], place, context.get("hint"))
     match item["type"]:
-        case "extra_forbidden":
-            known = _fields(_model_at(model, loc[:-1]))
-            return Diagnostic(
-                "MF010",
-                f"unknown key `{loc[-1]}`",
-                origin.key(*written),
-                suggest(str(loc[-1]), known),
+        case "literal_error":
+            hint = f"expected {context['expected']}".replace("'", "`")
+            return Diagnostic("MF012", f"{subject} cannot be `{item['input']}`", place, hint)
+        case "union_tag_invalid":
+            key = context["discriminator"].strip("'")
+            hint = f"expected {context['expected_tags']}".replace("'", "`").replace(
+                "`, `", "` or `"
             )
-        case "missing":
-            return Diagnostic("MF011", f"key `{loc[-1]}` is missing", origin.at(*written))
-        case "literal_error" | "union_tag_invalid":
-            expected = context.get("expected") or context.get("expected_tags")
-            given = item["input"] if item["type"] == "literal_error" else context.get("tag")
-            return Diagnostic(
-                "MF012",
-                f"`{given}` is not possible here",
-                origin.at(*written),
-                f"expected {expected}".replace("'", "`"),
-            )
-    text = (
-        item["msg"]
-        .replace("Input should be", "expected")
-        .replace("dictionary", "mapping")
-        .replace("instance of Spec", "mapping")
-    )
-    name = f"`{written[-1]}`: " if written else ""
+            place = origin.at(*written, key)
+            return Diagnostic("MF012", f"`{key}` cannot be `{context['tag']}`", place, hint)
+        case "union_tag_not_found":
+            key = context["discriminator"].strip("'")
+            return Diagnostic("MF011", f"key `{key}` is missing", place)
+        case "too_short":
+            return Diagnostic("MF012", f"{subject} is empty", place, "it needs at least one item")
+    text = item["msg"].replace("Input should be", "expected")
     return Diagnostic(
-        "MF012", f"{name}{text[0].lower()}{text[1:]}", origin.at(*written), _found(item["input"])
+        "MF012", f"{subject}: {text[0].lower()}{text[1:]}", place, _found(item["input"])
     )
 
 
-def _found(value: Any) -> str | None:
+def _subject(written: Loc) -> str:
+    """What a problem is about: a key, or an item of it."""
+    names = [part for part in written if isinstance(part, str)]
+    if not names:
+        return "the value"
+    return f"`{names[-1]}`" if names[-1] == written[-1] else f"an item of `{names[-1]}`"
+
+
+def _found(value: Any) -> str:
     if isinstance(value, (str, int, float, bool)):
-        return f"found `{value}`"
-    return None if value is None else f"found a {_yaml_word(value)}"
-
-
-def _yaml_word(value: Any) -> str:
+        return f"found `{str(value).lower() if isinstance(value, bool) else value}`"
     if isinstance(value, dict):
-        return "mapping"
-    return "list" if isinstance(value, (list, tuple)) else type(value).__name__
+        return "found a mapping"
+    is_list = isinstance(value, (list, tuple))
+    return "found a list" if is_list else f"found a Python object, `{type(value).__name__}`"
 
 
-def _written(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
+def _written(loc: Loc, value: Any) -> Loc:
     """The parts of a pydantic location that the user wrote: union tags are dropped."""
     path: list[str | int] = []
     for part in loc:
-        if (isinstance(value, dict) and part in value) or (
-            isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value)
-        ):
-            path.append(part)
-            value = value[part]
+        step = _step(part, value)
+        path += step
+        for key in step:
+            value = value[key]
     return tuple(path)
+
+
+def _step(part: str | int, value: Any) -> tuple[Any, ...]:
+    """How to get from a value to its part; nowhere when the user did not write it."""
+    if isinstance(value, (list, tuple)):
+        return (part,) if isinstance(part, int) and part < len(value) else ()
+    if not isinstance(value, dict):
+        return ()
+    if part in value:
+        return (part,)
+    short = next(iter(value)) if len(value) == 1 else None
+    if short not in PARAMETERS:  # a validator, written `less_than: 5` or `in_range: {min: 0}`
+        return ()
+    inner = value[short]
+    if isinstance(inner, dict):
+        return (short, part) if part in inner else ()
+    return (short,) if part in PARAMETERS[short] else ()
 
 
 def _fields(model: type[BaseModel] | None) -> list[str]:

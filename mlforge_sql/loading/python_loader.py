@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,12 +20,17 @@ from types import CodeType, ModuleType, TracebackType
 from pydantic import ValidationError
 from sqlglot.errors import SqlglotError
 
-from mlforge_sql.errors import Diagnostic, Location
+from mlforge_sql.errors import Diagnostic, Location, suggest
 from mlforge_sql.expressions import ExpressionError, parse_expression
+from mlforge_sql.loading.definitions import feature
 from mlforge_sql.spec.base import Made, recording
+from mlforge_sql.spec.validators import PARAMETERS
 
 Span = tuple[int, int, int, int]
 """First line, last line, first column and last column of an expression, as Python counts them."""
+
+Call = tuple[ast.Call, ast.FunctionDef | None]
+"""A call, and the function it decorates."""
 
 _NOT_FOR_FILES = sys.stdlib_module_names | {"mlforge_sql", "pydantic", "pydantic_core", "sqlglot"}
 """Module names that a spec file never takes over: running code may import them at any time."""
@@ -41,6 +48,12 @@ _POSITIONAL = {
 }
 """Names of the arguments that users may write without a name."""
 
+_PARAMETERS = {
+    "feature": list(inspect.signature(feature).parameters),
+    **{name: list(names) for name, names in PARAMETERS.items()},
+}
+_UNKNOWN_ARGUMENT = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+
 
 @dataclass(frozen=True)
 class PythonOrigin:
@@ -49,10 +62,13 @@ class PythonOrigin:
     path: str
     line: int
     call: ast.Call | None = field(repr=False, compare=False, default=None)
+    function: ast.FunctionDef | None = field(repr=False, compare=False, default=None)
 
     def at(self, *path: str | int) -> Location:
         """The place of the argument at ``path``, or of the nearest expression around it."""
         node: ast.AST | None = self.call
+        if path == ("query",) and self.function is not None:
+            return self._place(_returned(self.function))
         for part in path:
             child = _child(node, part)
             if child is None:
@@ -70,9 +86,15 @@ class PythonOrigin:
         return self._place(child[0]) if child else self.at(*path)
 
     def _place(self, node: ast.AST | None) -> Location:
-        if isinstance(node, (ast.expr, ast.keyword)):
+        if isinstance(node, (ast.expr, ast.keyword, ast.stmt)):
             return Location(self.path, node.lineno, node.col_offset + 1)
         return Location(self.path, self.line)
+
+
+def _returned(function: ast.FunctionDef) -> ast.AST:
+    """What a function returns at its end, or the function."""
+    last = function.body[-1]
+    return last.value or last if isinstance(last, ast.Return) else function
 
 
 def _child(node: ast.AST | None, part: str | int) -> tuple[ast.AST, ast.expr] | None:
@@ -142,14 +164,14 @@ class _Places:
     def __init__(self, root: Path, folder: Path) -> None:
         self._root = root
         self._folder = folder
-        self._calls: dict[str, Mapping[Span, ast.Call]] = {}
+        self._calls: dict[str, Mapping[tuple[int, ...], Call]] = {}
 
     def origin(self, code: CodeType, instruction: int) -> PythonOrigin:
         """The origin of what the instruction makes."""
         span = _span(code, instruction)
         line = span[0] if span else code.co_firstlineno
-        call = self._calls_in(code.co_filename).get(span) if span else None
-        return PythonOrigin(self.path(code.co_filename), line, call)
+        call, function = self._calls_in(code.co_filename).get(span or (), (None, None))
+        return PythonOrigin(self.path(code.co_filename), line, call, function)
 
     def deepest(self, error: BaseException, file: Path) -> PythonOrigin:
         """The innermost place of the user's own files where an error came from."""
@@ -168,18 +190,28 @@ class _Places:
         path = Path(file)
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else file
 
-    def _calls_in(self, file: str) -> Mapping[Span, ast.Call]:
+    def _calls_in(self, file: str) -> Mapping[tuple[int, ...], Call]:
         if file not in self._calls:
             try:
                 tree = ast.parse(Path(file).read_bytes())
             except (OSError, SyntaxError, ValueError):  # made by `exec`, or changed meanwhile
                 tree = ast.Module([], [])
-            self._calls[file] = {
-                (node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0): node
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Call)
-            }
+            self._calls[file] = _all_calls(tree)
         return self._calls[file]
+
+
+def _all_calls(tree: ast.Module) -> dict[tuple[int, ...], Call]:
+    """Every call by its span, with the function it decorates."""
+    found: dict[tuple[int, ...], Call] = {}
+    for node in ast.walk(tree):
+        decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+        for item in (node, *decorators):
+            if isinstance(item, ast.Call):
+                span = item.lineno, item.end_lineno or 0, item.col_offset, item.end_col_offset or 0
+                function = node if isinstance(node, ast.FunctionDef) else None
+                if function is not None or span not in found:
+                    found[span] = item, function
+    return found
 
 
 def _span(code: CodeType, instruction: int) -> Span | None:
@@ -256,8 +288,8 @@ def _modules(names: frozenset[str]) -> list[str]:
 
 
 def _raised(error: BaseException, places: _Places, file: Path) -> Diagnostic:
-    if isinstance(error, SyntaxError) and error.filename:
-        path = places.path(error.filename)
+    if isinstance(error, SyntaxError):
+        path = places.path(error.filename or str(file))
         place = Location(path, error.lineno or 1, max(error.offset or 1, 1))
         return Diagnostic("MF003", f"Python cannot read the file: {error.msg}", place)
     origin = places.deepest(error, file)
@@ -265,6 +297,11 @@ def _raised(error: BaseException, places: _Places, file: Path) -> Diagnostic:
         wrong = _sql_problem(error)
         return Diagnostic(wrong.code, wrong.message, origin.at(), wrong.hint)
     text = _first_line(error)
+    unknown = _UNKNOWN_ARGUMENT.match(text) if isinstance(error, TypeError) else None
+    if unknown is not None and unknown[1] in _PARAMETERS:
+        hint = suggest(unknown[2], _PARAMETERS[unknown[1]])
+        place = origin.key(unknown[2])
+        return Diagnostic("MF010", f"unknown key `{unknown[2]}`", place, hint)
     what = type(error).__name__ + (f": {text}" if text else "")
     return Diagnostic("MF003", f"the file raised {what}", Location(origin.path, origin.line))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -91,24 +92,26 @@ class _FeatureResolver:
         self._keys = keys
         self._problems = problems
         self._reader = ExpressionReader(types, problems)
-        self._any_column = False
-        """True when the feature may have columns that nothing is known about."""
-        self._maybe: set[str] = set()
-        """Columns, case-folded, that exist once another problem is solved."""
+        self._any_column = sys.maxsize
+        """Number of problems noted before the feature's columns became unknown."""
+        self._maybe: dict[str, int] = {}
+        """Columns, case-folded, that exist once another problem is solved; problems before that."""
 
     def resolve(self) -> ResolvedFeature | None:
         """The feature, or None when it has problems."""
         before = len(self._problems)
         found = self._resolve(before)
         self._problems[before:] = [
-            item for item in self._problems[before:] if not self._follows(item)
+            item
+            for number, item in enumerate(self._problems[before:], before)
+            if not self._follows(item, number)
         ]
         return found
 
     def _resolve(self, before: int) -> ResolvedFeature | None:
         source = self._source()
         if source is None:
-            self._any_column = True
+            self._any_column = before
         staged = Columns(()) if source is None else staged_columns(source)
         keys = self._join_keys(staged)
         staged = _without(staged, keys).overlaid(
@@ -135,11 +138,17 @@ class _FeatureResolver:
         named = {item.spec.name: item.spec.join_key for item in self._specs.entities}
         unknown = [name for name in self._spec.entities if name not in named]
         wanted = named if unknown else self._spec.entities
-        self._maybe |= {key.casefold() for name in wanted for key in named[name]}
-        self._any_column |= any(self._specs.unread.may_declare(name) for name in unknown)
+        self._unknown({key for name in wanted for key in named[name]})
+        if any(self._specs.unread.may_declare(name) for name in unknown):
+            self._any_column = min(self._any_column, len(self._problems))
         return ()
 
-    def _follows(self, item: Diagnostic) -> bool:
+    def _unknown(self, names: Iterable[str]) -> None:
+        """From here on, these columns may or may not exist."""
+        for name in names:
+            self._maybe.setdefault(name.casefold(), len(self._problems))
+
+    def _follows(self, item: Diagnostic, number: int) -> bool:
         """True for a problem that another one may have caused."""
         if item.code == "MF020":
             return any(
@@ -148,8 +157,10 @@ class _FeatureResolver:
             )
         if item.code != "MF022":
             return False
-        names = {f"unknown column `{name}`" for name in self._maybe}
-        return self._any_column or item.message.casefold() in names
+        return number >= self._any_column or any(
+            item.message.casefold() == f"unknown column `{name}`" and number >= since
+            for name, since in self._maybe.items()
+        )
 
     def _complete(
         self,
@@ -214,7 +225,7 @@ class _FeatureResolver:
             query = parse_row_query(self._spec.query)
         except ExpressionError as error:
             self._note(error.code, error.message, "query", hint=error.hint)
-            self._any_column = True
+            self._any_column = min(self._any_column, len(self._problems))
             return None, None
         if query.source.casefold() != self._spec.source.casefold():
             message = (
@@ -255,7 +266,7 @@ class _FeatureResolver:
         else:
             return staged, None
         chosen = [(name, read[0], read[1]) for name, read in parsed if read is not None]
-        self._maybe |= {name.casefold() for name, read in parsed if read is None}
+        self._unknown(name for name, read in parsed if read is None)
         for name, expr, _ in chosen:
             moved = _is_key(name, keys) or name.casefold() == timestamp
             if moved and (expr.column_name or "").casefold() != name.casefold():
@@ -280,7 +291,7 @@ class _FeatureResolver:
             for name in selected or ()
             if not _is_key(name, keys) and name.casefold() != timestamp
         ]
-        if not names and not (self._spec.query is not None and self._any_column):
+        if not names and not (self._spec.query is not None and self._any_column < sys.maxsize):
             hint = "add `metrics` for windows, or `select` for latest values"
             self._note("MF039", f"feature `{self._spec.name}` has no columns", hint=hint)
         found: list[LatestColumn] = []

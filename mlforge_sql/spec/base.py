@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, MappingView
+from collections.abc import Iterator, KeysView, ValuesView
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ def _window(value: object) -> object:
 
 def one_or_many(value: object) -> object:
     """Accept one value where a list is expected."""
-    if isinstance(value, (list, Iterator, MappingView)):
+    if isinstance(value, (list, Iterator, KeysView, ValuesView)):
         return tuple(value)
     return value if isinstance(value, tuple) else (value,)
 

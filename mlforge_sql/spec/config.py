@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.spec.base import Name, Spec
@@ -55,6 +56,17 @@ class Profile(Spec):
     description: str | None = Field(default=None, description="What the profile is for.")
 
 
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in value:
+        raise PydanticCustomError(
+            "mlforge_folder",
+            "`{value}` is not a folder inside the project",
+            {"value": value, "code": "MF012", "hint": "write a relative path, such as `dbt`"},
+        )
+    return value
+
+
 class ProjectConfig(Spec):
     """What ``mlforge.yaml`` says."""
 
@@ -63,14 +75,29 @@ class ProjectConfig(Spec):
         default=None, description="Profile to use when none is named; the first one by default."
     )
     profiles: dict[Name, Profile] = Field(description="Profiles by name.", min_length=1)
-    features_dir: str = Field(default="features", description="Folder of the specs.")
-    dbt_project_dir: str = Field(default="dbt", description="Folder of the compiled dbt project.")
+    features_dir: Annotated[str, AfterValidator(_inside)] = Field(
+        default="features", description="Folder of the specs."
+    )
+    dbt_project_dir: Annotated[str, AfterValidator(_inside)] = Field(
+        default="dbt", description="Folder of the compiled dbt project."
+    )
     surrogate_key_salt_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = (
         Field(
             default=None,
             description="Environment variable whose value goes in front of every surrogate key.",
         )
     )
+
+    @model_validator(mode="after")
+    def _apart(self) -> ProjectConfig:
+        specs, dbt = PurePosixPath(self.features_dir), PurePosixPath(self.dbt_project_dir)
+        if specs.is_relative_to(dbt) or dbt.is_relative_to(specs):
+            raise PydanticCustomError(
+                "mlforge_folder",
+                "the specs and the dbt project need folders of their own",
+                {"code": "MF012", "at": "dbt_project_dir", "hint": "name another folder"},
+            )
+        return self
 
     @model_validator(mode="after")
     def _default_exists(self) -> ProjectConfig:
@@ -81,6 +108,7 @@ class ProjectConfig(Spec):
                 {
                     "name": self.default_profile,
                     "code": "MF025",
+                    "at": "default_profile",
                     "hint": "expected one of: " + ", ".join(sorted(self.profiles)),
                 },
             )

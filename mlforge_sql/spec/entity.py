@@ -41,6 +41,7 @@ class Entity(Spec):
                 {
                     "count": len(self.join_key),
                     "code": "MF017",
+                    "at": "from_columns",
                     "hint": "declare one entity for each key, and one more for the combination",
                 },
             )

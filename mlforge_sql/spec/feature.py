@@ -25,7 +25,7 @@ from mlforge_sql.spec.validators import Validator
 FUNCTIONS = ("sum", "count", "mean", "min", "max", "std", "variance")
 """Aggregate functions of rolling windows."""
 
-Default = bool | int | float | str
+Default = bool | int | Annotated[float, Field(allow_inf_nan=False)] | str
 
 
 def _function(value: str) -> str:
@@ -176,6 +176,7 @@ class Feature(Spec):
                 "`query` already has the columns and the filter",
                 {
                     "code": "MF017",
+                    "at": "query",
                     "hint": "move `select` and `where` into `query`, or drop `query`",
                 },
             )
@@ -183,7 +184,7 @@ class Feature(Spec):
             raise PydanticCustomError(
                 "mlforge_conflict",
                 "`tie_breaker` is for latest values; windows hold all events of one time",
-                {"code": "MF017", "hint": "remove `tie_breaker`"},
+                {"code": "MF017", "at": "tie_breaker", "hint": "remove `tie_breaker`"},
             )
         return self
 

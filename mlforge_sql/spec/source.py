@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.durations import ZERO
@@ -38,7 +38,7 @@ class Timestamp(Spec):
             raise PydanticCustomError(
                 "mlforge_conflict",
                 "`format` is for text and `unit` for integers; a timestamp has one of them",
-                {"code": "MF017", "hint": "remove one"},
+                {"code": "MF017", "at": "unit", "hint": "remove one"},
             )
         return self
 
@@ -51,6 +51,16 @@ class Dedupe(Spec):
         default=(),
         description="Columns, compared in descending order, that decide which row is kept. Ties are broken on all remaining columns.",
     )
+
+
+def _three_parts(value: str) -> str:
+    if len(value.split(".")) != 3 or not all(value.split(".")):
+        raise PydanticCustomError(
+            "mlforge_table",
+            "`{value}` is not the full name of a table",
+            {"value": value, "code": "MF012", "hint": "write `catalog.schema.table`"},
+        )
+    return value
 
 
 class Source(Spec):
@@ -67,10 +77,8 @@ class Source(Spec):
         default=None,
         description="DuckDB: parquet, csv or json files, relative to the project; globs allowed.",
     )
-    table: str | None = Field(
-        default=None,
-        description="Databricks: `catalog.schema.table`.",
-        pattern=r"^[^.]+\.[^.]+\.[^.]+$",
+    table: Annotated[str, AfterValidator(_three_parts)] | None = Field(
+        default=None, description="Databricks: `catalog.schema.table`."
     )
     model: Name | None = Field(
         default=None, description="An existing dbt model of the compiled project, on every engine."
@@ -104,7 +112,7 @@ class Source(Spec):
             raise PydanticCustomError(
                 "mlforge_conflict",
                 "`model` is on every engine, so it cannot stand beside `path` or `table`",
-                {"code": "MF017", "hint": "keep `model`, or `path` and `table`"},
+                {"code": "MF017", "at": "model", "hint": "keep `model`, or `path` and `table`"},
             )
         if self.model is None and self.path is None and self.table is None:
             raise PydanticCustomError(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.spec.base import Spec
 
-Scalar = bool | int | float | str
+Number = int | Annotated[float, Field(allow_inf_nan=False)]
+Scalar = bool | Number | str
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "not_null": (),
@@ -41,9 +42,9 @@ class Validator(Spec):
     """A rule for one column of a feature's input. NULL passes every rule but ``not_null``."""
 
     test: ValidatorName = Field(description="Which rule.")
-    value: int | float | str | None = Field(default=None, description="Bound of a comparison.")
-    min: int | float | str | None = Field(default=None, description="Smallest allowed value.")
-    max: int | float | str | None = Field(default=None, description="Largest allowed value.")
+    value: Number | str | None = Field(default=None, description="Bound of a comparison.")
+    min: Number | str | None = Field(default=None, description="Smallest allowed value.")
+    max: Number | str | None = Field(default=None, description="Largest allowed value.")
     pattern: str | None = Field(
         default=None, description="Regular expression that must match somewhere in the text."
     )
@@ -105,13 +106,20 @@ class Validator(Spec):
 
 
 def _arguments(name: str, argument: Any) -> dict[str, Any]:
-    if isinstance(argument, dict):
-        return argument
     names = PARAMETERS[name]
+    if isinstance(argument, dict):
+        extra = [key for key in argument if key not in names]
+        if extra:
+            raise _problem("MF012", f"`{name}` takes no `{extra[0]}`", _usage(name))
+        return argument
     if not names:
-        return {} if argument in (None, True) else {"value": argument}
+        if argument in (None, True):
+            return {}
+        raise _problem("MF012", f"`{name}` takes no value", _usage(name))
     if name == "in_range" and isinstance(argument, (list, tuple)):
-        return dict(zip(("min", "max"), argument, strict=False))
+        if len(argument) != len(names):
+            raise _problem("MF012", "`in_range` takes two values", _usage(name))
+        return dict(zip(names, argument, strict=True))
     if name == "is_in" and isinstance(argument, list):
         argument = tuple(argument)
     return {names[0]: argument}
