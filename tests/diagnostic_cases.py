@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,3 +99,23 @@ def diagnostics(root: Path) -> list[str]:
     except SpecErrors as error:
         return [plain(item) for item in error.diagnostics]
     return []
+
+
+def write_expectations(file: Path, data: Path, scratch: Path) -> None:
+    """Write what is said now into a data file; review it as a diff."""
+    head, *parts = file.read_text(encoding="utf-8").split("- case: ")
+    text = head
+    for number, (part, case) in enumerate(zip(parts, read_cases(file), strict=True)):
+        said = diagnostics(case.write(scratch / f"{file.stem}_{number}", data))
+        lines = [f"    - {json.dumps(line, ensure_ascii=False)}\n" for line in said]
+        text += f"- case: {part.split('  expect:')[0]}"
+        text += "  expect:\n" + "".join(lines) if lines else "  expect: []\n"
+    file.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":  # python tests/diagnostic_cases.py
+    with tempfile.TemporaryDirectory() as folder:
+        rows = write_data(Path(folder) / "rows.parquet")
+        for name in sorted(CASES.glob("*.yml")):
+            if name.stem != "open":
+                write_expectations(name, rows, Path(folder))

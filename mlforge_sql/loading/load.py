@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +30,7 @@ SECTIONS: dict[str, type[Entity] | type[Source] | type[Feature]] = {
 _WORD = re.compile(r"\w+")
 
 SpecT = TypeVar("SpecT", bound=Spec)
+NamedT = TypeVar("NamedT", Entity, Source, Feature)
 
 
 def find_project(start: Path) -> Path:
@@ -160,11 +160,12 @@ class _Reader:
             self._miss(_text(file))
             return
         self._problems += document.problems
-        if any(len(path) == 0 for path in document.broken):
+        if any(len(path) < 2 for path in document.broken):
             self._miss(document.text)
         if isinstance(document.value, dict):
             for section, items in document.value.items():
-                self._section(document, str(section), items)
+                if (section,) not in document.broken:
+                    self._section(document, section, items)
         elif document.value is not None:
             place = document.origin().at()
             hint = "expected one of: " + ", ".join(SECTIONS)
@@ -206,9 +207,9 @@ class _Reader:
         if found.problems:  # Python can compute names
             self._miss(None)
 
-    def unique(self, kind: type[SpecT]) -> list[Located[SpecT]]:
+    def unique(self, kind: type[NamedT]) -> list[Located[NamedT]]:
         """The specs of one kind; reports two of one name, and drops repetitions of one spec."""
-        first: dict[str, Located[SpecT]] = {}
+        first: dict[str, Located[NamedT]] = {}
         for item in self.found:
             if not isinstance(item.spec, kind):
                 continue

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mlforge_sql.errors import Diagnostic, suggest
+from mlforge_sql.errors import Diagnostic, Location, suggest
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.validators import PARAMETERS
 
@@ -16,6 +16,7 @@ Loc = tuple[str | int, ...]
 EXPECTED = {
     "bool_type": "true or false",
     "dict_type": "a mapping",
+    "finite_number": "a finite number",
     "float_type": "a number",
     "int_type": "a whole number",
     "list_type": "a list",
@@ -34,22 +35,27 @@ def diagnostics_of(
     found: list[Diagnostic] = []
     wrong_types: dict[Loc, list[Any]] = {}
     items = error.errors(include_url=False)
-    failed = {_written(tuple(item["loc"]), value) for item in items}
+    failed = {tuple(item["loc"]) for item in items}
     for item in items:
         written = _written(tuple(item["loc"]), value)
         if item["type"] in EXPECTED and item["input"] is not None:
             wrong_types.setdefault(written, []).append(item)
-        elif item["type"] != "too_short" or not any(
-            path[:-1] == written and path != written for path in failed
-        ):
+        elif item["type"] != "too_short" or not _inside(tuple(item["loc"]), failed):
             found.append(_diagnostic(item, model, value, origin))
     found += [_wrong_type(group, path, origin) for path, group in wrong_types.items()]
     return list(dict.fromkeys(found))
 
 
+def _inside(loc: Loc, failed: set[Loc]) -> bool:
+    """True when something in the value at ``loc`` failed."""
+    return any(len(path) > len(loc) and path[: len(loc)] == loc for path in failed)
+
+
 def _wrong_type(items: list[Any], written: Loc, origin: Origin) -> Diagnostic:
     """One problem for a value that may be of several types, and is of none of them."""
     wanted = list(dict.fromkeys(EXPECTED[item["type"]] for item in items))
+    if "a finite number" in wanted:
+        wanted = ["a finite number"]
     if {"a number", "a whole number"} <= set(wanted):
         wanted.remove("a whole number")
     text = " or ".join([", ".join(wanted[:-1])] * (len(wanted) > 1) + wanted[-1:])
@@ -61,40 +67,48 @@ def _diagnostic(item: Any, model: type[BaseModel], value: Any, origin: Origin) -
     loc = tuple(item["loc"])
     written = _written(loc, value)
     context = item.get("ctx") or {}
-    place = origin.key(*written) if loc[-1:] == ("[key]",) else origin.at(*written)
-    subject = _subject(written)
     if item["type"] == "missing":
-        return Diagnostic("MF011", f"key `{loc[-1]}` is missing", place)
+        return Diagnostic("MF011", f"key `{loc[-1]}` is missing", origin.at(*written))
     if item["type"] == "extra_forbidden":
         hint = suggest(str(loc[-1]), _fields(_model_at(model, loc[:-1])))
         return Diagnostic("MF010", f"unknown key `{loc[-1]}`", origin.key(*written), hint)
+    place = origin.key(*written) if loc[-1:] == ("[key]",) else origin.at(*written)
     if item["input"] is None:
-        hint = "give it a value, or remove it"
-        return Diagnostic("MF012", f"{subject} has no value", place, hint)
+        message = f"{_subject(written)} has no value"
+        return Diagnostic("MF012", message, place, "give it a value, or remove it")
     if "code" in context:
         if "at" in context:
             place = origin.key(*written, context["at"])
         return Diagnostic(context["code"], item["msg"], place, context.get("hint"))
-    match item["type"]:
-        case "literal_error":
-            hint = f"expected {context['expected']}".replace("'", "`")
-            return Diagnostic("MF012", f"{subject} cannot be `{item['input']}`", place, hint)
-        case "union_tag_invalid":
-            key = context["discriminator"].strip("'")
-            hint = f"expected {context['expected_tags']}".replace("'", "`").replace(
-                "`, `", "` or `"
-            )
-            place = origin.at(*written, key)
-            return Diagnostic("MF012", f"`{key}` cannot be `{context['tag']}`", place, hint)
-        case "union_tag_not_found":
-            key = context["discriminator"].strip("'")
-            return Diagnostic("MF011", f"key `{key}` is missing", place)
-        case "too_short":
-            return Diagnostic("MF012", f"{subject} is empty", place, "it needs at least one item")
+    if "discriminator" in context:
+        return _kind(context, written, origin)
+    return Diagnostic("MF012", *_value(item, written, context, place))
+
+
+def _kind(context: Any, written: Loc, origin: Origin) -> Diagnostic:
+    """A problem with the key that says which kind of thing a mapping is."""
+    key = context["discriminator"].strip("'")
+    if "tag" not in context:
+        return Diagnostic("MF011", f"key `{key}` is missing", origin.at(*written))
+    kinds = context["expected_tags"].replace("'", "`").replace("`, `", "` or `")
+    message = f"`{key}` cannot be `{context['tag']}`"
+    return Diagnostic("MF012", message, origin.at(*written, key), f"expected {kinds}")
+
+
+def _value(
+    item: Any, written: Loc, context: Any, place: Location
+) -> tuple[str, Location, str | None]:
+    """Message, place and hint for a value that is not possible."""
+    subject, given = _subject(written), item["input"]
+    if item["type"] == "literal_error":
+        expected = context["expected"].replace("'", "`")
+        return f"{subject} cannot be `{given}`", place, f"expected {expected}"
+    if item["type"] == "string_pattern_mismatch":
+        return f"{subject} cannot be `{given}`", place, f"it must match `{context['pattern']}`"
+    if item["type"] == "too_short":
+        return f"{subject} is empty", place, "it needs at least one item"
     text = item["msg"].replace("Input should be", "expected")
-    return Diagnostic(
-        "MF012", f"{subject}: {text[0].lower()}{text[1:]}", place, _found(item["input"])
-    )
+    return f"{subject}: {text[0].lower()}{text[1:]}", place, _found(given)
 
 
 def _subject(written: Loc) -> str:

@@ -70,9 +70,11 @@ class SchemaReader:
         if reader is None:
             known = ", ".join(sorted(READERS))
             raise SchemaUnreadable(f"cannot tell the format of `{path}`; known endings: {known}")
-        if not self._exists(path):
-            raise SchemaUnreadable(f"no file matches `{path}`")
+        if "://" in path:
+            raise SchemaUnreadable(f"`{path}` is not read while compiling")
         full = str(self.root / path)
+        if not self._exists(full):
+            raise SchemaUnreadable(f"no file matches `{path}`")
         try:
             rows = self._query(f"describe select * from {reader}(?)", [full])  # noqa: S608 - the reader's name is ours
         except self._duckdb_error() as error:
@@ -118,13 +120,12 @@ class SchemaReader:
             raise InvalidExpression(text.split(": ", 1)[-1] or text) from error
         return parse_type(str(rows[0][1]))
 
-    def _exists(self, path: str) -> bool:
-        if any(mark in path for mark in "*?["):
-            pattern = PurePosixPath(path)
-            base = Path(pattern.anchor) if pattern.is_absolute() else self.root
-            relative = str(pattern.relative_to(pattern.anchor)) if pattern.is_absolute() else path
-            return any(True for _ in base.glob(relative))
-        return (self.root / path).is_file()
+    def _exists(self, full: str) -> bool:
+        """True when DuckDB finds a file, by its own rules for globs."""
+        try:
+            return bool(self._query("select 1 from glob(?) limit 1", [full]))
+        except self._duckdb_error():
+            return False
 
     def _query(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
         import duckdb
@@ -132,13 +133,15 @@ class SchemaReader:
         if self._connection is None:
             self._connection = duckdb.connect()
             self._connection.execute("set threads = 1")
-        return self._connection.execute(sql, parameters).fetchall()
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql, parameters).fetchall()
+        return rows
 
     @staticmethod
     def _duckdb_error() -> type[Exception]:
         import duckdb
 
-        return duckdb.Error
+        error: type[Exception] = duckdb.Error
+        return error
 
 
 def _engine_type(kind: ColumnType) -> str:

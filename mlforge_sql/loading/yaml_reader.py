@@ -31,7 +31,7 @@ class Document:
         values: Place of every value.
         keys: Place of every key.
         problems: Keys that are there twice or are no text.
-        broken: The mappings that have such keys.
+        broken: Where such keys are.
     """
 
     path: str
@@ -146,10 +146,12 @@ class _Walker:
 
     def _mapping(self, node: yaml.MappingNode, loc: Path) -> None:
         merged: list[yaml.Node] = []
-        for key, value in node.value:
+        usable = [(key, value) for key, value in node.value if self._is_text(key, loc)]
+        node.value = usable
+        for key, value in usable:
             if key.tag == _MERGE:
                 merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
-            elif self._key(key, loc):
+            elif self._is_first(key, loc):
                 self.walk(value, (*loc, key.value))
         for other in merged:
             self._merged(other, loc)
@@ -163,25 +165,30 @@ class _Walker:
                 self.keys[child] = self._place(key)
                 self.walk(value, child)
 
-    def _key(self, key: yaml.Node, loc: Path) -> bool:
-        """Note a key; False when it is none."""
+    def _is_text(self, key: yaml.Node, loc: Path) -> bool:
+        """False, and a problem, for a key that is not text."""
         if isinstance(key, yaml.ScalarNode) and key.tag == _DATE:
             key.tag = _TEXT
-        if not isinstance(key, yaml.ScalarNode) or key.tag != _TEXT:
-            written = f" `{key.value}`" if isinstance(key, yaml.ScalarNode) and key.value else ""
-            hint = f'put it in quotes: `"{key.value}"`' if written else "write `key: value`"
-            self._note("MF012", f"the key{written} is not text", key, hint, loc)
-            return False
-        child = (*loc, key.value)
-        first = self.keys.setdefault(child, self._place(key))
-        if first != self._place(key):
-            hint = f"it is already in line {first.line}; keep one of them"
-            self._note("MF002", f"key `{key.value}` is written twice", key, hint, loc)
-        return True
-
-    def _note(self, code: str, message: str, key: yaml.Node, hint: str, loc: Path) -> None:
-        self.problems.append(Diagnostic(code, message, self._place(key), hint))
+        if isinstance(key, yaml.ScalarNode) and key.tag in {_TEXT, _MERGE}:
+            return True
+        written = f" `{key.value}`" if isinstance(key, yaml.ScalarNode) and key.value else ""
+        hint = f'put it in quotes: `"{key.value}"`' if written else "write `key: value`"
+        message = f"the key{written} is not text"
+        self.problems.append(Diagnostic("MF012", message, self._place(key), hint))
         self.broken.append(loc)
+        return False
+
+    def _is_first(self, key: yaml.Node, loc: Path) -> bool:
+        """False, and a problem, for a key that is there already."""
+        child = (*loc, key.value)
+        if child not in self.keys:
+            self.keys[child] = self._place(key)
+            return True
+        hint = f"it is already in line {self.keys[child].line}; keep one of them"
+        message = f"key `{key.value}` is written twice"
+        self.problems.append(Diagnostic("MF002", message, self._place(key), hint))
+        self.broken.append(child)
+        return False
 
     def _place(self, node: yaml.Node) -> Location:
         return Location(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -193,6 +200,9 @@ def _broken(path: str, text: str, error: yaml.YAMLError) -> Diagnostic:
     if isinstance(error, yaml.reader.ReaderError):
         before = text[: error.position].split("\n")
         place = Location(path, len(before), len(before[-1]) + 1)
+    if isinstance(error, yaml.composer.ComposerError) and "another document" in str(error):
+        hint = "remove the line `---`"
+        return Diagnostic("MF001", "a spec file is one YAML document", place, hint)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
     message = f"broken YAML: {problem}" + (f" {context}" if context else "")

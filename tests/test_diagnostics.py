@@ -1,0 +1,193 @@
+"""What is wrong with a project is said at once, each problem at its place, and nothing is written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from diagnostic_cases import CASES, Case, diagnostics, read_cases, write_data
+
+from mlforge_sql.building import build_features
+from mlforge_sql.cli import main
+from mlforge_sql.compiler import compile_project, write_project
+from mlforge_sql.errors import CODES, SpecErrors, plain
+from mlforge_sql.loading.load import find_project
+from mlforge_sql.project.selection import find_profile, select_features
+from mlforge_sql.spec.feature import Feature
+
+PACKAGE = Path(__file__).resolve().parents[1] / "mlforge_sql"
+FILES = sorted(CASES.glob("*.yml"))
+GOOD = "features:\n- {name: good, source: transactions, entities: merchant, select: {x: amount}}\n"
+
+CLOSED = [case for file in FILES if file.stem != "open" for case in read_cases(file)]
+OPEN = read_cases(CASES / "open.yml")
+ALL_AT_ONCE = read_cases(CASES / "all_at_once.yml")[0]
+ELSEWHERE = {"MF004", "MF050", "MF051", "MF052"}
+"""Codes that no spec file leads to; tested below and in ``test_write``."""
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("data") / "rows.parquet")
+
+
+def snapshot(root: Path) -> dict[str, bytes | None]:
+    """Every file and folder below ``root``, with its bytes."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in root.rglob("*")
+    }
+
+
+def codes(lines: list[str] | tuple[str, ...]) -> set[str]:
+    return {code for line in lines for code in re.findall(r"\[(MF\d+)\]", line)}
+
+
+@pytest.mark.parametrize("case", CLOSED, ids=lambda case: case.name)
+def test_every_problem_has_its_place_and_its_words(case: Case, data: Path, tmp_path: Path) -> None:
+    root = case.write(tmp_path / "project", data)
+    before = snapshot(root)
+    assert diagnostics(root) == list(case.expect)
+    assert snapshot(root) == before
+
+
+@pytest.mark.xfail(strict=True, reason="known; see tests/diagnostics/open.yml")
+@pytest.mark.parametrize("case", OPEN, ids=lambda case: case.name)
+def test_known_gaps(case: Case, data: Path, tmp_path: Path) -> None:
+    assert diagnostics(case.write(tmp_path / "project", data)) == list(case.expect)
+
+
+@pytest.mark.parametrize("case", CLOSED, ids=lambda case: case.name)
+def test_messages_are_for_users(case: Case) -> None:
+    for line in case.expect:
+        assert not re.search(r"<class|Traceback|pydantic|sqlglot\.|TokenType|dictionary|tuple", line)
+        assert re.match(r"[\w./]+:\d+:\d+: error\[MF\d{3}\]: \S", line)
+
+
+def test_everything_is_said_in_one_run_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
+    good = Case("good", {"features/good.yml": GOOD}, {}, ())
+    root = good.write(tmp_path / "project", data)
+    write_project(compile_project(root))
+    for name, text in ALL_AT_ONCE.files.items():
+        (root / name).write_text(text, encoding="utf-8")
+    before = snapshot(root)
+    assert "dbt/models/features/good.sql" in before
+
+    said = diagnostics(root)
+
+    assert said == list(ALL_AT_ONCE.expect)
+    missing = set(CODES) - codes(said) - ELSEWHERE
+    assert not missing
+    places = [re.match(r"(.*?):(\d+):(\d+):", line) for line in said]
+    keys = [(place[1], int(place[2]), int(place[3])) for place in places if place]
+    assert keys == sorted(keys)
+    assert len(keys) == len(said)
+    assert len({path for path, _, _ in keys}) == len(ALL_AT_ONCE.files)
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("command", ["compile", "build", "list"])
+def test_the_command_line_has_no_traceback(command: str, data: Path, tmp_path: Path) -> None:
+    root = ALL_AT_ONCE.write(tmp_path / "project", data)
+    before = snapshot(root)
+    result = CliRunner().invoke(main, ["--project-dir", str(root), command])
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    assert "MF001" in result.output
+    assert snapshot(root) == before
+
+
+def test_two_runs_say_the_same(data: Path, tmp_path: Path) -> None:
+    root = ALL_AT_ONCE.write(tmp_path / "project", data)
+    assert diagnostics(root) == diagnostics(root)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_every_code_is_raised_and_tested(code: str) -> None:
+    sources = [file for file in PACKAGE.rglob("*.py") if file.name != "errors.py"]
+    assert any(f'"{code}"' in file.read_text(encoding="utf-8") for file in sources)
+    tested = codes([line for case in CLOSED for line in case.expect])
+    tests = [*Path(__file__).parent.rglob("test_*.py")]
+    assert code in tested or any(
+        f"[{code}]" in file.read_text(encoding="utf-8") for file in tests
+    ), code
+
+
+def message(error: pytest.ExceptionInfo[SpecErrors]) -> list[str]:
+    return [plain(item) for item in error.value.diagnostics]
+
+
+def test_no_project(tmp_path: Path) -> None:
+    with pytest.raises(SpecErrors) as error:
+        find_project(tmp_path)
+    assert message(error) == [
+        "error[MF004]: no `mlforge.yaml` here or in any folder above; "
+        "go into a project, or name one with --project-dir"
+    ]
+    with pytest.raises(SpecErrors) as error:
+        compile_project(tmp_path)
+    assert message(error) == [
+        f"error[MF004]: no `mlforge.yaml` in `{tmp_path.name}`; "
+        "go into a project, or name one with --project-dir"
+    ]
+
+
+def test_unknown_features_tags_and_profiles(data: Path, tmp_path: Path) -> None:
+    feature = Feature(name="spend", source="a", entities=("b",), tags=("core",))
+    with pytest.raises(SpecErrors) as error:
+        select_features([feature], ["spent"], ["cor"])
+    assert message(error) == [
+        "error[MF051]: unknown feature `spent`; did you mean `spend`?",
+        "error[MF051]: no feature has the tag `cor`; did you mean `core`?",
+    ]
+    root = Case("good", {"features/good.yml": GOOD}, {}, ()).write(tmp_path / "project", data)
+    with pytest.raises(SpecErrors) as error:
+        find_profile(compile_project(root).project.config, "de")
+    assert message(error) == ["error[MF025]: unknown profile `de`; did you mean `dev`?"]
+
+
+def test_an_engine_that_is_not_supported_yet(data: Path, tmp_path: Path) -> None:
+    config = (
+        "name: project\nprofiles:\n"
+        "  live: {offline_store: {KIND: unity_catalog, catalog: a, schema: b}}\n"
+    )
+    case = Case("live", {"features/good.yml": GOOD, "mlforge.yaml": config}, {}, ())
+    root = case.write(tmp_path / "project", data)
+    with pytest.raises(SpecErrors) as error:
+        build_features(compile_project(root), profile="live")
+    assert message(error) == [
+        "error[MF052]: profile `live` is on Databricks, whose SQL is not compiled yet; "
+        "use a profile with `KIND: local`"
+    ]
+
+
+def test_deep_sql_and_yaml_are_problems_not_crashes(data: Path, tmp_path: Path) -> None:
+    deep = "features:\n- {name: a, source: " + "[" * 3000 + "]" * 3000 + "}\n"
+    root = Case("deep", {"features/deep.yml": deep}, {}, ()).write(tmp_path / "project", data)
+    assert diagnostics(root) == [
+        "features/deep.yml:1:1: error[MF001]: broken YAML: values are nested too deeply"
+    ]
+
+
+def test_anchors_that_explode_are_problems(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlforge_sql.loading.yaml_reader.MAX_VALUES", 1000)
+    lines = ["a0: &a0 [x, x]"] + [
+        f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]" for number in range(1, 12)
+    ]
+    case = Case("anchors", {"features/bad.yml": "\n".join(lines)}, {}, ())
+    said = diagnostics(case.write(tmp_path / "project", data))
+    assert said == [
+        "features/bad.yml:1:5: error[MF001]: broken YAML: an anchor stands for too many values"
+    ]
+
+
+@pytest.mark.xfail(strict=True, reason="expressions.py lets RecursionError out", raises=RecursionError)
+def test_deep_sql(data: Path, tmp_path: Path) -> None:
+    deep = "(" * 3000 + "amount" + ")" * 3000
+    spec = f'features:\n- {{name: a, source: transactions, entities: merchant, select: {{x: "{deep}"}}}}'
+    root = Case("deep", {"features/deep.yml": spec}, {}, ()).write(tmp_path / "project", data)
+    assert codes(diagnostics(root)) == {"MF040"}
