@@ -57,8 +57,8 @@ def main() -> None:
         where customer_id = (
             select customer_id from customer_spend
             group by customer_id
-            having count(*) between 20 and 60
-            order by customer_id
+            having count(*) >= 8
+            order by count(*), customer_id
             limit 1
         )
         order by feature_timestamp

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 from harness import CONFIG, Run, compile_and_run, write_parquet, write_project
 
+from mlforge_sql.errors import SpecErrors
+
 Document: TypeAlias = dict[str, Any]
 Rows: TypeAlias = list[dict[str, Any]]
 
@@ -49,9 +51,7 @@ def spec(
     events: Document = {"name": "events", "timestamp": "event_time", "path": PARQUET}
     events |= source or {}
     kept = {key: value for key, value in events.items() if value is not None}
-    return deepcopy(
-        {"entities": list(entities), "sources": [kept], "features": list(features)}
-    )
+    return deepcopy({"entities": list(entities), "sources": [kept], "features": list(features)})
 
 
 def run(
@@ -68,3 +68,16 @@ def run(
     if rows is not None:
         write_parquet(root / PARQUET, schema, rows)
     return compile_and_run(root, **options)
+
+
+def run_or_codes(
+    root: Path,
+    document: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    schema: Mapping[str, str],
+) -> Run | set[str]:
+    """The run, or the codes of the diagnostics where the compiler refuses the project."""
+    try:
+        return run(root, document, rows, schema)
+    except SpecErrors as errors:
+        return {item.code for item in errors.diagnostics}

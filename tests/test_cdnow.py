@@ -9,7 +9,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def purchases() -> list[dict[str, oracle.Value]]:
         rows.append(
             {
                 "customer_id": customer,
-                "date": datetime.strptime(day, "%Y%m%d"),  # noqa: DTZ007 - naive is UTC
+                "date": datetime.strptime(day, "%Y%m%d"),
                 "quantity": int(quantity),
                 "amount": float(amount),
             }
@@ -116,7 +116,9 @@ def random_labels(events: dict[oracle.Key, list[oracle.Event]]) -> list[tuple[st
 def cdnow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cdnow]:
     root = write_project(tmp_path_factory.mktemp("cdnow"), spec())
     rows = purchases()
-    lines = (f"{row['customer_id']},{row['date']},{row['quantity']},{row['amount']}" for row in rows)
+    lines = (
+        f"{row['customer_id']},{row['date']},{row['quantity']},{row['amount']}" for row in rows
+    )
     (root / "data").mkdir()
     (root / "data" / "cdnow.txt").write_text("\n".join(lines), encoding="ascii")
     columns = {"customer_id": "VARCHAR", "date": "DATE", "quantity": "INTEGER", "amount": "DOUBLE"}
@@ -134,8 +136,12 @@ def cdnow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cdnow]:
 def as_of(cdnow: Cdnow, feature: str) -> list[dict[str, Any]]:
     """The row of a feature that holds at each label; keys and values NULL before the first."""
     connection = cdnow.run.connection
-    if not connection.execute("select 1 from duckdb_tables() where table_name = 'labels'").fetchall():
-        connection.execute("create table labels (number int, customer_id varchar, label_time timestamp)")
+    if not connection.execute(
+        "select 1 from duckdb_tables() where table_name = 'labels'"
+    ).fetchall():
+        connection.execute(
+            "create table labels (number int, customer_id varchar, label_time timestamp)"
+        )
         numbered = [[number, *label] for number, label in enumerate(cdnow.labels)]
         connection.executemany("insert into labels values (?, ?, ?)", numbered)
     found = connection.execute(
@@ -148,7 +154,9 @@ def as_of(cdnow: Cdnow, feature: str) -> list[dict[str, Any]]:
 
 
 def test_the_whole_file_is_there(cdnow: Cdnow) -> None:
-    staged = cdnow.run.connection.execute("select count(*), count(distinct customer_id) from stg_purchases")
+    staged = cdnow.run.connection.execute(
+        "select count(*), count(distinct customer_id) from stg_purchases"
+    )
     assert staged.fetchall() == [(ROWS, 23_570)]
     assert sum(map(len, cdnow.events.values())) == ROWS
     assert len(cdnow.labels) == LABELS
@@ -164,7 +172,9 @@ def test_windows_equal_the_oracle(cdnow: Cdnow, feature: str) -> None:
         for field in ("amount", "quantity")
         for function in FUNCTIONS
     ]
-    columns += [oracle.Column(f"count_{window}", "*", "count", us[window]) for window in WINDOWS[feature]]
+    columns += [
+        oracle.Column(f"count_{window}", "*", "count", us[window]) for window in WINDOWS[feature]
+    ]
     compared = 0
     for (customer, instant), row in zip(cdnow.labels, as_of(cdnow, feature), strict=True):
         events = cdnow.events[(customer,)]
@@ -176,7 +186,11 @@ def test_windows_equal_the_oracle(cdnow: Cdnow, feature: str) -> None:
                 assert expected == (0 if column.function == "count" else None)
             elif isinstance(expected, float):
                 assert actual is not None
-                assert math.isclose(actual, expected, rel_tol=1e-9, abs_tol=1e-9), (column, customer, instant)
+                assert math.isclose(actual, expected, rel_tol=1e-9, abs_tol=1e-9), (
+                    column,
+                    customer,
+                    instant,
+                )
             else:
                 assert actual == expected, (column, customer, instant)
             compared += expected is not None
@@ -207,7 +221,10 @@ def test_one_row_for_each_customer_and_instant(cdnow: Cdnow, feature: str) -> No
 def test_every_change_point_of_a_customer_has_a_row(cdnow: Cdnow) -> None:
     """For a few customers the table has exactly the rows that its windows need."""
     chance = random.Random(7)
-    columns = [oracle.Column("x", "*", "count", days and days * oracle.DAY_US) for days in (7, 30, 90, None)]
+    columns = [
+        oracle.Column("x", "*", "count", days and days * oracle.DAY_US)
+        for days in (7, 30, 90, None)
+    ]
     for key in chance.sample(sorted(cdnow.events), 20):
         expected = oracle.change_points(columns, cdnow.events[key], CLOCKS["daily"], 0)
         found = cdnow.run.connection.execute(
@@ -221,13 +238,16 @@ def test_current_is_what_holds_at_as_of(cdnow: Cdnow) -> None:
     total = cdnow.run.connection.execute(
         "select count(*), sum(count_7d), sum(count_lifetime), sum(quantity_sum_lifetime) from daily_current"
     )
-    quantity = sum(int(str(row["quantity"])) for events in cdnow.events.values() for _, row in events)
+    quantity = sum(
+        int(str(row["quantity"])) for events in cdnow.events.values() for _, row in events
+    )
     assert total.fetchall() == [(23_570, 0, ROWS, quantity)]
 
 
 def test_days_are_dates(cdnow: Cdnow) -> None:
-    first = cdnow.run.connection.execute("select min(date), max(date) from stg_purchases").fetchall()
+    first = cdnow.run.connection.execute(
+        "select min(date), max(date) from stg_purchases"
+    ).fetchall()
     assert first == [(datetime(1997, 1, 1), datetime(1998, 6, 30))]
     schema = cdnow.run.compiled.project.sources[0].schema
     assert str(schema["date"]) == "date"
-    assert isinstance(date(1997, 1, 1), date)

@@ -62,7 +62,9 @@ def test_known_gaps(case: Case, data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CLOSED, ids=lambda case: case.name)
 def test_messages_are_for_users(case: Case) -> None:
     for line in case.expect:
-        assert not re.search(r"<class|Traceback|pydantic|sqlglot\.|TokenType|dictionary|tuple", line)
+        assert not re.search(
+            r"<class|Traceback|pydantic|sqlglot\.|TokenType|dictionary|tuple", line
+        )
         assert re.match(r"[\w./]+:\d+:\d+: error\[MF\d{3}\]: \S", line)
 
 
@@ -88,11 +90,11 @@ def test_everything_is_said_in_one_run_and_nothing_is_written(data: Path, tmp_pa
     assert snapshot(root) == before
 
 
-@pytest.mark.parametrize("command", ["compile", "build", "list"])
+@pytest.mark.parametrize("command", ["compile", "build", "list features"])
 def test_the_command_line_has_no_traceback(command: str, data: Path, tmp_path: Path) -> None:
     root = ALL_AT_ONCE.write(tmp_path / "project", data)
     before = snapshot(root)
-    result = CliRunner().invoke(main, ["--project-dir", str(root), command])
+    result = CliRunner().invoke(main, ["--project-dir", str(root), *command.split()])
     assert result.exit_code == 1
     assert "Traceback" not in result.output
     assert "MF001" in result.output
@@ -123,14 +125,18 @@ def test_no_project(tmp_path: Path) -> None:
     with pytest.raises(SpecErrors) as error:
         find_project(tmp_path)
     assert message(error) == [
-        "error[MF004]: no `mlforge.yaml` here or in any folder above; "
-        "go into a project, or name one with --project-dir"
+        (
+            "error[MF004]: no `mlforge.yaml` here or in any folder above; "
+            "go into a project, or name one with --project-dir"
+        )
     ]
     with pytest.raises(SpecErrors) as error:
         compile_project(tmp_path)
     assert message(error) == [
-        f"error[MF004]: no `mlforge.yaml` in `{tmp_path.name}`; "
-        "go into a project, or name one with --project-dir"
+        (
+            f"error[MF004]: no `mlforge.yaml` in `{tmp_path.name}`; "
+            "go into a project, or name one with --project-dir"
+        )
     ]
 
 
@@ -158,8 +164,10 @@ def test_an_engine_that_is_not_supported_yet(data: Path, tmp_path: Path) -> None
     with pytest.raises(SpecErrors) as error:
         build_features(compile_project(root), profile="live")
     assert message(error) == [
-        "error[MF052]: profile `live` is on Databricks, whose SQL is not compiled yet; "
-        "use a profile with `KIND: local`"
+        (
+            "error[MF052]: profile `live` is on Databricks, whose SQL is not compiled yet; "
+            "use a profile with `KIND: local`"
+        )
     ]
 
 
@@ -185,7 +193,9 @@ def test_anchors_that_explode_are_problems(
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="expressions.py lets RecursionError out", raises=RecursionError)
+@pytest.mark.xfail(
+    strict=True, reason="expressions.py lets RecursionError out", raises=RecursionError
+)
 def test_deep_sql(data: Path, tmp_path: Path) -> None:
     deep = "(" * 3000 + "amount" + ")" * 3000
     spec = f'features:\n- {{name: a, source: transactions, entities: merchant, select: {{x: "{deep}"}}}}'

@@ -14,15 +14,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from harness import Run
 from strategies import SCHEMA, GeneratedProject
 
 sys.path.insert(0, str(Path(__file__).parent / "property"))
 
-from test_rule_of_time import build, check_feature  # noqa: E402 - it is in a folder of its own
+from test_rule_of_time import build, check_feature
+
+if TYPE_CHECKING:
+    from harness import Run
 
 Document: TypeAlias = dict[str, Any]
 Edit: TypeAlias = Callable[[str], str]

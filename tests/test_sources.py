@@ -104,7 +104,9 @@ def test_globs(tmp_path: Path, glob: str, names: list[str]) -> None:
         assert run.rows("f", "2") == SUMS
 
 
-@pytest.mark.parametrize("name", ["it's.csv", "100%.csv", "a b.csv", "{{ x }}.csv", "é🙂.csv", "%s.csv"])
+@pytest.mark.parametrize(
+    "name", ["it's.csv", "100%.csv", "a b.csv", "{{ x }}.csv", "é🙂.csv", "%s.csv"]
+)
 def test_odd_file_names(tmp_path: Path, name: str) -> None:
     write_file(tmp_path / "data" / name, ROWS)
     run = events.run(tmp_path, events.spec([DAILY], source={"path": f"data/{name}"}))
@@ -168,7 +170,9 @@ def test_declared_types_win_over_guesses_from_text(tmp_path: Path) -> None:
     """A csv file has no types: what DuckDB guesses from a sample would eat the zeros of a key."""
     file = tmp_path / "data" / "e.csv"
     file.parent.mkdir()
-    file.write_text("user_id,event_time,amount\n007,2024-01-01 12:00:00,1\n07,2024-01-01 12:00:00,2\n")
+    file.write_text(
+        "user_id,event_time,amount\n007,2024-01-01 12:00:00,1\n07,2024-01-01 12:00:00,2\n"
+    )
     source = {"path": "data/e.csv", "columns": COLUMNS}
     run = events.run(tmp_path, events.spec([feature(metrics=[COUNT])], source=source))
     assert {row["user_id"] for row in run.rows("f")} == {"007", "07"}
@@ -178,8 +182,12 @@ def test_declared_types_win_over_guesses_from_text(tmp_path: Path) -> None:
 def test_model(tmp_path: Path, name: str) -> None:
     """An existing dbt model, also one with the name that our staging model would have."""
     connection = duckdb.connect()
-    connection.execute(f'create table "{name}" (user_id varchar, event_time timestamp, amount double)')
-    connection.executemany(f'insert into "{name}" values (?, ?, ?)', [list(row.values()) for row in ROWS])
+    connection.execute(
+        f'create table "{name}" (user_id varchar, event_time timestamp, amount double)'
+    )
+    connection.executemany(
+        f'insert into "{name}" values (?, ?, ?)', [list(row.values()) for row in ROWS]
+    )
     source = {"path": None, "model": name, "columns": COLUMNS}
     run = events.run(tmp_path, events.spec([DAILY], source=source), connection=connection)
     assert run.rows("f", "2") == SUMS
@@ -275,7 +283,13 @@ def test_timestamps_with_a_zone_from_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_epoch(tmp_path: Path, unit: str, value: int, expected: str, kind: str) -> None:
-    sizes = {"SMALLINT": 2**15, "INTEGER": 2**31, "BIGINT": 2**63, "UBIGINT": 2**63, "HUGEINT": 2**63}
+    sizes = {
+        "SMALLINT": 2**15,
+        "INTEGER": 2**31,
+        "BIGINT": 2**63,
+        "UBIGINT": 2**63,
+        "HUGEINT": 2**63,
+    }
     if not -sizes[kind] <= value < sizes[kind] or (kind == "UBIGINT" and value < 0):
         value, expected = 0, "1970-01-01"  # the number does not fit the type: another one does
     schema = {"user_id": "varchar", "event_time": kind}
@@ -308,7 +322,7 @@ def test_epoch(tmp_path: Path, unit: str, value: int, expected: str, kind: str) 
 )  # fmt: skip
 def test_text_timestamps(tmp_path: Path, form: str, text: str, expected: str) -> None:
     schema = {"user_id": "VARCHAR", "event_time": "VARCHAR"}
-    rows = [{"user_id": "u1", "event_time": text}, {"user_id": "u1", "event_time": None}]
+    rows = events.table("user_id event_time", ("u1", text), ("u1", None))
     source = {"timestamp": {"column": "event_time", "format": form}}
     run = events.run(tmp_path, events.spec([LAST], source=source), rows, schema)
     assert [row["last_time"] for row in run.rows("last")] == [at(expected)]
@@ -324,10 +338,9 @@ def test_every_directive_is_read_or_refused(tmp_path: Path, directive: str) -> N
     schema = {"user_id": "VARCHAR", "event_time": "VARCHAR"}
     source = {"timestamp": {"column": "event_time", "format": form}}
     document = events.spec([LAST], source=source)
-    try:
-        run = events.run(tmp_path, document, rows, schema)
-    except SpecErrors as errors:
-        assert [item.code for item in errors.diagnostics] == ["MF038"]
+    run = events.run_or_codes(tmp_path, document, rows, schema)
+    if isinstance(run, set):
+        assert run == {"MF038"}
         return
     assert [row["last_time"] for row in run.rows("last")] == [datetime(2024, 1, 2)]
 
@@ -726,7 +739,9 @@ def test_means_of_large_integers(tmp_path: Path, interval: str | None, step: tim
 @CLOCKS
 @pytest.mark.parametrize("kind", ["DECIMAL(4,2)", "DECIMAL(18,2)", "DECIMAL(38,2)"])
 def test_sums_of_decimals_are_exact(tmp_path: Path, interval: str | None, kind: str) -> None:
-    values = [Decimal(text) for text in ("0.10", "0.20", "-0.30", "99.99", "0.01", "-99.99", "0.07")]
+    values = [
+        Decimal(text) for text in ("0.10", "0.20", "-0.30", "99.99", "0.01", "-99.99", "0.07")
+    ]
     for row, inside in rolling_of(tmp_path, values, kind, ["sum", "max"], interval=interval):
         assert row["amount_sum_6h"] == (sum(inside) if inside else None)
         if inside:
@@ -772,10 +787,7 @@ def test_empty_source(tmp_path: Path) -> None:
 
 
 def test_source_without_a_row_that_counts(tmp_path: Path) -> None:
-    rows = [
-        {"user_id": None, "event_time": at("01-01"), "amount": 1.0},
-        {"user_id": "u1", "event_time": None, "amount": 1.0},
-    ]
+    rows = events.table("user_id event_time amount", (None, at("01-01"), 1.0), ("u1", None, 1.0))
     run = events.run(tmp_path, events.spec(all_kinds()), rows)
     for item in all_kinds():
         assert run.rows(item["name"]) == []
@@ -790,7 +802,9 @@ def test_window_longer_than_the_data(tmp_path: Path, window: str) -> None:
     assert found[len(found) // 2 - 1][f"amount_sum_{window}"] == 11.5
     assert found[-1][f"amount_count_{window}"] == 0
     length = timedelta(days=36500) if window.endswith("d") else timedelta(weeks=5200)
-    assert found[-1]["feature_timestamp"] - found[-1 - len(found) // 2]["feature_timestamp"] == length
+    assert (
+        found[-1]["feature_timestamp"] - found[-1 - len(found) // 2]["feature_timestamp"] == length
+    )
 
 
 def test_far_away_times(tmp_path: Path) -> None:
@@ -822,7 +836,9 @@ def test_types_of_a_feature_table(tmp_path: Path) -> None:
     aware = {**ROWS[0], "event_time": datetime(2024, 1, 1, tzinfo=UTC), "day": date(2024, 1, 1)}
     schema = {**events.SCHEMA, "event_time": "TIMESTAMPTZ", "day": "DATE"}
     metrics = [{"windows": ["1d"], "aggregations": {"amount": ["sum", "count"], "day": ["max"]}}]
-    run = events.run(tmp_path, events.spec([feature(interval="1d", metrics=metrics)]), [aware], schema)
+    run = events.run(
+        tmp_path, events.spec([feature(interval="1d", metrics=metrics)]), [aware], schema
+    )
     types = run.connection.execute("select column_name, column_type from (describe f)").fetchall()
     assert types == [
         ("user_id", "VARCHAR"),

@@ -187,7 +187,9 @@ def test_parts_of_every_type_together_and_null() -> None:
 def test_length_counts_characters_and_not_bytes_or_graphemes() -> None:
     family = "👩‍👩‍👧"
     assert (len(family), len(family.encode())) == (5, 18)
-    assert keys_of([(family, "e\u0301")], ["VARCHAR", "VARCHAR"]) == [sha256(f"5:{family}2:e\u0301")]
+    assert keys_of([(family, "e\u0301")], ["VARCHAR", "VARCHAR"]) == [
+        sha256(f"5:{family}2:e\u0301")
+    ]
 
 
 def test_all_parts_null_gives_no_key_and_no_row() -> None:
@@ -203,7 +205,9 @@ def test_case_and_spaces_matter() -> None:
 PARTS = st.none() | st.text(alphabet="~:0123456789a'\\🙂\u0301", max_size=4)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
 @given(st.lists(st.tuples(PARTS, PARTS, PARTS), min_size=30, max_size=80))
 def test_different_parts_have_different_keys(rows: list[tuple[str | None, ...]]) -> None:
     keys = keys_of(rows, ["VARCHAR", "VARCHAR", "VARCHAR"])
@@ -252,7 +256,13 @@ def test_salt_itself_is_in_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "part"),
-    [("FLOAT", 1.5), ("DOUBLE", 1.5), ("TIMESTAMP", datetime(2024, 1, 1)), ("INTEGER[]", [1])],
+    [
+        ("FLOAT", 1.5),
+        ("DOUBLE", 1.5),
+        ("TIMESTAMP", datetime(2024, 1, 1)),
+        ("INTEGER[]", [1]),
+        ("DECIMAL(38,38)", Decimal(0)),
+    ],
 )
 def test_types_without_one_text_are_refused(kind: str, part: object) -> None:
     with pytest.raises(SpecErrors) as caught:

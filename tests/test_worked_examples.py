@@ -241,9 +241,7 @@ def test_weeks_begin_on_monday_before_1970(tmp_path: Path) -> None:
     )
     check(
         table_of(tmp_path, feature(interval="1w", metrics=[rolling(["1w"], ["sum"])]), rows),
-        steps(
-            "amount_sum_1w", ("1969-12-29", 1.0), ("1970-01-05", 6.0), ("1970-01-12", None)
-        ),
+        steps("amount_sum_1w", ("1969-12-29", 1.0), ("1970-01-05", 6.0), ("1970-01-12", None)),
     )
 
 
@@ -315,8 +313,26 @@ def test_every_function_and_its_empty_value(tmp_path: Path) -> None:
         steps(
             " ".join(f"amount_{name}_2d" for name in functions),
             ("01-02", 10.0, 1, 10.0, 10.0, 10.0, None, None),
-            ("01-03", 1110.0, 3, 370.0, 10.0, 1000.0, pytest.approx(547.4486277268398, rel=1e-12), pytest.approx(299700.0, rel=1e-12)),  # fmt: skip
-            ("01-04", 6100.0, 3, pytest.approx(6100 / 3, rel=1e-12), 100.0, 5000.0, pytest.approx(2608.320021265282, rel=1e-12), pytest.approx(6803333.333333333, rel=1e-12)),  # fmt: skip
+            (
+                "01-03",
+                1110.0,
+                3,
+                370.0,
+                10.0,
+                1000.0,
+                pytest.approx(547.4486277268398, rel=1e-12),
+                pytest.approx(299700.0, rel=1e-12),
+            ),
+            (
+                "01-04",
+                6100.0,
+                3,
+                pytest.approx(6100 / 3, rel=1e-12),
+                100.0,
+                5000.0,
+                pytest.approx(2608.320021265282, rel=1e-12),
+                pytest.approx(6803333.333333333, rel=1e-12),
+            ),
             ("01-05", 5000.0, 1, 5000.0, 5000.0, 5000.0, None, None),
             ("01-06", None, 0, None, None, None, None, None),
         ),
@@ -362,9 +378,7 @@ def test_where_of_a_metric(tmp_path: Path) -> None:
     ],
     ids=["continuous", "inclusive", "delay", "gridded", "gridded_delay"],
 )
-def test_latest(
-    tmp_path: Path, keys: Document, source: Document, instants: list[str]
-) -> None:
+def test_latest(tmp_path: Path, keys: Document, source: Document, instants: list[str]) -> None:
     """A row for each event, or for each tick with events; of one time the largest `amount` counts."""
     rows = events.table(
         "user_id event_time amount",
@@ -388,11 +402,12 @@ def test_gridded_latest_is_the_last_event_before_the_tick(tmp_path: Path) -> Non
 
 def test_current_is_the_row_that_holds_at_as_of(tmp_path: Path) -> None:
     document = events.spec([feature(interval="1d", metrics=[rolling(["1d"], ["sum"])])])
-    for as_of, expected in [
+    cases: list[tuple[str, list[tuple[str, float | None]]]] = [
         ("01-01 23:00", []),
         ("01-02 00:00", [("01-02 00:00", 10.0)]),
         ("01-03 23:59:59.999999", [("01-03 00:00", 1100.0)]),
         ("02-01 00:00", [("01-05 00:00", None)]),
-    ]:
+    ]
+    for as_of, expected in cases:
         run = events.run(tmp_path, document, EXAMPLE, as_of=at(as_of))
         check(run.rows("f_current"), steps("amount_sum_1d", *expected))

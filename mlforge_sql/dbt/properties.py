@@ -72,7 +72,7 @@ def tiles_properties(node: Tiles, dialect: Dialect) -> Properties:
     columns = [
         *_key_columns(node.keys, dialect),
         _column(
-            "tick",
+            node.tick,
             BIGINT,
             dialect,
             f"When the events become visible, in steps of {node.clock.interval}",

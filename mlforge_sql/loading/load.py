@@ -27,6 +27,9 @@ SECTIONS: dict[str, type[Entity] | type[Source] | type[Feature]] = {
     "features": Feature,
 }
 
+_COMPUTES_TEXT = re.compile(r"""\b[fF][rR]?["']|\.(format|join)\(|["']\s*[%+]|\+\s*["']""")
+"""Python that may put names together, so that its words do not tell them."""
+
 _WORD = re.compile(r"\w+")
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -204,8 +207,9 @@ class _Reader:
         found = run_python_files(self._root, folder, _files(folder, (".py",)))
         self.found += [Located(item.made.spec, item.origin) for item in found.specs]
         self._problems += found.problems
-        if found.problems:  # Python can compute names
-            self._miss(None)
+        for file in found.failed:
+            text = _text(file)
+            self._miss(None if text is None or _COMPUTES_TEXT.search(text) else text)
 
     def unique(self, kind: type[NamedT]) -> list[Located[NamedT]]:
         """The specs of one kind; reports two of one name, and drops repetitions of one spec."""

@@ -131,10 +131,11 @@ class FoundSpec:
 
 @dataclass(frozen=True)
 class Found:
-    """What Python files made, and what went wrong in them."""
+    """What Python files made, what went wrong, and the files that did not run to their end."""
 
     specs: tuple[FoundSpec, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
+    failed: tuple[Path, ...] = ()
 
 
 def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
@@ -145,17 +146,21 @@ def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
     what it made before is kept.
     """
     problems: list[Diagnostic] = []
+    failed: list[Path] = []
     places = _Places(root, folder)
     with _importable(folder, files), recording() as made:
         for file in files:
             try:
                 _run(file, folder)
             except ValidationError as error:
-                problems.extend(_invalid(error, places, file))
+                problems += _invalid(error, places, file)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
                 problems.append(_raised(error, places, file))
+            else:
+                continue
+            failed.append(file)
     specs = tuple(FoundSpec(item, places.origin(item.code, item.instruction)) for item in made)
-    return Found(specs, tuple(problems))
+    return Found(specs, tuple(problems), tuple(failed))
 
 
 class _Places:

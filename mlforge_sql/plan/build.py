@@ -19,7 +19,7 @@ from mlforge_sql.plan.nodes import (
     TimeKind,
     Window,
 )
-from mlforge_sql.plan.tiles import MeasureSet, group_of, shared_tiles
+from mlforge_sql.plan.tiles import MeasureSet, group_of, shared_tiles, tick_name
 from mlforge_sql.project.model import (
     Project,
     ResolvedFeature,
@@ -114,7 +114,8 @@ def _clock(feature: ResolvedFeature) -> Clock:
 
 
 def _inline_measures(feature: ResolvedFeature) -> MeasureSet:
-    return MeasureSet(staging=False, taken={"tick", *(key.name.casefold() for key in feature.keys)})
+    taken = {tick_name(feature.source), *(key.name.casefold() for key in feature.keys)}
+    return MeasureSet(staging=False, taken=taken)
 
 
 def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) -> Rolling:
@@ -135,6 +136,7 @@ def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) 
         event_time=feature.source.timestamp,
         keys=_keys(feature),
         clock=_clock(feature),
+        tick=tick_name(feature.source),
         delay=feature.source.spec.delay,
         tiles=tiles,
         measures=tuple(used.values()),
@@ -189,6 +191,7 @@ def _latest(feature: ResolvedFeature) -> Latest:
         event_time=feature.source.timestamp,
         keys=_keys(feature),
         clock=_clock(feature),
+        tick=tick_name(feature.source),
         delay=feature.source.spec.delay,
         columns=tuple((column.name, column.type) for column in feature.latest),
         order=feature.tie_order,

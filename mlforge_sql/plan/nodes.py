@@ -168,6 +168,7 @@ class Tiles:
         keys: Join keys, with their types.
         event_time: Event-time column of the relation.
         clock: The clock.
+        tick: Name of the tick's column.
         where: Filter of the relation's rows.
         measures: What each tile holds.
         features: The features that read it.
@@ -178,6 +179,7 @@ class Tiles:
     keys: tuple[tuple[str, ColumnType], ...]
     event_time: str
     clock: Clock
+    tick: str
     where: Expr | None
     measures: tuple[Measure, ...]
     features: tuple[str, ...]
@@ -276,6 +278,7 @@ class Rolling:
         event_time: Event-time column of the input.
         keys: Join keys, with their types.
         clock: The clock.
+        tick: Name of the tick's column.
         delay: How long after an event its row can be used.
         tiles: Model with the tiles; None when they are computed inside the feature.
         measures: The measures it uses.
@@ -289,6 +292,7 @@ class Rolling:
     event_time: str
     keys: tuple[tuple[str, ColumnType], ...]
     clock: Clock
+    tick: str
     delay: Duration
     tiles: str | None
     measures: tuple[Measure, ...]
@@ -331,6 +335,7 @@ class Latest:
         event_time: Event-time column of the input.
         keys: Join keys, with their types.
         clock: The clock.
+        tick: Name of the tick's column.
         delay: How long after an event its row can be used.
         columns: The feature columns and their types.
         order: Input columns that order events of one time, descending.
@@ -342,6 +347,7 @@ class Latest:
     event_time: str
     keys: tuple[tuple[str, ColumnType], ...]
     clock: Clock
+    tick: str
     delay: Duration
     columns: tuple[tuple[str, ColumnType], ...]
     order: tuple[str, ...]

@@ -11,7 +11,13 @@ from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles
 from mlforge_sql.project.metrics import result_type
-from mlforge_sql.project.model import ResolvedFeature, Scoped, WindowColumn, staging_name
+from mlforge_sql.project.model import (
+    ResolvedFeature,
+    ResolvedSource,
+    Scoped,
+    WindowColumn,
+    staging_name,
+)
 from mlforge_sql.types import BIGINT, ColumnType
 
 MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
@@ -102,6 +108,12 @@ def group_of(feature: ResolvedFeature) -> Group:
     return Group(feature.source.spec.name, keys, clock, feature.where)
 
 
+def tick_name(source: ResolvedSource) -> str:
+    """Name of the column with an event's tick; never that of a column of the source."""
+    taken = {name.casefold() for name in source.schema}
+    return "mlforge_tick" if "tick" in taken else "tick"
+
+
 def shared_tiles(features: Iterable[ResolvedFeature]) -> dict[Group, tuple[Tiles, MeasureSet]]:
     """The tiles of all gridded rolling features, one for each group."""
     members: dict[Group, list[ResolvedFeature]] = {}
@@ -117,7 +129,8 @@ def _tiles(
 ) -> tuple[Tiles, MeasureSet]:
     first = features[0]
     keys = tuple((key.name, key.type) for key in first.keys)
-    measures = MeasureSet(staging=True, taken={"tick", *(name.casefold() for name, _ in keys)})
+    tick = tick_name(first.source)
+    measures = MeasureSet(staging=True, taken={tick, *(name.casefold() for name, _ in keys)})
     for feature in features:
         for column in feature.windows:
             measures.parts(column)
@@ -127,6 +140,7 @@ def _tiles(
         keys=keys,
         event_time=first.source.timestamp,
         clock=group.clock,
+        tick=tick,
         where=group.where,
         measures=tuple(measures.measures.values()),
         features=tuple(feature.name for feature in features),

@@ -18,7 +18,9 @@ KEY_KINDS = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN, Kind.DATE, Kind.DE
 MAX_SCALE = 38
 """A decimal with all its digits after the point leaves no room for the zero before it."""
 
-RESERVED_COLUMNS = frozenset({"feature_timestamp", "tick", "shift", "is_change_point"})
+RESERVED_COLUMNS = frozenset(
+    {"feature_timestamp", "tick", "mlforge_tick", "mlforge_rank", "is_change_point"}
+)
 """Names that the compiled SQL uses itself."""
 
 

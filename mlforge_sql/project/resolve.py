@@ -268,6 +268,9 @@ class _FeatureResolver:
         chosen = [(name, read[0], read[1]) for name, read in parsed if read is not None]
         self._unknown(name for name, read in parsed if read is None)
         for name, expr, _ in chosen:
+            if self._spec.metrics and name.casefold() in RESERVED_COLUMNS:
+                message = f"`{name}` is a name that compiled tables use"
+                self._note("MF036", message, "select", name, hint="give it another name")
             moved = _is_key(name, keys) or name.casefold() == timestamp
             if moved and (expr.column_name or "").casefold() != name.casefold():
                 self._note(

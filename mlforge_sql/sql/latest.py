@@ -28,17 +28,17 @@ def latest_query(node: Latest, dialect: Dialect) -> ModelQuery:
     values = [name for name, _ in node.columns]
     order = [descending(name) for name in (node.event_time, *node.order)]
     ranked = select(
-        *columns((*keys, "tick", *values)), aliased(rank_over((*keys, "tick"), order), RANK)
+        *columns((*keys, node.tick, *values)), aliased(rank_over((*keys, node.tick), order), RANK)
     )
-    ranked = from_step(ranked, "ticked").where(countable((*keys, "tick")), copy=False)
-    instant = dialect.instant(column("tick"), node.clock, node.delay.microseconds)
+    ranked = from_step(ranked, "ticked").where(countable((*keys, node.tick)), copy=False)
+    instant = dialect.instant(column(node.tick), node.clock, node.delay.microseconds)
     final = select(*columns(keys), aliased(instant, "feature_timestamp"), *columns(values))
     first = exp.EQ(this=column(RANK), expression=exp.Literal.number(1))
     final = from_step(final, "ranked").where(first, copy=False)
     return ModelQuery(
         (
             Step("events", star_from(ref(node.input))),
-            ticked_step("events", node.event_time, node.clock, None, dialect),
+            ticked_step("events", node, dialect),
             Step(
                 "ranked",
                 ranked,

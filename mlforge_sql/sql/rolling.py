@@ -60,9 +60,9 @@ def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
         steps.append(Step("tiles", star_from(ref(node.tiles))))
     if node.tiles is None or node.observations:
         steps.append(Step("events", star_from(ref(node.input))))
-        steps.append(ticked_step("events", node.event_time, node.clock, None, dialect))
+        steps.append(ticked_step("events", node, dialect))
     if node.tiles is None:
-        query = tiles_select("ticked", _names(node), node.measures, dialect)
+        query = tiles_select("ticked", (*_names(node), node.tick), node.measures, dialect)
         steps.append(Step("tiles", query, "events of one entity and tick belong together"))
     return steps
 
@@ -71,7 +71,9 @@ def _change_points(node: Rolling) -> Step:
     """The ticks at which a window gains or loses events."""
     keys = _names(node)
     queries = [
-        from_step(select(*columns(keys), aliased(plus(column("tick"), shift), "tick")), "tiles")
+        from_step(
+            select(*columns(keys), aliased(plus(column(node.tick), shift), node.tick)), "tiles"
+        )
         for shift in node.shifts
     ]
     comment = "a value can change when events enter a window and when they leave it"
@@ -100,7 +102,9 @@ def _centers(node: Rolling, dialect: Dialect) -> list[Step]:
         for item in node.observations
     ]
     query = from_step(select(*columns(keys), *nearest), "ticked")
-    query = query.where(countable((*keys, "tick")), copy=False).group_by(*columns(keys), copy=False)
+    query = query.where(countable((*keys, node.tick)), copy=False).group_by(
+        *columns(keys), copy=False
+    )
     comment = "std and variance keep their digits when they are computed near zero"
     return [Step("centers", query, comment)]
 
@@ -112,7 +116,7 @@ def _needs_flag(node: Rolling) -> bool:
 
 def _timeline(node: Rolling, dialect: Dialect) -> Step:
     """Change points with what the windows aggregate: tiles, and single events where needed."""
-    keys = (*_names(node), "tick")
+    keys = (*_names(node), node.tick)
     if not _needs_flag(node):
         return Step("timeline", _points_with_tiles(node))
     no_measures = [
@@ -139,7 +143,7 @@ def _timeline(node: Rolling, dialect: Dialect) -> Step:
 
 
 def _points_with_tiles(node: Rolling) -> exp.Select:
-    keys = (*_names(node), "tick")
+    keys = (*_names(node), node.tick)
     measures = columns((item.name for item in node.measures), "tiles")
     query = from_step(select(*columns(keys, "change_points"), *measures), "change_points")
     return query.join(_using("tiles", "LEFT", keys), copy=False)
@@ -189,7 +193,7 @@ def _windowed(node: Rolling, dialect: Dialect) -> Step:
             found[_spread_name(item)] = _over(
                 dialect.spread(str(item.spread), column(item.observation.name)), item.window
             )
-    kept = columns((*keys, "tick")) + (columns((FLAG,)) if _needs_flag(node) else [])
+    kept = columns((*keys, node.tick)) + (columns((FLAG,)) if _needs_flag(node) else [])
     query = select(*kept, *(aliased(tree, name) for name, tree in found.items()))
     windows = tuple(_window(node, window) for window in node.windows)
     return Step("windowed", from_step(query, "timeline"), None, windows)
@@ -223,12 +227,12 @@ def _window(node: Rolling, window: Window) -> NamedWindow:
         if node.clock.interval and ticks > 1:
             comment = f"{window.length} = {ticks} ticks of {node.clock.interval}"
     keys = tuple(columns(_names(node)))
-    return NamedWindow(window.name, keys, column("tick"), f"{start} and {end}", comment)
+    return NamedWindow(window.name, keys, column(node.tick), f"{start} and {end}", comment)
 
 
 def _final(node: Rolling, dialect: Dialect) -> Step:
     keys = _names(node)
-    instant = dialect.instant(column("tick"), node.clock, node.delay.microseconds)
+    instant = dialect.instant(column(node.tick), node.clock, node.delay.microseconds)
     values = [aliased(_value(item, dialect), item.name) for item in node.columns]
     query = from_step(
         select(*columns(keys), aliased(instant, "feature_timestamp"), *values), "windowed"

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from mlforge_sql.expressions import Expr, column
 from mlforge_sql.plan.clock import Clock
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles
+from mlforge_sql.plan.nodes import Latest, Measure, MeasureKind, Rolling, Tiles
 from mlforge_sql.sql.build import (
     aliased,
     all_of,
@@ -31,40 +31,39 @@ def tiles_query(node: Tiles, dialect: Dialect) -> ModelQuery:
     return ModelQuery(
         (
             Step("events", star_from(ref(node.relation))),
-            ticked_step("events", node.event_time, node.clock, node.where, dialect),
-            Step("final", tiles_select("ticked", keys, node.measures, dialect)),
+            ticked_step("events", node, dialect, node.where),
+            Step("final", tiles_select("ticked", (*keys, node.tick), node.measures, dialect)),
         )
     )
 
 
 def ticked_step(
-    relation: str, event_time: str, clock: Clock, where: Expr | None, dialect: Dialect
+    relation: str, node: Tiles | Rolling | Latest, dialect: Dialect, where: Expr | None = None
 ) -> Step:
     """Events with the tick at which they become visible."""
-    tick = dialect.tick(column(event_time), clock)
-    query = from_step(select(exp.Star(), aliased(tick, "tick")), relation)
+    tick = dialect.tick(column(node.event_time), node.clock)
+    query = from_step(select(exp.Star(), aliased(tick, node.tick)), relation)
     if where is not None:
         query = query.where(where.tree.copy(), copy=False)
-    return Step("ticked", query, _tick_comment(clock))
+    return Step("ticked", query, _tick_comment(node.tick, node.clock))
 
 
-def _tick_comment(clock: Clock) -> str:
+def _tick_comment(tick: str, clock: Clock) -> str:
     if clock.interval is None:
         sees = "at its own time" if clock.inclusive else "one microsecond later"
-        return f"tick: when an event becomes visible, in microseconds since 1970: {sees}"
+        return f"{tick}: when an event becomes visible, in microseconds since 1970: {sees}"
     since = "1970-01-05, a Monday" if clock.anchor else "1970-01-01"
-    return f"tick: when an event becomes visible, in steps of {clock.interval} since {since}"
+    return f"{tick}: when an event becomes visible, in steps of {clock.interval} since {since}"
 
 
 def tiles_select(
-    relation: str, keys: tuple[str, ...], measures: Iterable[Measure], dialect: Dialect
+    relation: str, group: tuple[str, ...], measures: Iterable[Measure], dialect: Dialect
 ) -> exp.Select:
-    """Aggregate the events of each entity and tick."""
-    group = [*columns(keys), column("tick")]
+    """Aggregate the events of each entity and tick, the columns of ``group``."""
     counted = [aliased(_aggregate(measure, dialect), measure.name) for measure in measures]
-    query = from_step(select(*group, *counted), relation)
-    query = query.where(countable((*keys, "tick")), copy=False)
-    return query.group_by(*columns((*keys, "tick")), copy=False)
+    query = from_step(select(*columns(group), *counted), relation)
+    query = query.where(countable(group), copy=False)
+    return query.group_by(*columns(group), copy=False)
 
 
 def countable(names: Iterable[str], table: str | None = None) -> exp.Expr:

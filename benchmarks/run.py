@@ -1,0 +1,395 @@
+"""Time customer_spend against the ways it is usually built, side by side.
+
+    python benchmarks/run.py
+    python benchmarks/run.py --events 1000000 --customers 10000 --repeat 3
+
+6 functions (sum mean count std min max) over 3 windows (7d 30d 90d) with an interval of 1d. Every
+contestant reads the same parquet file, with a plain key, and writes a parquet file; each run is a
+process of its own, timed from the first read to the last write, and the contestants take turns.
+Results are compared before any time is printed. Times are printed, never judged.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import duckdb
+import yaml
+from workload import WINDOWS, customer_spend, write_events
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TOLERANCE = 1e-9
+DAY_US = 86_400_000_000
+PARQUET = "(format parquet, compression snappy)"
+VALUES = [
+    f"amount_{function}_{days}d"
+    for function in ("sum", "mean", "count", "std", "min", "max")
+    for days in WINDOWS
+]
+COLUMNS = ["customer_id", "feature_timestamp", *VALUES]
+
+
+# --- the contestants: read events.parquet, write one parquet file --------------------------------
+
+
+def dbt_models(root: Path, output: Path) -> None:
+    """(a) Our dbt models, as compiled."""
+    with duckdb.connect() as connection:
+        models = sorted((root / "dbt" / "models").rglob("*.sql"), key=_layer)
+        for model in models:
+            sql = _rendered(model, root)
+            if model.stem == "customer_spend":
+                connection.execute(f"copy ({sql}) to '{output}' {PARQUET}")
+            elif model.stem != "customer_spend_current":
+                kind = "table" if model.stem.endswith("_tiles") else "view"
+                connection.execute(f'create {kind} "{model.stem}" as {sql}')
+
+
+def _layer(model: Path) -> tuple[int, str]:
+    return ("staging", "intermediate", "features").index(model.parent.name), model.stem
+
+
+def _rendered(model: Path, root: Path) -> str:
+    """The SQL of a model, with `ref` and `source` as dbt would fill them in."""
+    sql = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", r'"\1"', model.read_text(encoding="utf-8"))
+    sql = re.sub(r"\{\{ source\([^}]*\) \}\}", f"'{root / 'events.parquet'}'", sql)
+    if model.stem != "customer_spend_current" and ("{{" in sql or "{%" in sql):
+        raise click.ClickException(f"{model.name} has Jinja that this benchmark cannot fill in")
+    return sql
+
+
+def naive_spine(root: Path, output: Path) -> None:
+    """(b) A date spine for each customer, joined to the events once for each window."""
+    joined = "\n".join(_naive_window(days) for days in WINDOWS)
+    names = ", ".join(VALUES)
+    joins = " ".join(
+        f"left join window_{days}d using (customer_id, feature_timestamp)" for days in WINDOWS[1:]
+    )
+    query = f"""
+        with events as (select * from '{root / "events.parquet"}'),
+        bounds as (
+            select
+                customer_id,
+                date_trunc('day', min(transaction_time)) as first_day,
+                date_trunc('day', max(transaction_time)) as last_day
+            from events
+            group by customer_id
+        ),
+        spine as (
+            select
+                customer_id,
+                unnest(
+                    generate_series(
+                        first_day + interval 1 day, last_day + interval 1 day, interval 1 day
+                    )
+                ) as feature_timestamp
+            from bounds
+        ),
+        {joined}
+        final as (
+            select customer_id, feature_timestamp, {names}
+            from window_{WINDOWS[0]}d {joins}
+        )
+        select * from final
+    """
+    with duckdb.connect() as connection:
+        connection.execute(f"copy ({query}) to '{output}' {PARQUET}")
+
+
+def _naive_window(days: int) -> str:
+    return f"""
+        window_{days}d as (
+            select
+                spine.customer_id,
+                spine.feature_timestamp,
+                sum(events.amount) as amount_sum_{days}d,
+                avg(events.amount) as amount_mean_{days}d,
+                count(events.amount) as amount_count_{days}d,
+                stddev_samp(events.amount) as amount_std_{days}d,
+                min(events.amount) as amount_min_{days}d,
+                max(events.amount) as amount_max_{days}d
+            from spine
+            left join events
+                on events.customer_id = spine.customer_id
+                and events.transaction_time >= spine.feature_timestamp - interval {days} day
+                and events.transaction_time < spine.feature_timestamp
+            group by spine.customer_id, spine.feature_timestamp
+        ),
+    """
+
+
+def polars_rolling(root: Path, output: Path) -> None:
+    """(c) Hand-written Polars, `.rolling(group_by=)`: rows at entries and exits."""
+    import polars as pl
+
+    timeline, customers = _polars_timeline(root)
+    amount = pl.col("amount")
+    parts = [timeline.select("customer", "tick", "is_change_point")]
+    for days in WINDOWS:
+        rolled = timeline.rolling("tick", period=f"{days}i", closed="right", group_by="customer")
+        aggregates = {
+            "sum": amount.sum(),
+            "mean": amount.mean(),
+            "count": amount.count().cast(pl.Int64),
+            "std": amount.std(),
+            "min": amount.min(),
+            "max": amount.max(),
+        }
+        named = [value.alias(f"amount_{name}_{days}d") for name, value in aggregates.items()]
+        parts.append(rolled.agg(named).drop("customer", "tick"))
+    _polars_write(pl.concat(parts, how="horizontal"), customers, output)
+
+
+def polars_rolling_by(root: Path, output: Path) -> None:
+    """(c) Hand-written Polars, `rolling_*_by().over()`: rows at entries and exits."""
+    import polars as pl
+
+    timeline, customers = _polars_timeline(root)
+    amount, ones = pl.col("amount"), pl.col("amount").is_not_null().cast(pl.Int64)
+    named = []
+    for days in WINDOWS:
+        frame = {"by": "tick", "window_size": f"{days}i", "closed": "right"}
+        aggregates = {
+            "sum": amount.rolling_sum_by(**frame),
+            "mean": amount.rolling_mean_by(**frame),
+            "count": ones.rolling_sum_by(**frame),
+            "std": amount.rolling_std_by(**frame),
+            "min": amount.rolling_min_by(**frame),
+            "max": amount.rolling_max_by(**frame),
+        }
+        named += [
+            value.over("customer").alias(f"amount_{name}_{days}d")
+            for name, value in aggregates.items()
+        ]
+    _polars_write(timeline.with_columns(named), customers, output)
+
+
+def _polars_timeline(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events and change points in order, customers as numbers: strings are slow to sort."""
+    import polars as pl
+
+    tick = (pl.col("transaction_time").dt.epoch("us") // DAY_US + 1).cast(pl.Int32)
+    events = (
+        pl.scan_parquet(root / "events.parquet")
+        .drop_nulls(["customer_id", "transaction_time"])
+        .select("customer_id", tick.alias("tick"), "amount")
+        .collect()
+    )
+    customers = events.select("customer_id").unique().sort("customer_id").with_row_index("customer")
+    events = events.join(customers, on="customer_id").select("customer", "tick", "amount")
+    ticks = events.select("customer", "tick").unique()
+    points = pl.concat(
+        [ticks.select("customer", pl.col("tick") + shift) for shift in (0, *WINDOWS)]
+    ).unique()
+    timeline = pl.concat(
+        [
+            points.with_columns(amount=pl.lit(None, pl.Float64), is_change_point=pl.lit(True)),
+            events.with_columns(is_change_point=pl.lit(False)),
+        ]
+    )
+    return timeline.sort("customer", "tick"), customers
+
+
+def _polars_write(frame: pl.DataFrame, customers: pl.DataFrame, output: Path) -> None:
+    import polars as pl
+
+    empty = {f"amount_sum_{days}d": pl.col(f"amount_count_{days}d") > 0 for days in WINDOWS}
+    timestamp = pl.from_epoch(pl.col("tick").cast(pl.Int64) * 86_400, "s").dt.cast_time_unit("us")
+    frame = (
+        frame.filter("is_change_point")
+        .join(customers, on="customer", how="left", maintain_order="left")
+        .with_columns(
+            timestamp.alias("feature_timestamp"),
+            *[pl.when(some).then(pl.col(name)).alias(name) for name, some in empty.items()],
+        )
+        .select(COLUMNS)
+    )
+    frame.write_parquet(output, compression="snappy")
+
+
+def floor(root: Path, output: Path) -> None:
+    """(d) The floor: read the finished output, sort it, write it."""
+    with duckdb.connect() as connection:
+        query = f"select * from '{root / 'a.parquet'}' order by customer_id, feature_timestamp"
+        connection.execute(f"copy ({query}) to '{output}' {PARQUET}")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to build the table."""
+
+    letter: str
+    title: str
+    build: Callable[[Path, Path], None]
+
+
+CONTESTANTS = [
+    Contestant("a", "dbt models, as compiled", dbt_models),
+    Contestant("b", "naive date spine, range joins", naive_spine),
+    Contestant("c", "Polars, rolling(group_by=)", polars_rolling),
+    Contestant("e", "Polars, rolling_*_by().over()", polars_rolling_by),
+    Contestant("d", "floor: sort and write the rows", floor),
+]
+
+
+# --- running and checking ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a contestant."""
+
+    seconds: float
+    peak_mb: int
+
+
+def measure(letter: str, root: Path) -> None:
+    """Run a contestant in this process and print what it took."""
+    contestant = next(item for item in CONTESTANTS if item.letter == letter)
+    if contestant.title.startswith("Polars"):
+        import polars as pl
+
+        pl.thread_pool_size()
+    started = time.perf_counter()
+    contestant.build(root, root / f"{letter}.parquet")
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mb = peak // (1024 if sys.platform != "darwin" else 1024 * 1024)
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb}))
+
+
+def run_one(letter: str, root: Path) -> Measured:
+    """Run a contestant in a process of its own."""
+    command = [sys.executable, __file__, "--contestant", letter, "--folder", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise click.ClickException(f"contestant {letter} failed:\n{done.stderr[-3000:]}")
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def check(root: Path) -> dict[str, int]:
+    """Compare the results, and return the rows of each.
+
+    The step functions must agree row by row; the spine has a row for each day, so it is compared
+    with the row of ours that holds on that day.
+    """
+    with duckdb.connect() as connection:
+        for letter in "abcde":
+            connection.execute(f"create view {letter} as select * from '{root / letter}.parquet'")
+        rows = {letter: _one(connection, f"select count(*) from {letter}") for letter in "abcde"}
+        for other in "ce":
+            wrong = _one(
+                connection,
+                f"select count(*) from a full join {other} using (customer_id, feature_timestamp)"
+                f" where a.amount_count_7d is null or {other}.amount_count_7d is null"
+                f" or {_differs('a', other)}",
+            )
+            _refuse(wrong, f"rows of (a) and ({other}) differ")
+        wrong = _one(
+            connection,
+            "select count(*) from b asof left join a on a.customer_id = b.customer_id"
+            f" and a.feature_timestamp <= b.feature_timestamp where {_differs('a', 'b')}",
+        )
+        _refuse(wrong, "days of the spine differ from the row of (a) that holds")
+    return rows
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _differs(left: str, right: str) -> str:
+    return " or ".join(
+        f"({left}.{name} is null) <> ({right}.{name} is null)"
+        f" or abs({left}.{name} - {right}.{name}) > {TOLERANCE} * (1 + abs({left}.{name}))"
+        for name in VALUES
+    )
+
+
+def _refuse(wrong: int, what: str) -> None:
+    if wrong:
+        raise click.ClickException(f"{wrong:,} {what}")
+
+
+def report(runs: dict[str, list[Measured]], rows: dict[str, int]) -> None:
+    """Print the medians side by side."""
+    medians = {
+        letter: statistics.median(run.seconds for run in found) for letter, found in runs.items()
+    }
+    faster = min("ce", key=lambda letter: medians[letter])
+    print(f"{'':33} {'seconds':>14} {'':>8} {'':>10} {'peak':>7}")
+    print(f"{'':33} {'median':>7} {'best':>6} {'to (a)':>8} {'rows':>10} {'MB':>7}")
+    for item in CONTESTANTS:
+        found = runs[item.letter]
+        label = {"c": "c", "e": "c"}.get(item.letter, item.letter)
+        mark = "*" if item.letter == faster else " "
+        print(
+            f"({label}){mark}{item.title:29} {medians[item.letter]:>7.2f}"
+            f" {min(run.seconds for run in found):>6.2f}"
+            f" {medians[item.letter] / medians['a']:>7.2f}x {rows[item.letter]:>10,}"
+            f" {max(run.peak_mb for run in found):>7,}"
+        )
+    print(f"\n(a) is {medians['b'] / medians['a']:.1f} times as fast as the naive spine (b)")
+    print(f"and takes {medians['a'] / medians[faster]:.2f} times as long as the faster Polars (*).")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--events", type=click.IntRange(1), default=1_000_000)
+@click.option("--customers", type=click.IntRange(1), default=10_000)
+@click.option("--repeat", type=click.IntRange(1), default=3)
+@click.option("--contestant", hidden=True)
+@click.option("--folder", type=click.Path(path_type=Path), hidden=True)
+def main(
+    events: int, customers: int, repeat: int, contestant: str | None, folder: Path | None
+) -> None:
+    """Time customer_spend against the ways it is usually built."""
+    if contestant and folder:
+        measure(contestant, folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="mlforge-bench-") as name:
+        root = Path(name)
+        prepare(root, events, customers)
+        runs: dict[str, list[Measured]] = {item.letter: [] for item in CONTESTANTS}
+        rows: dict[str, int] = {}
+        for turn in range(repeat):
+            for item in CONTESTANTS:
+                runs[item.letter].append(run_one(item.letter, root))
+            rows = check(root) if turn == 0 else rows
+    print(f"customer_spend: {events:,} events, {customers:,} customers, median of {repeat}")
+    print("All rows of (a) and (c) agree, and (b) on every day of its spine.\n")
+    report(runs, rows)
+    print("\nOther work on the machine moves single runs by tens of percent: read the ratios,")
+    print("and only of runs that took turns, as these did.")
+
+
+def prepare(root: Path, events: int, customers: int) -> None:
+    """Write the events, and the dbt project."""
+    from mlforge_sql.compiler import compile_project, write_project
+
+    write_events(root / "events.parquet", events=events, customers=customers)
+    store = {"offline_store": {"KIND": "local", "path": "./feature_store"}}
+    config = {"name": "bench", "profiles": {"dev": store}}
+    (root / "mlforge.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (root / "features").mkdir()
+    spec = yaml.safe_dump(customer_spend(from_columns=False), sort_keys=False)
+    (root / "features" / "customers.yml").write_text(spec, encoding="utf-8")
+    write_project(compile_project(root))
+
+
+if __name__ == "__main__":
+    main()
