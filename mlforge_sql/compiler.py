@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mlforge_sql.dbt.files import FileSet, project_files
-from mlforge_sql.dbt.write import Changes, compare, write
+from mlforge_sql.dbt.write import Changes, InTheWay, compare, write
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
 from mlforge_sql.loading.load import read_specs
 from mlforge_sql.loading.schemas import SchemaReader
@@ -77,7 +77,8 @@ def pending_changes(compiled: Compiled) -> Changes:
         SpecErrors: A file that is not ours is in the way.
     """
     changes = compare(compiled.folder, compiled.files)
-    _refuse_foreign(compiled, changes)
+    if changes.in_the_way:
+        raise SpecErrors(_foreign(compiled, changes.in_the_way))
     return changes
 
 
@@ -87,24 +88,24 @@ def write_project(compiled: Compiled) -> Changes:
     Raises:
         SpecErrors: A file that is not ours is in the way; nothing was written.
     """
-    pending_changes(compiled)
-    changes = write(compiled.folder, compiled.files)
+    try:
+        changes = write(compiled.folder, compiled.files)
+    except InTheWay as error:
+        raise SpecErrors(_foreign(compiled, error.paths)) from error
     for profile in compiled.project.config.profiles.values():
         if isinstance(profile.offline_store, LocalStore):
             (compiled.root / profile.offline_store.path).mkdir(parents=True, exist_ok=True)
     return changes
 
 
-def _refuse_foreign(compiled: Compiled, changes: Changes) -> None:
-    folder = compiled.project.config.dbt_project_dir
-    problems = [
+def _foreign(compiled: Compiled, paths: Sequence[PurePosixPath]) -> list[Diagnostic]:
+    folder = PurePosixPath(compiled.project.config.dbt_project_dir)
+    return [
         Diagnostic(
             "MF050",
             "this file is not ours, and a compiled file belongs here",
-            Location(f"{folder}/{path}"),
+            Location(str(folder / path)),
             "move it away, or rename the feature or source",
         )
-        for path in changes.in_the_way
+        for path in paths
     ]
-    if problems:
-        raise SpecErrors(problems)

@@ -313,7 +313,6 @@ def test_a_file_in_the_way_stops_everything(project: Path) -> None:
     assert after == before
 
 
-@pytest.mark.xfail(strict=True, reason="dbt/write.py looks at files only", raises=OSError)
 @pytest.mark.parametrize("blocked", ["dbt", "dbt/models", "dbt/models/features"])
 def test_a_file_where_a_folder_belongs_is_in_the_way(project: Path, blocked: str) -> None:
     (project / blocked).parent.mkdir(parents=True, exist_ok=True)

@@ -21,9 +21,18 @@ from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dbt.headers import is_ours
 
 WORK = ".mlforge"
+JOURNAL = "journal.json"
 PROJECT = PurePosixPath("dbt_project.yml")
 OURS = ("models", "macros", "tests")
 """Folders in which files of ours can be."""
+
+
+class InTheWay(FileExistsError):  # noqa: N818 - an answer, not a failure
+    """Files that are not ours are where files of ours belong."""
+
+    def __init__(self, paths: tuple[PurePosixPath, ...]) -> None:
+        super().__init__(", ".join(map(str, paths)))
+        self.paths = paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,10 @@ def compare(folder: Path, files: FileSet) -> Changes:
     blocked: list[PurePosixPath] = []
     for path, text in files.items():
         target = folder / path
+        foreign = _foreign_parent(folder, path)
+        if foreign is not None:
+            blocked.append(foreign)
+            continue
         present = _read(target)
         if present is None and not target.exists():
             created.append(path)
@@ -69,7 +82,17 @@ def compare(folder: Path, files: FileSet) -> Changes:
             blocked.append(path)
     wanted = {str(path).casefold() for path in files}
     deleted = [path for path in _ours(folder) if str(path).casefold() not in wanted]
-    return Changes(tuple(created), tuple(updated), tuple(deleted), tuple(unchanged), tuple(blocked))
+    in_the_way = tuple(dict.fromkeys(blocked))
+    return Changes(tuple(created), tuple(updated), tuple(deleted), tuple(unchanged), in_the_way)
+
+
+def _foreign_parent(folder: Path, path: PurePosixPath) -> PurePosixPath | None:
+    """A file where a folder belongs, the dbt project's own folder included."""
+    for parent in reversed(path.parents):
+        place = folder / parent
+        if place.exists() and not place.is_dir():
+            return parent
+    return None
 
 
 def write(folder: Path, files: FileSet, step: Callable[[str], None] = lambda _: None) -> Changes:
@@ -84,14 +107,21 @@ def write(folder: Path, files: FileSet, step: Callable[[str], None] = lambda _: 
         What was changed.
 
     Raises:
-        FileExistsError: A file that is not ours is in the way; nothing was changed.
+        InTheWay: A file that is not ours is in the way; nothing was changed.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InTheWay((PurePosixPath(),))
+    changes = compare(folder, files)
+    if changes.in_the_way:
+        raise InTheWay(changes.in_the_way)
+    if changes.is_empty and not (folder / WORK / JOURNAL).exists():
+        return changes
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         recover(folder, step)
         changes = compare(folder, files)
         if changes.in_the_way:
-            raise FileExistsError(str(changes.in_the_way[0]))
+            raise InTheWay(changes.in_the_way)
         if not changes.is_empty:
             _stage(folder, files, changes, step)
             recover(folder, step)
@@ -102,7 +132,7 @@ def write(folder: Path, files: FileSet, step: Callable[[str], None] = lambda _: 
 def recover(folder: Path, step: Callable[[str], None] = lambda _: None) -> None:
     """Finish a write that was interrupted, or forget one that was not decided yet."""
     work = folder / WORK
-    journal = work / "journal.json"
+    journal = work / JOURNAL
     if not journal.is_file():
         return
     plan = json.loads(journal.read_text(encoding="utf-8"))
@@ -156,7 +186,7 @@ def _stage(folder: Path, files: FileSet, changes: Changes, step: Callable[[str],
         stream.flush()
         os.fsync(stream.fileno())
     step("decide")
-    draft.replace(work / "journal.json")
+    draft.replace(work / JOURNAL)
 
 
 def _clean(folder: Path) -> None:

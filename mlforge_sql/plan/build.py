@@ -37,7 +37,7 @@ PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 def build_plan(project: Project) -> Plan:
     """Plan every model of a project. Pure: the same project gives the same plan."""
     used = {feature.source.spec.name for feature in project.features}
-    tiles = shared_tiles(project.features)
+    tiles = shared_tiles(project.features, _other_models(project))
     features: list[Rolling | Latest] = []
     for feature in project.features:
         if feature.latest:
@@ -60,6 +60,16 @@ def build_plan(project: Project) -> Plan:
     )
 
 
+def _other_models(project: Project) -> set[str]:
+    """Case-folded names of all models but tiles."""
+    names = {
+        name for item in project.sources for name in (staging_name(item.spec), item.spec.model)
+    }
+    for feature in project.features:
+        names |= {feature.name, input_name(feature.name), current_name(feature.name)}
+    return {name.casefold() for name in names if name}
+
+
 def _staging(source: ResolvedSource, salt_env: str | None) -> Staging:
     spec = source.spec
     spelling = {key.name.casefold(): key.name for key in source.keys if not key.parts}
@@ -71,9 +81,20 @@ def _staging(source: ResolvedSource, salt_env: str | None) -> Staging:
         event_time=_event_time(source),
         keys=tuple(SurrogateKey(key.name, key.parts, salt_env) for key in source.keys if key.parts),
         where=source.where,
-        dedupe=Dedupe(source.dedupe_key, source.dedupe_order) if source.dedupe_key else None,
+        dedupe=_dedupe(source),
         description=spec.description,
     )
+
+
+def _dedupe(source: ResolvedSource) -> Dedupe | None:
+    if not source.dedupe_key:
+        return None
+    taken = {name.casefold() for name in source.schema}
+    rank = "mlforge_rank"
+    while rank in taken:
+        rank += "_"
+    unordered = (name for name in source.dedupe_order if not source.schema[name].is_ordered)
+    return Dedupe(source.dedupe_key, source.dedupe_order, frozenset(unordered), rank)
 
 
 def _event_time(source: ResolvedSource) -> EventTime:

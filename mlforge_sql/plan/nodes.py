@@ -57,10 +57,19 @@ class SurrogateKey:
 
 @dataclass(frozen=True, slots=True)
 class Dedupe:
-    """Keep one row of each key: the first by ``order``, descending. NULL keys are all kept."""
+    """Keep one row of each key: the first by ``order``, descending. NULL keys are all kept.
+
+    Attributes:
+        key: Columns that identify an event.
+        order: All columns that decide.
+        as_text: Those of them that are compared by their text, such as lists.
+        rank: Name for the row's rank; no column has it.
+    """
 
     key: tuple[str, ...]
     order: tuple[str, ...]
+    as_text: frozenset[str]
+    rank: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from mlforge_sql.project.model import (
     WindowColumn,
     staging_name,
 )
-from mlforge_sql.types import BIGINT, ColumnType
+from mlforge_sql.types import BIGINT, ColumnType, Kind
 
 MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
 
@@ -32,6 +32,10 @@ _PARTS: dict[str, tuple[MeasureKind, ...]] = {
     "variance": (),
 }
 """The measures that each function is put together from."""
+
+
+WIDE_INTEGER = ColumnType(Kind.DECIMAL, precision=38, scale=0)
+"""Type of integer sums in tiles: a mean may exist where the sum does not fit into 64 bits."""
 
 
 @dataclass
@@ -85,6 +89,8 @@ class MeasureSet:
 def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
     if kind in {MeasureKind.ROWS, MeasureKind.COUNT}:
         return BIGINT
+    if kind is MeasureKind.SUM and value_type is not None and value_type.kind is Kind.INTEGER:
+        return WIDE_INTEGER  # the sum of a tick may be too wide for a mean's parts to be bigint
     found = result_type(str(kind), value_type)
     if found is None:
         raise TypeError(f"{kind} of {value_type}")
@@ -114,13 +120,19 @@ def tick_name(source: ResolvedSource) -> str:
     return "mlforge_tick" if "tick" in taken else "tick"
 
 
-def shared_tiles(features: Iterable[ResolvedFeature]) -> dict[Group, tuple[Tiles, MeasureSet]]:
-    """The tiles of all gridded rolling features, one for each group."""
+def shared_tiles(
+    features: Iterable[ResolvedFeature], taken: set[str]
+) -> dict[Group, tuple[Tiles, MeasureSet]]:
+    """The tiles of all gridded rolling features, one for each group.
+
+    Args:
+        features: The features of the project.
+        taken: Names of other models, case-folded; names of tiles are added.
+    """
     members: dict[Group, list[ResolvedFeature]] = {}
     for feature in features:
         if feature.windows and feature.spec.interval is not None:
             members.setdefault(group_of(feature), []).append(feature)
-    taken: set[str] = set()
     return {group: _tiles(group, found, taken) for group, found in members.items()}
 
 

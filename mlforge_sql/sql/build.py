@@ -116,9 +116,9 @@ def union(queries: list[exp.Select], *, distinct: bool) -> exp.Query:
     return combined
 
 
-def descending(name: str) -> exp.Expr:
-    """``name desc nulls last``."""
-    return exp.Ordered(this=column(name), desc=True, nulls_first=False)
+def descending(tree: exp.Expr) -> exp.Expr:
+    """``tree desc nulls last``."""
+    return exp.Ordered(this=tree, desc=True, nulls_first=False)
 
 
 def rank_over(partition_by: Iterable[str], order_by: list[exp.Expr]) -> exp.Expr:

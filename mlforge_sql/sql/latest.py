@@ -18,15 +18,16 @@ from mlforge_sql.sql.build import (
 )
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
-from mlforge_sql.sql.staging import RANK
 from mlforge_sql.sql.tiles import countable, ticked_step
+
+RANK = "mlforge_rank"
 
 
 def latest_query(node: Latest, dialect: Dialect) -> ModelQuery:
     """The SQL of a feature of latest values."""
     keys = tuple(name for name, _ in node.keys)
     values = [name for name, _ in node.columns]
-    order = [descending(name) for name in (node.event_time, *node.order)]
+    order = [descending(column(name)) for name in (node.event_time, *node.order)]
     ranked = select(
         *columns((*keys, node.tick, *values)), aliased(rank_over((*keys, node.tick), order), RANK)
     )

@@ -83,7 +83,7 @@ def _change_points(node: Rolling) -> Step:
 
 
 def _centers(node: Rolling, dialect: Dialect) -> list[Step]:
-    """A number near each entity's values: taken off them, it keeps the digits of std and variance.
+    """The middle of each entity's values: taken off them, it keeps the digits of std and variance.
 
     Neither depends on where zero is, but in floating point both lose digits with the distance from
     it (Chan, Golub and LeVeque 1983, "shifted data").
@@ -94,7 +94,7 @@ def _centers(node: Rolling, dialect: Dialect) -> list[Step]:
     nearest = [
         aliased(
             exp.Filter(
-                this=func("min", value := as_double(item.value.tree.copy(), item.type, dialect)),
+                this=func("median", value := as_double(item.value.tree.copy(), item.type, dialect)),
                 expression=exp.Where(this=dialect.is_finite(value.copy())),
             ),
             item.name,

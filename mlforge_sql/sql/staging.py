@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Staging, SurrogateKey
+from mlforge_sql.plan.nodes import Dedupe, Staging, SurrogateKey
 from mlforge_sql.sql.build import (
     aliased,
     all_of,
@@ -25,8 +25,6 @@ from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import TEXT
 
-RANK = "mlforge_rank"
-
 
 def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQuery:
     """The SQL of a staging model."""
@@ -34,22 +32,29 @@ def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQu
     steps = [Step("events", star_from(relation))]
     where = node.where.tree.copy() if node.where else None
     if node.dedupe is not None:
-        order = [descending(name) for name in node.dedupe.order]
-        ranked = from_step(
-            select(exp.Star(), aliased(rank_over(node.dedupe.key, order), RANK)), "events"
-        )
+        ranked = from_step(select(exp.Star(), _rank(node.dedupe, dialect)), "events")
         if where is not None:
             ranked = ranked.where(where, copy=False)
         steps.append(Step("ranked", ranked, "several rows of one event: the first is kept"))
         missing = [exp.Is(this=item, expression=exp.Null()) for item in columns(node.dedupe.key)]
         where = exp.or_(
-            exp.EQ(this=column(RANK), expression=exp.Literal.number(1)), *missing, copy=False
+            exp.EQ(this=column(node.dedupe.rank), expression=exp.Literal.number(1)),
+            *missing,
+            copy=False,
         )
     final = from_step(select(*_projections(node, dialect)), steps[-1].name)
     if where is not None:
         final = final.where(where, copy=False)
     steps.append(Step("final", final))
     return ModelQuery(tuple(steps))
+
+
+def _rank(dedupe: Dedupe, dialect: Dialect) -> exp.Expr:
+    order = [
+        descending(dialect.cast(column(name), TEXT) if name in dedupe.as_text else column(name))
+        for name in dedupe.order
+    ]
+    return aliased(rank_over(dedupe.key, order), dedupe.rank)
 
 
 def _projections(node: Staging, dialect: Dialect) -> list[exp.Expr]:

@@ -15,7 +15,7 @@ _PARTS = re.compile(
     re.DOTALL,
 )
 _NOT_NULL = re.compile(r"\bnot ([a-z_][\w.]*) is null\b")
-_JINJA_MARKS = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
+_RENDERED = re.compile(r"\{[{%#]|[#}%]\}|[\r\n]")
 
 
 def layout(query: ModelQuery, dialect: Dialect) -> str:
@@ -59,7 +59,13 @@ def _is_import(query: exp.Query) -> bool:
 def sql_text(tree: exp.Expr, dialect: Dialect) -> str:
     """A tree as lower-case text; what a user wrote in quotes keeps its case and never runs as Jinja."""
     text = tree.sql(
-        dialect.sqlglot, pretty=True, indent=4, pad=4, max_text_width=80, comments=False
+        dialect.sqlglot,
+        pretty=True,
+        indent=4,
+        pad=4,
+        max_text_width=80,
+        comments=False,
+        copy=False,
     )
     return "".join(_part(match) for match in _PARTS.finditer(text))
 
@@ -73,10 +79,13 @@ def _part(match: re.Match[str]) -> str:
 
 
 def escape_jinja(text: str) -> str:
-    """Text that Jinja leaves as it is.
+    """A literal or quoted name that Jinja renders to itself, on one line.
 
     Examples:
-        >>> escape_jinja("a{{b")
-        "a{{ '{{' }}b"
+        >>> print(escape_jinja("'plain'"), escape_jinja("'a{{b'"))
+        'plain' {{ "'a{{b'" }}
     """
-    return _JINJA_MARKS.sub(lambda match: f"{{{{ '{match[0]}' }}}}", text)
+    if not _RENDERED.search(text):
+        return text
+    body = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'{{{{ "{body}" }}}}'

@@ -107,14 +107,7 @@ def _timestamp(text: str) -> exp.Expr:
 
 def _floor_thousand(value: exp.Expr) -> exp.Expr:
     """``value // 1000`` rounded towards the past; DuckDB's ``//`` rounds towards zero."""
-    thousand = exp.Literal.number(1000)
-    rest = exp.Mod(
-        this=exp.Paren(
-            this=exp.Add(
-                this=exp.Mod(this=value.copy(), expression=thousand), expression=thousand.copy()
-            )
-        ),
-        expression=thousand.copy(),
-    )
-    below = exp.Paren(this=exp.Sub(this=value, expression=exp.Paren(this=rest)))
-    return exp.IntDiv(this=below, expression=thousand.copy())
+    rest = exp.Mod(this=value.copy(), expression=number(1000))
+    below = exp.LT(this=rest, expression=number(0))
+    one = exp.Cast(this=exp.Paren(this=below), to=exp.DataType.build("bigint"))
+    return exp.Sub(this=exp.IntDiv(this=value, expression=number(1000)), expression=one)
