@@ -11,6 +11,7 @@ Results are compared before any time is printed. Times are printed, never judged
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import resource
@@ -25,11 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import duckdb
 import yaml
 from workload import WINDOWS, customer_spend, write_events
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
 
 TOLERANCE = 1e-9
@@ -48,6 +49,8 @@ COLUMNS = ["customer_id", "feature_timestamp", *VALUES]
 
 def dbt_models(root: Path, output: Path) -> None:
     """(a) Our dbt models, as compiled."""
+    import duckdb
+
     with duckdb.connect() as connection:
         models = sorted((root / "dbt" / "models").rglob("*.sql"), key=_layer)
         for model in models:
@@ -74,6 +77,8 @@ def _rendered(model: Path, root: Path) -> str:
 
 def naive_spine(root: Path, output: Path) -> None:
     """(b) A date spine for each customer, joined to the events once for each window."""
+    import duckdb
+
     joined = "\n".join(_naive_window(days) for days in WINDOWS)
     names = ", ".join(VALUES)
     joins = " ".join(
@@ -223,6 +228,8 @@ def _polars_write(frame: pl.DataFrame, customers: pl.DataFrame, output: Path) ->
 
 def floor(root: Path, output: Path) -> None:
     """(d) The floor: read the finished output, sort it, write it."""
+    import duckdb
+
     with duckdb.connect() as connection:
         query = f"select * from '{root / 'a.parquet'}' order by customer_id, feature_timestamp"
         connection.execute(f"copy ({query}) to '{output}' {PARQUET}")
@@ -233,16 +240,17 @@ class Contestant:
     """A way to build the table."""
 
     letter: str
+    shown: str
     title: str
     build: Callable[[Path, Path], None]
 
 
 CONTESTANTS = [
-    Contestant("a", "dbt models, as compiled", dbt_models),
-    Contestant("b", "naive date spine, range joins", naive_spine),
-    Contestant("c", "Polars, rolling(group_by=)", polars_rolling),
-    Contestant("e", "Polars, rolling_*_by().over()", polars_rolling_by),
-    Contestant("d", "floor: sort and write the rows", floor),
+    Contestant("a", "a", "dbt models, as compiled", dbt_models),
+    Contestant("b", "b", "naive date spine, range joins", naive_spine),
+    Contestant("c", "c", "Polars, rolling(group_by=)", polars_rolling),
+    Contestant("e", "c", "Polars, rolling_*_by().over()", polars_rolling_by),
+    Contestant("d", "d", "floor: sort and write the rows", floor),
 ]
 
 
@@ -254,39 +262,42 @@ class Measured:
     """One run of a contestant."""
 
     seconds: float
+    cpu: float
     peak_mb: int
 
 
 def measure(letter: str, root: Path) -> None:
     """Run a contestant in this process and print what it took."""
     contestant = next(item for item in CONTESTANTS if item.letter == letter)
-    if contestant.title.startswith("Polars"):
-        import polars as pl
-
-        pl.thread_pool_size()
-    started = time.perf_counter()
+    importlib.import_module("polars" if contestant.title.startswith("Polars") else "duckdb")
+    before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     contestant.build(root, root / f"{letter}.parquet")
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak_mb = peak // (1024 if sys.platform != "darwin" else 1024 * 1024)
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb}))
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    peak_mb = after.ru_maxrss // (1024 if sys.platform != "darwin" else 1024 * 1024)
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb}))
 
 
-def run_one(letter: str, root: Path) -> Measured:
-    """Run a contestant in a process of its own."""
-    command = [sys.executable, __file__, "--contestant", letter, "--folder", str(root)]
+def in_process(step: str, root: Path, *options: str) -> str:
+    """Run a step in a process of its own, and return what it printed.
+
+    All steps that need memory do: a process counts its parent's memory into its own peak.
+    """
+    command = [sys.executable, __file__, "--step", step, "--folder", str(root), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise click.ClickException(f"contestant {letter} failed:\n{done.stderr[-3000:]}")
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+        raise click.ClickException(f"step {step} failed:\n{done.stderr[-3000:]}")
+    return done.stdout
 
 
-def check(root: Path) -> dict[str, int]:
-    """Compare the results, and return the rows of each.
+def check(root: Path) -> None:
+    """Compare the results, and print the rows of each.
 
     The step functions must agree row by row; the spine has a row for each day, so it is compared
     with the row of ours that holds on that day.
     """
+    import duckdb
+
     with duckdb.connect() as connection:
         for letter in "abcde":
             connection.execute(f"create view {letter} as select * from '{root / letter}.parquet'")
@@ -305,7 +316,7 @@ def check(root: Path) -> dict[str, int]:
             f" and a.feature_timestamp <= b.feature_timestamp where {_differs('a', 'b')}",
         )
         _refuse(wrong, "days of the spine differ from the row of (a) that holds")
-    return rows
+    print(json.dumps(rows))
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -328,53 +339,57 @@ def _refuse(wrong: int, what: str) -> None:
 
 def report(runs: dict[str, list[Measured]], rows: dict[str, int]) -> None:
     """Print the medians side by side."""
-    medians = {
-        letter: statistics.median(run.seconds for run in found) for letter, found in runs.items()
-    }
+    medians = {letter: _median(found, "seconds") for letter, found in runs.items()}
     faster = min("ce", key=lambda letter: medians[letter])
-    print(f"{'':33} {'seconds':>14} {'':>8} {'':>10} {'peak':>7}")
-    print(f"{'':33} {'median':>7} {'best':>6} {'to (a)':>8} {'rows':>10} {'MB':>7}")
+    print(f"{'':34}{'seconds':>13}{'':>7}{'CPU':>7}{'peak':>7}")
+    print(f"{'':34}{'median':>7}{'best':>6}{'/(a)':>7}{'s':>7}{'MB':>7}{'rows':>11}")
     for item in CONTESTANTS:
         found = runs[item.letter]
-        label = {"c": "c", "e": "c"}.get(item.letter, item.letter)
         mark = "*" if item.letter == faster else " "
         print(
-            f"({label}){mark}{item.title:29} {medians[item.letter]:>7.2f}"
-            f" {min(run.seconds for run in found):>6.2f}"
-            f" {medians[item.letter] / medians['a']:>7.2f}x {rows[item.letter]:>10,}"
-            f" {max(run.peak_mb for run in found):>7,}"
+            f"({item.shown}){mark}{item.title:30}{medians[item.letter]:>7.2f}"
+            f"{min(run.seconds for run in found):>6.2f}{medians[item.letter] / medians['a']:>7.2f}"
+            f"{_median(found, 'cpu'):>7.2f}{max(run.peak_mb for run in found):>7,}"
+            f"{rows[item.letter]:>11,}"
         )
     print(f"\n(a) is {medians['b'] / medians['a']:.1f} times as fast as the naive spine (b)")
     print(f"and takes {medians['a'] / medians[faster]:.2f} times as long as the faster Polars (*).")
+
+
+def _median(found: list[Measured], name: str) -> float:
+    return float(statistics.median(getattr(run, name) for run in found))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--events", type=click.IntRange(1), default=1_000_000)
 @click.option("--customers", type=click.IntRange(1), default=10_000)
 @click.option("--repeat", type=click.IntRange(1), default=3)
-@click.option("--contestant", hidden=True)
+@click.option("--step", hidden=True)
 @click.option("--folder", type=click.Path(path_type=Path), hidden=True)
-def main(
-    events: int, customers: int, repeat: int, contestant: str | None, folder: Path | None
-) -> None:
+def main(events: int, customers: int, repeat: int, step: str | None, folder: Path | None) -> None:
     """Time customer_spend against the ways it is usually built."""
-    if contestant and folder:
-        measure(contestant, folder)
+    if step and folder:
+        if step == "prepare":
+            prepare(folder, events, customers)
+        elif step == "check":
+            check(folder)
+        else:
+            measure(step, folder)
         return
+    runs: dict[str, list[Measured]] = {item.letter: [] for item in CONTESTANTS}
     with tempfile.TemporaryDirectory(prefix="mlforge-bench-") as name:
         root = Path(name)
-        prepare(root, events, customers)
-        runs: dict[str, list[Measured]] = {item.letter: [] for item in CONTESTANTS}
-        rows: dict[str, int] = {}
-        for turn in range(repeat):
+        in_process("prepare", root, f"--events={events}", f"--customers={customers}")
+        rows = {}
+        for _ in range(repeat):
             for item in CONTESTANTS:
-                runs[item.letter].append(run_one(item.letter, root))
-            rows = check(root) if turn == 0 else rows
+                runs[item.letter].append(Measured(**json.loads(in_process(item.letter, root))))
+            rows = rows or json.loads(in_process("check", root))
     print(f"customer_spend: {events:,} events, {customers:,} customers, median of {repeat}")
     print("All rows of (a) and (c) agree, and (b) on every day of its spine.\n")
     report(runs, rows)
-    print("\nOther work on the machine moves single runs by tens of percent: read the ratios,")
-    print("and only of runs that took turns, as these did.")
+    print("\nOther work on the machine moves single runs by tens of percent, CPU seconds less:")
+    print("compare only contestants that took turns, as these did.")
 
 
 def prepare(root: Path, events: int, customers: int) -> None:

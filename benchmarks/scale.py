@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import duckdb
 import yaml
-from workload import customer_spend, write_events
+from workload import customer_spend
 
 from mlforge_sql.compiler import compile_project, write_project
 
@@ -68,8 +67,17 @@ def project(events: int, settings: dict[str, object]) -> Iterator[Path]:
         spec = yaml.safe_dump(customer_spend(from_columns=True), sort_keys=False)
         (root / "features" / "customers.yml").write_text(spec, encoding="utf-8")
         customers = max(1, events // EVENTS_PER_CUSTOMER)
-        write_events(root / "events.parquet", events=events, customers=customers)
+        file = root / "events.parquet"
+        call = f"write_events(Path({str(file)!r}), events={events}, customers={customers})"
+        _python(f"from pathlib import Path; from workload import write_events; {call}")
         yield root
+
+
+def _python(code: str) -> str:
+    """Run Python in another process: a build counts its parent's memory into its own peak."""
+    command = [sys.executable, "-c", code]
+    folder = Path(__file__).parent
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 def build(root: Path, events: int) -> Build:
@@ -95,10 +103,12 @@ def build(root: Path, events: int) -> Build:
     results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))
     nodes = {item["unique_id"]: item["execution_time"] for item in results["results"]}
     database = root / "feature_store" / "features.duckdb"
-    with duckdb.connect(str(database), read_only=True) as connection:
-        rows = connection.execute("select count(*) from customer_spend").fetchone()
+    count = "from customer_spend select count(*)"
+    rows = _python(
+        f"import duckdb; print(duckdb.connect({str(database)!r}).execute({count!r}).fetchone()[0])"
+    )
     peak_mb = usage.ru_maxrss // (1024 if sys.platform != "darwin" else 1024 * 1024)
-    return Build(events, seconds, nodes, rows[0] if rows else 0, peak_mb)
+    return Build(events, seconds, nodes, int(rows), peak_mb)
 
 
 def report(builds: list[Build]) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
 WINDOWS = (7, 30, 90)
 """Days."""
 
@@ -17,6 +15,8 @@ FUNCTIONS = ("sum", "mean", "count", "std", "min", "max")
 
 def write_events(file: Path, *, events: int, customers: int) -> None:
     """Write ``customer_id``, ``transaction_time`` and ``amount`` to a parquet file."""
+    import duckdb
+
     query = f"""
         select
             format('C{{:08d}}', cast(hash(range, 1) % {customers} as bigint)) as customer_id,

@@ -19,7 +19,7 @@ WEEK = MICROSECONDS["w"]
 MAX_MICROSECONDS = 36_525 * MICROSECONDS["d"]
 """The longest duration: a hundred years, well inside what 64-bit microseconds can add up."""
 
-_TEXT = re.compile(r"(\d+)([smhdw])")
+_TEXT = re.compile(r"([0-9]+)([smhdw])")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,6 +61,18 @@ class Duration:
         if match is None:
             raise ValueError(f"`{value}` is not a duration")
         return _checked(int(match[1]) * MICROSECONDS[match[2]], value)
+
+
+def multiples_near(length: Duration, interval: Duration) -> list[str]:
+    """The multiples of an interval around a length, in the interval's own unit.
+
+    Examples:
+        >>> multiples_near(Duration.parse("36h"), Duration.parse("1d"))
+        ['1d', '2d']
+    """
+    below = length.microseconds // interval.microseconds
+    number, unit = int(interval.text[:-1]), interval.text[-1]
+    return [f"{count * number}{unit}" for count in (below, below + 1) if count]
 
 
 def _from_timedelta(value: timedelta) -> Duration:

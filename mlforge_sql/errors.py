@@ -145,9 +145,10 @@ def suggest(word: str, known: Sequence[str]) -> str:
     """
     import difflib
 
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    folded = {name.casefold(): name for name in reversed(known)}
+    near = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
     if near:
-        return f"did you mean `{near[0]}`?"
+        return f"did you mean `{folded[near[0]]}`?"
     if not known:
         return "none is declared"
     listed = ", ".join(sorted(known)[:5])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import SqlglotError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
 DIALECT = "duckdb"
@@ -174,6 +174,7 @@ RESERVED = frozenset(
         "xmltable",
     ]
 )
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 _SAFE = re.compile(r"[a-z_][a-z0-9_]*")
 
 _CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
@@ -250,7 +251,7 @@ class Expr:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns used, in order of appearance, as the user spelled them."""
-        names = (item.name for item in self.tree.find_all(exp.Column))
+        names = (item.name for item in self.tree.find_all(exp.Column, bfs=False))
         return tuple(dict.fromkeys(names))
 
     @property
@@ -307,7 +308,7 @@ def parse_expression(text: str) -> Expr:
     _one_statement(text)
     tree = _parse(lambda: sqlglot.parse_one(text, into=exp.Condition, dialect=DIALECT))
     _row_by_row(tree)
-    return Expr.of(tree)
+    return Expr.of(_unqualified(tree, None))
 
 
 def parse_row_query(text: str) -> RowQuery:
@@ -321,13 +322,13 @@ def parse_row_query(text: str) -> RowQuery:
     query = _parse(lambda: sqlglot.parse_one(text, dialect=DIALECT))
     if not isinstance(query, exp.Select):
         raise ExpressionError("MF042", "a feature's query must be one `select`", _ROW_HINT)
-    source = _source_of(query)
+    source, qualifier = _source_of(query)
     where = query.args.get("where")
     if where is not None:
         _row_by_row(where.this)
     return RowQuery(
-        _projections(query, source),
-        Expr.of(_unqualified(where.this, source)) if where is not None else None,
+        _projections(query, qualifier),
+        Expr.of(_unqualified(where.this, qualifier)) if where is not None else None,
         source,
     )
 
@@ -336,16 +337,26 @@ _ROW_HINT = "use columns, expressions and `where`; put anything else into a dbt 
 _QUERY_PARTS = {"expressions", "from", "from_", "where", "kind", "hint", "distinct"}
 
 
-def _source_of(query: exp.Select) -> str:
+def _source_of(query: exp.Select) -> tuple[str, str]:
+    """The relation a query reads, and what its columns may be qualified with."""
     for part, value in query.args.items():
         if value and part not in _QUERY_PARTS - {"distinct", "kind", "hint"}:
             name = part.rstrip("_").replace("_", " ")
             raise ExpressionError("MF042", f"a feature's query cannot have `{name}`", _ROW_HINT)
     from_ = query.find(exp.From)
     table = from_.this if from_ is not None else None
-    if not isinstance(table, exp.Table) or table.args.get("joins"):
+    if not isinstance(table, exp.Table):
         raise ExpressionError("MF042", "a feature's query must read from its source", _ROW_HINT)
-    return table.name
+    for part, value in table.args.items():
+        if value and part not in {"this", "db", "catalog", "alias"}:
+            raise ExpressionError("MF042", f"a feature's query cannot have `{part}`", _ROW_HINT)
+    plain = table.name and not table.db
+    alias = table.alias
+    if not plain:
+        table = table.copy()
+        table.set("alias", None)
+    name = table.name if plain else table.sql(DIALECT, normalize_functions="lower")
+    return name, alias or name
 
 
 def _projections(query: exp.Select, source: str) -> tuple[tuple[str, Expr], ...] | None:
@@ -362,13 +373,21 @@ def _projections(query: exp.Select, source: str) -> tuple[tuple[str, Expr], ...]
     return tuple(named)
 
 
-def _unqualified(tree: exp.Expr, source: str) -> exp.Expr:
-    """Drop the source's name in front of columns; any other qualifier is an error."""
+def _unqualified(tree: exp.Expr, source: str | None) -> exp.Expr:
+    """Drop the source's name in front of columns; a column with another one stays as it is written.
+
+    Such a column is none of the source's, so it is reported as unknown.
+    """
     tree = tree.copy()
-    for item in tree.find_all(exp.Column):
-        if item.table and item.table.casefold() == source.casefold():
+    for item in list(tree.find_all(exp.Column)):
+        if not item.table:
+            continue
+        if source is not None and item.table.casefold() == source.casefold() and not item.db:
             item.set("table", None)
-    _row_by_row(tree)
+            continue
+        item.set("this", exp.to_identifier(item.sql(DIALECT), quoted=True))
+        for part in ("table", "db", "catalog"):
+            item.set(part, None)
     return tree
 
 
@@ -376,15 +395,24 @@ def _parse(parse: Callable[[], exp.Expr]) -> exp.Expr:
     try:
         return parse()
     except SqlglotError as error:
-        raise ExpressionError("MF040", _first_line(error)) from error
+        raise ExpressionError("MF040", _what_is_wrong(error)) from error
+    except RecursionError as error:
+        message = "cannot parse SQL: it is nested too deeply"
+        raise ExpressionError("MF040", message, "take it apart in a dbt model") from error
 
 
-def _first_line(error: SqlglotError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors and errors[0].get("description"):
-        first = errors[0]
-        return f"cannot parse SQL: {first['description']} near `{first.get('highlight', '')}`"
-    return "cannot parse SQL: " + (str(error).splitlines() or ["empty"])[0]
+def _what_is_wrong(error: SqlglotError) -> str:
+    """Sqlglot's message without its class names."""
+    found = (getattr(error, "errors", None) or [{}])[0]
+    text, near = str(found.get("description") or ""), str(found.get("highlight") or "")
+    if isinstance(error, TokenError):
+        return "cannot parse SQL: a text or comment has no end"
+    if "missing" in text or "Expected" in text or not text:
+        return "cannot parse SQL: something is missing" + (f" after `{near}`" if near else "")
+    if "Unexpected" in text:
+        return f"cannot parse SQL: `{near}` is not expected there"
+    plain = re.split(r"[.(<]", text)[0].strip()
+    return f"cannot parse SQL: {plain[0].lower()}{plain[1:]} near `{near}`"
 
 
 def _one_statement(text: str) -> None:
@@ -393,13 +421,12 @@ def _one_statement(text: str) -> None:
     try:
         tokens = sqlglot.tokenize(text, dialect=DIALECT)
     except SqlglotError as error:
-        raise ExpressionError("MF040", _first_line(error)) from error
+        raise ExpressionError("MF040", _what_is_wrong(error)) from error
     if any(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise ExpressionError(
             "MF041", "SQL has more than one statement", "remove the `;` and what follows it"
         )
-    outside = "".join(token.text for token in tokens if token.token_type is not TokenType.STRING)
-    if "{{" in outside or "{%" in outside:
+    if re.search(r"\{[{%#]", _QUOTED.sub("", text)):
         raise ExpressionError("MF040", "SQL in a spec cannot contain Jinja", "use plain SQL")
 
 

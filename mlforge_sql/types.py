@@ -110,8 +110,38 @@ _SIMPLE: dict[str, ColumnType] = {
     "timestamp_tz": ColumnType(Kind.TIMESTAMP_TZ),
 }
 
+PASSED_ON = frozenset(
+    [
+        "bit",
+        "bitstring",
+        "blob",
+        "bytea",
+        "bytes",
+        "geometry",
+        "interval",
+        "json",
+        "time",
+        "time_ns",
+        "timetz",
+        "uuid",
+        "varint",
+        "variant",
+    ]
+)
+"""Further type names that may be declared; features cannot use such columns."""
+
 _DECIMAL = re.compile(r"(?:decimal|numeric)(?:\((\d+)(?:,\s*(\d+))?\))?")
 _SIZED_TEXT = re.compile(r"(?:varchar|char|text|string)\(\d+\)")
+
+
+def known_types() -> list[str]:
+    """Names that can be declared, for suggestions."""
+    return ["bigint", *_SIMPLE, "decimal(18, 2)", *sorted(PASSED_ON)]
+
+
+def is_word(text: str) -> bool:
+    """Whether a type name is a single word, so that it can be misspelled."""
+    return re.fullmatch(r"\w+", text.strip()) is not None
 
 
 def parse_type(text: str) -> ColumnType:

@@ -21,8 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mlforge_sql"
 FILES = sorted(CASES.glob("*.yml"))
 GOOD = "features:\n- {name: good, source: transactions, entities: merchant, select: {x: amount}}\n"
 
-CLOSED = [case for file in FILES if file.stem != "open" for case in read_cases(file)]
-OPEN = read_cases(CASES / "open.yml")
+ALL = [case for file in FILES for case in read_cases(file)]
 ALL_AT_ONCE = read_cases(CASES / "all_at_once.yml")[0]
 ELSEWHERE = {"MF004", "MF050", "MF051", "MF052"}
 """Codes that no spec file leads to; tested below and in ``test_write``."""
@@ -45,7 +44,7 @@ def codes(lines: list[str] | tuple[str, ...]) -> set[str]:
     return {code for line in lines for code in re.findall(r"\[(MF\d+)\]", line)}
 
 
-@pytest.mark.parametrize("case", CLOSED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_every_problem_has_its_place_and_its_words(case: Case, data: Path, tmp_path: Path) -> None:
     root = case.write(tmp_path / "project", data)
     before = snapshot(root)
@@ -53,13 +52,7 @@ def test_every_problem_has_its_place_and_its_words(case: Case, data: Path, tmp_p
     assert snapshot(root) == before
 
 
-@pytest.mark.xfail(strict=True, reason="known; see tests/diagnostics/open.yml")
-@pytest.mark.parametrize("case", OPEN, ids=lambda case: case.name)
-def test_known_gaps(case: Case, data: Path, tmp_path: Path) -> None:
-    assert diagnostics(case.write(tmp_path / "project", data)) == list(case.expect)
-
-
-@pytest.mark.parametrize("case", CLOSED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_messages_are_for_users(case: Case) -> None:
     for line in case.expect:
         assert not re.search(
@@ -110,7 +103,7 @@ def test_two_runs_say_the_same(data: Path, tmp_path: Path) -> None:
 def test_every_code_is_raised_and_tested(code: str) -> None:
     sources = [file for file in PACKAGE.rglob("*.py") if file.name != "errors.py"]
     assert any(f'"{code}"' in file.read_text(encoding="utf-8") for file in sources)
-    tested = codes([line for case in CLOSED for line in case.expect])
+    tested = codes([line for case in ALL for line in case.expect])
     tests = [*Path(__file__).parent.rglob("test_*.py")]
     assert code in tested or any(
         f"[{code}]" in file.read_text(encoding="utf-8") for file in tests
@@ -193,9 +186,6 @@ def test_anchors_that_explode_are_problems(
     ]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="expressions.py lets RecursionError out", raises=RecursionError
-)
 def test_deep_sql(data: Path, tmp_path: Path) -> None:
     deep = "(" * 3000 + "amount" + ")" * 3000
     spec = f'features:\n- {{name: a, source: transactions, entities: merchant, select: {{x: "{deep}"}}}}'

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from mlforge_sql.dbt.paths import is_absolute, project_dir
-from mlforge_sql.loading.schemas import reader_of
+from mlforge_sql.formats import reader_of
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.types import ColumnType
 

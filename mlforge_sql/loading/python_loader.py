@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -148,7 +148,7 @@ def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
     problems: list[Diagnostic] = []
     failed: list[Path] = []
     places = _Places(root, folder)
-    with _importable(folder, files), recording() as made:
+    with _importable(folder, files), redirect_stdout(sys.stderr), recording() as made:
         for file in files:
             try:
                 _run(file, folder)

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import InvalidExpression, SchemaUnreadable
+from mlforge_sql.formats import READERS, reader_of
 from mlforge_sql.types import ColumnType, Kind, parse_type
 
 if TYPE_CHECKING:
     import duckdb
-
-READERS = {
-    ".parquet": "read_parquet",
-    ".csv": "read_csv",
-    ".tsv": "read_csv",
-    ".json": "read_json",
-    ".jsonl": "read_json",
-    ".ndjson": "read_json",
-}
-"""DuckDB's table function for each file ending."""
-
-COMPRESSIONS = (".gz", ".zst")
-
-
-def reader_of(path: str) -> str | None:
-    """DuckDB's table function for a path or glob, or None when the ending says nothing.
-
-    Examples:
-        >>> reader_of("data/2024/*.csv.gz"), reader_of("data/table")
-        ('read_csv', None)
-    """
-    name = PurePosixPath(path)
-    suffix = PurePosixPath(name.stem).suffix if name.suffix in COMPRESSIONS else name.suffix
-    return READERS.get(suffix.lower())
 
 
 @dataclass
@@ -93,6 +70,14 @@ class SchemaReader:
             self._types[key] = self._infer(sql, columns)
         return self._types[key]
 
+    def pattern_problem(self, pattern: str) -> str | None:
+        """What is wrong with a regular expression; None when DuckDB can read it."""
+        try:
+            self._query("select regexp_matches('', ?)", [pattern])
+        except self._duckdb_error() as error:
+            return _first_sentence(error)
+        return None
+
     def volatile(self, functions: Iterable[str]) -> list[str]:
         """Those of the functions whose result differs from call to call or run to run."""
         if self._stable is None:
@@ -116,8 +101,7 @@ class SchemaReader:
         try:
             rows = self._query(query, [])
         except self._duckdb_error() as error:
-            text = str(error).splitlines()[0]
-            raise InvalidExpression(text.split(": ", 1)[-1] or text) from error
+            raise InvalidExpression(_first_sentence(error)) from error
         return parse_type(str(rows[0][1]))
 
     def _exists(self, full: str) -> bool:
@@ -142,6 +126,13 @@ class SchemaReader:
 
         error: type[Exception] = duckdb.Error
         return error
+
+
+def _first_sentence(error: Exception) -> str:
+    """What DuckDB says, without its kind of error and its lists of candidates."""
+    line = str(error).splitlines()[0]
+    text = line.split(": ", 1)[-1] or line
+    return text.split(". ")[0].rstrip(".")
 
 
 def _engine_type(kind: ColumnType) -> str:

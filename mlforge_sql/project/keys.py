@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from mlforge_sql.errors import Diagnostic, Location, suggest
@@ -23,6 +24,14 @@ RESERVED_COLUMNS = frozenset(
 )
 """Names that the compiled SQL uses itself."""
 
+_RESERVED_PATTERN = re.compile(r"observed_[0-9]+")
+
+
+def is_reserved(name: str) -> bool:
+    """Whether the compiled SQL uses a name itself."""
+    folded = name.casefold()
+    return folded in RESERVED_COLUMNS or _RESERVED_PATTERN.fullmatch(folded) is not None
+
 
 class KeyResolver:
     """Finds out where each join key comes from in a source."""
@@ -35,6 +44,18 @@ class KeyResolver:
             for item in self._entities.values()
             if item.spec.from_columns
         }
+        self._check_surrogates()
+
+    def _check_surrogates(self) -> None:
+        """One join key is computed in one way."""
+        for item in self._entities.values():
+            other = self._surrogates.get(item.spec.join_key[0].casefold())
+            if not item.spec.from_columns or other is None or other is item:
+                continue
+            if other.spec.from_columns != item.spec.from_columns:
+                message = f"`{item.spec.join_key[0]}` is computed from other columns by entity `{other.spec.name}`"
+                hint = "use the same `from_columns`, or another join key"
+                self._problems.append(Diagnostic("MF017", message, item.origin.at(), hint))
 
     @property
     def personal(self) -> dict[str, str]:
@@ -67,7 +88,7 @@ class KeyResolver:
     def _key(
         self, name: str, entity: Located[Entity], columns: Columns, place: Location
     ) -> KeyColumn | None:
-        if name.casefold() in RESERVED_COLUMNS:
+        if is_reserved(name):
             message = f"`{name}` cannot be a join key: compiled tables use the name"
             self._problems.append(
                 Diagnostic("MF036", message, entity.origin.at("join_key"), "rename the key")
@@ -85,7 +106,7 @@ class KeyResolver:
         )
         if surrogate is None:
             message = f"unknown column `{name}`, the join key of `{entity.spec.name}`"
-            hint = suggest(name, columns.names) + " Or compute it with `from_columns`."
+            hint = suggest(name, columns.names) + "; or compute it with `from_columns`"
         else:
             message = f"unknown column `{missing[0]}`, which `{name}` of `{surrogate.spec.name}` is computed from"
             hint = suggest(missing[0], columns.names)

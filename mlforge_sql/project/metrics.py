@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mlforge_sql.durations import Duration
+from mlforge_sql.durations import Duration, multiples_near
 from mlforge_sql.errors import Diagnostic, Location, suggest
 from mlforge_sql.expressions import Expr
 from mlforge_sql.project.model import Scoped, WindowColumn
@@ -52,15 +52,22 @@ class MetricResolver:
         self._reader = reader
         self._problems = problems
 
-    def resolve(self) -> tuple[WindowColumn, ...]:
-        """All columns of all metrics, in the order they are written."""
-        found: list[WindowColumn] = []
+    def resolve(self) -> list[tuple[WindowColumn, Location]]:
+        """All columns of all metrics, in the order they are written, and where they are."""
+        found: list[tuple[WindowColumn, Location]] = []
         for index, metric in enumerate(self._feature.spec.metrics):
             self._check_grid(index, metric)
             where = self._where(index, metric)
             for item in self._items(index, metric):
-                found += self._columns_of(index, metric, item, where)
-        return tuple(found)
+                made = self._columns_of(index, metric, item, where)
+                found += [(column, self._named_at(index, item)) for column in made]
+        return found
+
+    def _named_at(self, index: int, item: _Item) -> Location:
+        """Where a column got its name."""
+        if item.name is not None:
+            return self._feature.origin.at("metrics", index, "name")
+        return item.place
 
     def _check_grid(self, index: int, metric: Metric) -> None:
         interval = self._feature.spec.interval
@@ -70,8 +77,7 @@ class MetricResolver:
         for path, length in [*lengths, (("offset",), metric.offset)]:
             if length is None or length.microseconds % interval.microseconds == 0:
                 continue
-            below = length.microseconds // interval.microseconds
-            near = [f"{count} x {interval}" for count in (below, below + 1) if count]
+            near = [f"`{text}`" for text in multiples_near(length, interval)]
             self._problems.append(
                 Diagnostic(
                     "MF030",
@@ -108,13 +114,17 @@ class MetricResolver:
     def _columns_of(
         self, index: int, metric: Metric, item: _Item, where: Scoped | None
     ) -> Iterator[WindowColumn]:
+        if item.field == ROWS and item.function != "count":
+            message = f"`*` can only be counted, not aggregated with `{item.function}`"
+            self._problems.append(Diagnostic("MF032", message, item.place, "name a column"))
+            return
         value, kind = self._value(item)
         if value is None and item.field != ROWS:
             return
         result = result_type(item.function, kind)
         if result is None:
-            allowed = "ordered" if item.function in {"min", "max"} else "numeric or boolean"
-            message = f"`{item.function}` needs a {allowed} column, `{item.field}` is {kind}"
+            allowed = "an ordered" if item.function in {"min", "max"} else "a numeric or boolean"
+            message = f"`{item.function}` needs {allowed} column, `{item.field}` is {kind}"
             hint = "use `count`, or another column"
             self._problems.append(Diagnostic("MF032", message, item.place, hint))
             return
@@ -139,10 +149,6 @@ class MetricResolver:
 
     def _value(self, item: _Item) -> tuple[Scoped | None, ColumnType | None]:
         if item.field == ROWS:
-            if item.function != "count":
-                message = f"`*` can only be counted, not aggregated with `{item.function}`"
-                self._problems.append(Diagnostic("MF032", message, item.place, "name a column"))
-                return None, TEXT_LIKE
             return None, None
         if item.field not in self._columns:
             hint = suggest(item.field, self._columns.names)
@@ -164,12 +170,17 @@ class MetricResolver:
         if value is None or default_fits(value, kind):
             return True
         place = self._feature.origin.at("metrics", index, "default")
-        message = f"default `{value}` does not fit a column of type {kind}"
-        self._problems.append(Diagnostic("MF044", message, place, f"write a {kind} value"))
+        shown = str(value).lower() if isinstance(value, bool) else value
+        message = f"default `{shown}` does not fit a column of type {kind}"
+        self._problems.append(Diagnostic("MF044", message, place, _default_hint(kind)))
         return False
 
 
-TEXT_LIKE = ColumnType(Kind.OTHER, text="*")
+def _default_hint(kind: ColumnType) -> str:
+    if kind.is_numeric:
+        return "write a whole number of 64 bits" if kind.kind is Kind.INTEGER else "write a number"
+    hints = {Kind.TEXT: "write text", Kind.BOOLEAN: "write true or false"}
+    return hints.get(kind.kind, "leave it out")
 
 
 def personal_problems(
@@ -196,7 +207,7 @@ def result_type(function: str, kind: ColumnType | None) -> ColumnType | None:
         'decimal(38, 2)'
     """
     if function == "count":
-        return None if kind is TEXT_LIKE else BIGINT
+        return BIGINT
     if kind is None:
         return None
     if function in {"min", "max"}:
@@ -217,7 +228,7 @@ def default_fits(value: bool | int | float | str, kind: ColumnType) -> bool:
     if isinstance(value, bool):
         return kind.kind is Kind.BOOLEAN
     if isinstance(value, int):
-        return kind.is_numeric
+        return kind.is_numeric and (kind.kind is not Kind.INTEGER or -(2**63) <= value < 2**63)
     if isinstance(value, float):
         return kind.kind in {Kind.FLOAT, Kind.DECIMAL}
     return kind.kind is Kind.TEXT

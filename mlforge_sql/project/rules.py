@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from mlforge_sql.errors import Diagnostic, suggest
-from mlforge_sql.project.scope import Columns
+from mlforge_sql.project.scope import Columns, TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located
 from mlforge_sql.spec.validators import Validator
@@ -13,7 +13,10 @@ from mlforge_sql.types import ColumnType, Kind
 
 
 def resolve_rules(
-    feature: Located[Feature], columns: Columns, problems: list[Diagnostic]
+    feature: Located[Feature],
+    columns: Columns,
+    types: TypeReader,
+    problems: list[Diagnostic],
 ) -> tuple[tuple[str, Validator], ...]:
     """The validators of a feature by input column, spelled as declared."""
     found: list[tuple[str, Validator]] = []
@@ -25,6 +28,13 @@ def resolve_rules(
             continue
         kind = columns.type(name)
         for index, validator in enumerate(validators):
+            pattern = types.pattern_problem(validator.pattern) if validator.pattern else None
+            if pattern:
+                message = f"`{validator.pattern}` is not a regular expression: {pattern}"
+                place = feature.origin.at("validators", name, index)
+                hint = "write one that DuckDB can read"
+                problems.append(Diagnostic("MF012", message, place, hint))
+                continue
             wrong = _misfit(validator, kind)
             if wrong:
                 problems.append(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mlforge_sql.errors import Diagnostic, InvalidExpression, Location, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, parse_expression
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import ColumnType, Kind
 
 
 class TypeReader(Protocol):
@@ -19,6 +19,10 @@ class TypeReader(Protocol):
 
     def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
         """Type of an expression; raises ``InvalidExpression``."""
+        ...
+
+    def pattern_problem(self, pattern: str) -> str | None:
+        """What is wrong with a regular expression; None when nothing is."""
         ...
 
     def volatile(self, functions: Iterable[str]) -> list[str]:
@@ -88,7 +92,7 @@ class ExpressionReader:
         """Parse, check and type one expression; None when it has problems (they are noted)."""
         if text in columns:
             name = columns.spelling(text)
-            return bare(name), columns.type(name)
+            return self._fitting(bare(name), columns.type(name), place, boolean=boolean)
         try:
             parsed = parse_expression(text)
         except ExpressionError as error:
@@ -110,7 +114,8 @@ class ExpressionReader:
             {name.casefold(): bare(columns.spelling(name)) for name in parsed.columns}
         )
         if spelled.column_name is not None:
-            return spelled, columns.type(spelled.column_name)
+            kind = columns.type(spelled.column_name)
+            return self._fitting(spelled, kind, place, boolean=boolean)
         return self._typed(spelled, columns, place, boolean=boolean)
 
     def _typed(
@@ -122,7 +127,13 @@ class ExpressionReader:
         except InvalidExpression as error:
             self._problems.append(Diagnostic("MF043", f"`{expr.sql}`: {error}", place))
             return None
-        if boolean and str(kind) != "boolean":
+        return self._fitting(expr, kind, place, boolean=boolean)
+
+    def _fitting(
+        self, expr: Expr, kind: ColumnType, place: Location, *, boolean: bool
+    ) -> tuple[Expr, ColumnType] | None:
+        """The expression and its type, unless a filter is expected and it is none."""
+        if boolean and kind.kind is not Kind.BOOLEAN:
             message = f"`{expr.sql}` is {kind}, a filter is true or false"
             self._problems.append(Diagnostic("MF043", message, place, "write a comparison"))
             return None

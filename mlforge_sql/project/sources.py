@@ -6,13 +6,22 @@ import re
 from collections.abc import Mapping
 
 from mlforge_sql.errors import Diagnostic, SchemaUnreadable, suggest
+from mlforge_sql.formats import TEXT_READERS, reader_of
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.specs import Located
-from mlforge_sql.types import TIMESTAMP, ColumnType, Kind, parse_type
+from mlforge_sql.types import (
+    PASSED_ON,
+    TIMESTAMP,
+    ColumnType,
+    Kind,
+    is_word,
+    known_types,
+    parse_type,
+)
 
-STRFTIME = frozenset("YymdHMSfbBjpIzTFeaA%")
+STRFTIME = frozenset("YymdHMSfbBjpIzTaA%")
 """strftime directives that both engines can read."""
 
 
@@ -25,24 +34,30 @@ def resolve_source(
     if schema is None:
         return None
     columns = Columns((name, bare(name), kind) for name, kind in schema.items())
-    timestamp = spec.timestamp.column
-    if timestamp not in columns:
-        hint = suggest(timestamp, columns.names)
-        place = located.origin.at("timestamp", "column")
-        problems.append(Diagnostic("MF022", f"unknown column `{timestamp}`", place, hint))
-        return None
-    timestamp = columns.spelling(timestamp)
-    if not _timestamp_fits(located, columns.type(timestamp), problems):
-        return None
-    reader = ExpressionReader(types, problems)
+    timestamp = _timestamp(located, columns, problems)
     where = None
     if spec.where is not None:
-        read = reader.read(spec.where, columns, located.origin.at("where"), boolean=True)
-        if read is None:
-            return None
-        where = read[0]
+        place = located.origin.at("where")
+        read = ExpressionReader(types, problems).read(spec.where, columns, place, boolean=True)
+        where = read[0] if read is not None else None
     key, order = _dedupe(located, columns, problems)
+    if timestamp is None:
+        return None
     return ResolvedSource(spec, located.origin, schema, timestamp, where, key, order)
+
+
+def _timestamp(
+    located: Located[Source], columns: Columns, problems: list[Diagnostic]
+) -> str | None:
+    """The event-time column as the source spells it; None when it cannot be used."""
+    name = located.spec.timestamp.column
+    if name not in columns:
+        hint = suggest(name, columns.names)
+        place = located.origin.at("timestamp", "column")
+        problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
+        return None
+    fits = _timestamp_fits(located, columns.type(name), problems)
+    return columns.spelling(name) if fits else None
 
 
 def staged_columns(source: ResolvedSource) -> Columns:
@@ -57,7 +72,7 @@ def _schema(
     located: Located[Source], types: TypeReader, problems: list[Diagnostic]
 ) -> Mapping[str, ColumnType] | None:
     spec, origin = located.spec, located.origin
-    declared = {name: parse_type(text) for name, text in (spec.columns or {}).items()}
+    declared = _declared(located, problems)
     if spec.path is not None:
         try:
             real = types.read(spec.path)
@@ -67,8 +82,10 @@ def _schema(
             hint = "create the file, or declare `columns:` with their types"
             problems.append(Diagnostic("MF023", str(error), origin.at("path"), hint))
             return None
-        _compare(located, declared, real, problems)
-        return real
+        guessed = reader_of(spec.path) in TEXT_READERS
+        _compare(located, declared, real, problems, guessed=guessed)
+        said = {name.casefold(): kind for name, kind in declared.items()} if guessed else {}
+        return {name: said.get(name.casefold(), kind) for name, kind in real.items()}
     if declared:
         return declared
     where = "a dbt model" if spec.model else "a Databricks table"
@@ -84,12 +101,37 @@ def _schema(
     return None
 
 
+def _declared(located: Located[Source], problems: list[Diagnostic]) -> dict[str, ColumnType]:
+    found: dict[str, ColumnType] = {}
+    seen: set[str] = set()
+    for name, text in (located.spec.columns or {}).items():
+        place = located.origin.key("columns", name)
+        kind = parse_type(text)
+        if kind.kind is Kind.OTHER and is_word(text) and text.strip().lower() not in PASSED_ON:
+            hint = suggest(text, known_types())
+            message = f"unknown type `{text}`"
+            problems.append(Diagnostic("MF012", message, located.origin.at("columns", name), hint))
+        if name.casefold() in seen:
+            message = f"column `{name}` is declared twice"
+            hint = "names do not differ by case alone"
+            problems.append(Diagnostic("MF013", message, place, hint))
+        seen.add(name.casefold())
+        found[name] = kind
+    return found
+
+
 def _compare(
     located: Located[Source],
     declared: Mapping[str, ColumnType],
     real: Mapping[str, ColumnType],
     problems: list[Diagnostic],
+    *,
+    guessed: bool,
 ) -> None:
+    """Report declared columns that do not exist, and types that the file contradicts.
+
+    The types of csv and json are DuckDB's guesses: there, what is declared holds.
+    """
     by_name = {name.casefold(): kind for name, kind in real.items()}
     for name, kind in declared.items():
         place = located.origin.key("columns", name)
@@ -97,7 +139,7 @@ def _compare(
         if found is None:
             hint = suggest(name, list(real))
             problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
-        elif found != kind:
+        elif found != kind and not guessed:
             message = f"column `{name}` is declared {kind}, the file has {found}"
             problems.append(Diagnostic("MF024", message, place, f"write `{name}: {found}`"))
 
@@ -106,7 +148,12 @@ def _timestamp_fits(located: Located[Source], kind: ColumnType, problems: list[D
     spec, origin = located.spec.timestamp, located.origin
     place = origin.at("timestamp")
     wrong: tuple[str, str] | None = None
-    if kind.kind is Kind.TEXT and spec.format is None:
+    if kind.kind is Kind.TEXT and spec.unit is not None:
+        wrong = (
+            "is text, not an integer",
+            'replace `unit` by its strftime format, such as `format: "%Y-%m-%d %H:%M:%S"`',
+        )
+    elif kind.kind is Kind.TEXT and spec.format is None:
         wrong = ("is text", 'add its strftime format, such as `format: "%Y-%m-%d %H:%M:%S"`')
     elif kind.kind is Kind.INTEGER and spec.unit is None:
         wrong = (f"is {kind}", "add the unit since 1970: `unit: s`, `ms`, `us` or `ns`")
@@ -157,10 +204,6 @@ def _dedupe(
 
 
 def remaining_order(first: list[str], without: list[str], columns: Columns) -> tuple[str, ...]:
-    """``first``, then all remaining columns that have an order, so that no tie is left."""
-    rest = [
-        name
-        for name, _, kind in columns.items()
-        if kind.is_ordered and name not in first and name not in without
-    ]
+    """``first``, then all remaining columns, so that no tie is left."""
+    rest = [name for name in columns.names if name not in first and name not in without]
     return (*first, *rest)
