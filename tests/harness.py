@@ -16,6 +16,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from mlforge_sql.compiler import Compiled, compile_project
+from mlforge_sql.plan.nodes import Tiles
 
 CONFIG: dict[str, Any] = {
     "name": "test_project",
@@ -91,7 +92,7 @@ def compile_and_run(
         for old, new in (edit or {}).items():
             text = text.replace(old, new)
         sql = environment.from_string(text).render()
-        kind = "table" if "features" in path.parts or node.name.endswith("_tiles") else "view"
+        kind = "table" if "features" in path.parts or isinstance(node, Tiles) else "view"
         connection.execute(f'create {kind} "{node.name}" as\n{sql}')
     return Run(compiled, connection)
 
