@@ -388,7 +388,7 @@ def main(events: int, customers: int, repeat: int, step: str | None, folder: Pat
     print(f"customer_spend: {events:,} events, {customers:,} customers, median of {repeat}")
     print("All rows of (a) and (c) agree, and (b) on every day of its spine.\n")
     report(runs, rows)
-    print("\nOther work on the machine moves single runs by tens of percent, CPU seconds less:")
+    print("\nOther work on the machine moves seconds by tens of percent, CPU seconds less:")
     print("compare only contestants that took turns, as these did.")
 
 

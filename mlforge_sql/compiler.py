@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from mlforge_sql.dbt.files import FileSet, project_files
 from mlforge_sql.dbt.write import Changes, InTheWay, compare, write
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
-from mlforge_sql.loading.load import read_specs
+from mlforge_sql.loading.load import PROJECT_FILE, read_specs
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.plan.build import build_plan
 from mlforge_sql.plan.nodes import Plan
@@ -89,13 +89,18 @@ def write_project(compiled: Compiled) -> Changes:
         SpecErrors: A file that is not ours is in the way; nothing was written.
     """
     try:
-        changes = write(compiled.folder, compiled.files)
+        for profile in compiled.project.config.profiles.values():
+            if isinstance(profile.offline_store, LocalStore):
+                (compiled.root / profile.offline_store.path).mkdir(parents=True, exist_ok=True)
+        return write(compiled.folder, compiled.files)
     except InTheWay as error:
         raise SpecErrors(_foreign(compiled, error.paths)) from error
-    for profile in compiled.project.config.profiles.values():
-        if isinstance(profile.offline_store, LocalStore):
-            (compiled.root / profile.offline_store.path).mkdir(parents=True, exist_ok=True)
-    return changes
+    except OSError as error:
+        message = (
+            f"cannot write `{error.filename or compiled.folder.name}`: {error.strerror or error}"
+        )
+        hint = "make room for it, or change `path` or `dbt_project_dir`"
+        raise SpecErrors([Diagnostic("MF053", message, Location(PROJECT_FILE), hint)]) from error
 
 
 def _foreign(compiled: Compiled, paths: Sequence[PurePosixPath]) -> list[Diagnostic]:

@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "MF050": "file in the way",
     "MF051": "unknown feature or tag",
     "MF052": "engine not supported yet",
+    "MF053": "cannot write",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -183,6 +183,8 @@ _CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
     exp.CurrentTime,
     exp.CurrentTimestamp,
     exp.CurrentUser,
+    exp.Localtime,
+    exp.Localtimestamp,
     exp.Rand,
     exp.Randn,
     exp.Uuid,
@@ -257,7 +259,8 @@ class Expr:
     @property
     def functions(self) -> tuple[str, ...]:
         """Lower-case names of the functions called in DuckDB's text of the expression."""
-        return tuple(dict.fromkeys(re.findall(r"\b([a-z_][a-z0-9_]*)\(", self.sql.lower())))
+        outside = _QUOTED.sub("''", self.sql.lower())
+        return tuple(dict.fromkeys(re.findall(r"\b([a-z_][a-z0-9_]*)\(", outside)))
 
     @property
     def column_name(self) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from mlforge_sql.dbt.escape import jinja_safe
+
 PROJECT_DIR = "MLFORGE_PROJECT_DIR"
 """Environment variable with the folder of ``mlforge.yaml``, for dbt runs from elsewhere."""
 
@@ -28,5 +30,5 @@ def project_dir(dbt_project_dir: str) -> str:
 def in_project(path: str, dbt_project_dir: str) -> str:
     """A path of the project as text with Jinja, for ``profiles.yml``."""
     if is_absolute(path):
-        return path
-    return f"{{{{ {project_dir(dbt_project_dir)} }}}}/{PurePosixPath(path).as_posix()}"
+        return jinja_safe(path)
+    return f"{{{{ {project_dir(dbt_project_dir)} }}}}/{jinja_safe(PurePosixPath(path).as_posix())}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlforge_sql.dbt.escape import jinja_safe
+from mlforge_sql.dbt.escape import jinja_safe, safe_values
 from mlforge_sql.dbt.external import external_location
 from mlforge_sql.dbt.paths import in_project
 from mlforge_sql.project.model import Project, ResolvedSource
@@ -60,15 +60,14 @@ def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
                 "schema": "main",
                 "threads": 1,
             }
-            if store.settings:
-                output["settings"] = dict(store.settings)
+            output["settings"] = {**safe_values(store.settings), "TimeZone": "UTC"}
             return output
         case UnityCatalogStore():
             host = "{{ env_var('DATABRICKS_HOST') | replace('https://', '') | replace('/', '') }}"
             return {
                 "type": "databricks",
-                "catalog": store.catalog,
-                "schema": store.schema_,
+                "catalog": jinja_safe(store.catalog),
+                "schema": jinja_safe(store.schema_),
                 "host": host,
                 "http_path": "{{ env_var('DATABRICKS_HTTP_PATH') }}",
                 "token": "{{ env_var('DATABRICKS_TOKEN') }}",

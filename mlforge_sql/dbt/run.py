@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from mlforge_sql.dbt.paths import PROJECT_DIR
 from mlforge_sql.errors import DbtError
 
 _FINISHED = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"})
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _START = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 
 
@@ -69,6 +72,9 @@ class DbtRun:
         """
         command = [sys.executable, "-c", _START, "--log-format", "json", *self.arguments]
         command += ["--profiles-dir", str(self.folder), "--project-dir", str(self.folder)]
+        command += ["--target-path", str(self.folder / "target")]
+        if importlib.util.find_spec("dbt") is None:
+            raise DbtError("dbt is not installed; install dbt-core and dbt-duckdb")
         (self.folder / "target" / "run_results.json").unlink(missing_ok=True)
         with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
             process = self._start(command, complaints)
@@ -108,8 +114,18 @@ class DbtRun:
             if info.get("name") in _FINISHED:
                 yield _progress(data)
             elif info.get("level") == "error":
-                self.errors.append(str(info.get("msg", "")).strip())
+                self._note(str(info.get("msg", "")))
         process.wait()
+
+    def _note(self, message: str) -> None:
+        """Keep what dbt says is wrong, but none of its tracebacks."""
+        text = _ANSI.sub("", message).strip()
+        if text and not text.startswith(
+            ("Traceback", "[ERROR]: Encountered an error", "Encountered an error")
+        ):
+            self.errors.append(text)
+        elif "\n" in text and not text.startswith("Traceback"):
+            self.errors.append(text.split("\n", 1)[1].strip())
 
     @property
     def ok(self) -> bool:

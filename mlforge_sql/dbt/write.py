@@ -124,7 +124,11 @@ def write(folder: Path, files: FileSet, step: Callable[[str], None] = lambda _: 
             raise InTheWay(changes.in_the_way)
         if not changes.is_empty:
             _stage(folder, files, changes, step)
-            recover(folder, step)
+            try:
+                recover(folder, step)
+            except KeyboardInterrupt:
+                recover(folder)
+                raise
         _clean(folder)
     return changes
 
@@ -173,7 +177,8 @@ def _stage(folder: Path, files: FileSet, changes: Changes, step: Callable[[str],
         step(f"stage {path}")
         target = next_folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(files[path], encoding="utf-8", newline="\n")
+        with target.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(files[path])
     plan = {
         "write": [str(path) for path in written],
         "delete": [str(path) for path in changes.deleted],

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+NOT_STABLE = frozenset({"age", "current_localtimestamp", "current_localtime", "version"})
+"""Functions that look at the clock or the engine although DuckDB calls them consistent."""
+
+
 @dataclass
 class SchemaReader:
     """Reads schemas with one in-memory DuckDB, opened when first needed.
@@ -86,7 +90,7 @@ class SchemaReader:
                 "where stability is not null and stability <> 'CONSISTENT'",
                 [],
             )
-            self._stable = frozenset(str(row[0]) for row in rows)
+            self._stable = NOT_STABLE | {str(row[0]) for row in rows}
         return [name for name in functions if name in self._stable]
 
     def _infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
@@ -117,6 +121,7 @@ class SchemaReader:
         if self._connection is None:
             self._connection = duckdb.connect()
             self._connection.execute("set threads = 1")
+            self._connection.execute("set TimeZone = 'UTC'")
         rows: list[tuple[Any, ...]] = self._connection.execute(sql, parameters).fetchall()
         return rows
 
