@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -88,11 +90,18 @@ def write_project(compiled: Compiled) -> Changes:
     Raises:
         SpecErrors: A file that is not ours is in the way; nothing was written.
     """
+    stores = [
+        compiled.root / profile.offline_store.path
+        for profile in compiled.project.config.profiles.values()
+        if isinstance(profile.offline_store, LocalStore)
+    ]
     try:
-        for profile in compiled.project.config.profiles.values():
-            if isinstance(profile.offline_store, LocalStore):
-                (compiled.root / profile.offline_store.path).mkdir(parents=True, exist_ok=True)
-        return write(compiled.folder, compiled.files)
+        for store in stores:
+            if store.exists() and not store.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), store.name)
+        changes = write(compiled.folder, compiled.files)
+        for store in stores:
+            store.mkdir(parents=True, exist_ok=True)
     except InTheWay as error:
         raise SpecErrors(_foreign(compiled, error.paths)) from error
     except OSError as error:
@@ -101,6 +110,7 @@ def write_project(compiled: Compiled) -> Changes:
         )
         hint = "make room for it, or change `path` or `dbt_project_dir`"
         raise SpecErrors([Diagnostic("MF053", message, Location(PROJECT_FILE), hint)]) from error
+    return changes
 
 
 def _foreign(compiled: Compiled, paths: Sequence[PurePosixPath]) -> list[Diagnostic]:

@@ -135,6 +135,16 @@ def plain(diagnostic: Diagnostic) -> str:
     return f"{place}{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}{hint}"
 
 
+def written(value: object) -> str:
+    """A value as users write it in YAML.
+
+    Examples:
+        >>> written(True), written(0.5)
+        ('true', '0.5')
+    """
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def suggest(word: str, known: Sequence[str]) -> str:
     """A hint naming the nearest valid names, at most five.
 

@@ -174,7 +174,9 @@ RESERVED = frozenset(
         "xmltable",
     ]
 )
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_QUOTED = re.compile(rf'{_TEXT.pattern}|"(?:[^"]|"")*"')
+_CALL = re.compile(r'\b([a-z_][a-z0-9_]*)"?\(')
 _SAFE = re.compile(r"[a-z_][a-z0-9_]*")
 
 _CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
@@ -183,6 +185,9 @@ _CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
     exp.CurrentTime,
     exp.CurrentTimestamp,
     exp.CurrentUser,
+    exp.CurrentCatalog,
+    exp.SessionUser,
+    exp.CurrentSchema,
     exp.Localtime,
     exp.Localtimestamp,
     exp.Rand,
@@ -191,6 +196,7 @@ _CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
 )
 _MANY_ROWS: tuple[type[exp.Expr], ...] = (
     exp.AggFunc,
+    exp.Columns,
     exp.Window,
     exp.Query,
     exp.Explode,
@@ -259,8 +265,7 @@ class Expr:
     @property
     def functions(self) -> tuple[str, ...]:
         """Lower-case names of the functions called in DuckDB's text of the expression."""
-        outside = _QUOTED.sub("''", self.sql.lower())
-        return tuple(dict.fromkeys(re.findall(r"\b([a-z_][a-z0-9_]*)\(", outside)))
+        return tuple(dict.fromkeys(_CALL.findall(_TEXT.sub("''", self.sql.lower()))))
 
     @property
     def column_name(self) -> str | None:
@@ -353,6 +358,10 @@ def _source_of(query: exp.Select) -> tuple[str, str]:
     for part, value in table.args.items():
         if value and part not in {"this", "db", "catalog", "alias"}:
             raise ExpressionError("MF042", f"a feature's query cannot have `{part}`", _ROW_HINT)
+    if table.alias_column_names:
+        raise ExpressionError(
+            "MF042", "a feature's query cannot rename its source's columns", _ROW_HINT
+        )
     plain = table.name and not table.db
     alias = table.alias
     if not plain:
@@ -363,17 +372,24 @@ def _source_of(query: exp.Select) -> tuple[str, str]:
 
 
 def _projections(query: exp.Select, source: str) -> tuple[tuple[str, Expr], ...] | None:
-    if len(query.expressions) == 1 and isinstance(query.expressions[0], exp.Star):
+    if len(query.expressions) == 1 and _is_everything(query.expressions[0], source):
         return None
     named: list[tuple[str, Expr]] = []
     for item in query.expressions:
         _row_by_row(item)
-        if isinstance(item, exp.Star) or not item.alias_or_name:
+        if item.is_star or not item.alias_or_name:
             raise ExpressionError(
                 "MF042", f"`{item.sql(DIALECT)}` has no name", "write `expression as name`"
             )
         named.append((item.alias_or_name, Expr.of(_unqualified(item.unalias(), source))))
     return tuple(named)
+
+
+def _is_everything(item: exp.Expr, source: str) -> bool:
+    """True for ``*`` and ``source.*``; not for a star that leaves out or replaces columns."""
+    if isinstance(item, exp.Column) and item.table.casefold() == source.casefold():
+        item = item.this
+    return isinstance(item, exp.Star) and not any(item.args.values())
 
 
 def _unqualified(tree: exp.Expr, source: str | None) -> exp.Expr:
@@ -410,10 +426,11 @@ def _what_is_wrong(error: SqlglotError) -> str:
     text, near = str(found.get("description") or ""), str(found.get("highlight") or "")
     if isinstance(error, TokenError):
         return "cannot parse SQL: a text or comment has no end"
-    if "missing" in text or "Expected" in text or not text:
-        return "cannot parse SQL: something is missing" + (f" after `{near}`" if near else "")
-    if "Unexpected" in text:
+    if "Unexpected" in text or ("<Token" in text and "SENTINEL" not in text):
         return f"cannot parse SQL: `{near}` is not expected there"
+    if "missing" in text or "Expected" in text or not text:
+        side = "before" if near in {")", "]", "}"} else "after"
+        return "cannot parse SQL: something is missing" + (f" {side} `{near}`" if near else "")
     plain = re.split(r"[.(<]", text)[0].strip()
     return f"cannot parse SQL: {plain[0].lower()}{plain[1:]} near `{near}`"
 

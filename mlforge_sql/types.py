@@ -76,6 +76,7 @@ _INTEGER_NAMES = {8: "tinyint", 16: "smallint", 32: "integer", 64: "bigint", 128
 _SIMPLE: dict[str, ColumnType] = {
     "bool": BOOLEAN,
     "boolean": BOOLEAN,
+    "logical": BOOLEAN,
     "tinyint": ColumnType(Kind.INTEGER, bits=8),
     "byte": ColumnType(Kind.INTEGER, bits=8),
     "smallint": ColumnType(Kind.INTEGER, bits=16),
@@ -89,7 +90,14 @@ _SIMPLE: dict[str, ColumnType] = {
     "uinteger": BIGINT,
     "ubigint": ColumnType(Kind.INTEGER, bits=128),
     "hugeint": ColumnType(Kind.INTEGER, bits=128),
+    **dict.fromkeys(["int1"], ColumnType(Kind.INTEGER, bits=8)),
+    **dict.fromkeys(["int2", "int16", "uint8"], ColumnType(Kind.INTEGER, bits=16)),
+    **dict.fromkeys(["int4", "int32", "signed", "uint16"], ColumnType(Kind.INTEGER, bits=32)),
+    **dict.fromkeys(["int8", "int64", "oid", "uint32"], BIGINT),
+    **dict.fromkeys(["int128", "uint64"], ColumnType(Kind.INTEGER, bits=128)),
     "float": ColumnType(Kind.FLOAT, bits=32),
+    "float4": ColumnType(Kind.FLOAT, bits=32),
+    "float8": DOUBLE,
     "real": ColumnType(Kind.FLOAT, bits=32),
     "double": DOUBLE,
     "double precision": DOUBLE,
@@ -97,11 +105,14 @@ _SIMPLE: dict[str, ColumnType] = {
     "varchar": TEXT,
     "string": TEXT,
     "char": TEXT,
+    "bpchar": TEXT,
+    "nvarchar": TEXT,
     "date": DATE,
     "timestamp": TIMESTAMP,
     "timestamp without time zone": TIMESTAMP,
     "datetime": TIMESTAMP,
     "timestamp_ntz": TIMESTAMP,
+    "timestamp_us": TIMESTAMP,
     "timestamp_s": ColumnType(Kind.TIMESTAMP, text="timestamp_s"),
     "timestamp_ms": ColumnType(Kind.TIMESTAMP, text="timestamp_ms"),
     "timestamp_ns": ColumnType(Kind.TIMESTAMP, text="timestamp_ns"),
@@ -112,31 +123,36 @@ _SIMPLE: dict[str, ColumnType] = {
 
 PASSED_ON = frozenset(
     [
+        "bignum",
+        "binary",
         "bit",
         "bitstring",
         "blob",
         "bytea",
         "bytes",
         "geometry",
+        "guid",
         "interval",
         "json",
         "time",
         "time_ns",
         "timetz",
+        "uhugeint",
         "uuid",
+        "varbinary",
         "varint",
         "variant",
     ]
 )
 """Further type names that may be declared; features cannot use such columns."""
 
-_DECIMAL = re.compile(r"(?:decimal|numeric)(?:\((\d+)(?:,\s*(\d+))?\))?")
+_DECIMAL = re.compile(r"(?:decimal|dec|numeric)(?:\((\d+)(?:,\s*(\d+))?\))?")
 _SIZED_TEXT = re.compile(r"(?:varchar|char|text|string)\(\d+\)")
 
 
 def known_types() -> list[str]:
     """Names that can be declared, for suggestions."""
-    return ["bigint", *_SIMPLE, "decimal(18, 2)", *sorted(PASSED_ON)]
+    return [*_SIMPLE, "decimal(18, 2)", *sorted(PASSED_ON)]
 
 
 def is_word(text: str) -> bool:

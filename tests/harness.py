@@ -85,6 +85,7 @@ def compile_and_run(
     """
     compiled = compile_project(root)
     connection = connection or duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
     environment = _jinja(compiled, root, as_of or datetime(2030, 1, 1), env or {})
     for node in compiled.plan.nodes:
         path = next(item for item in compiled.files if item.name == f"{node.name}.sql")

@@ -269,7 +269,9 @@ def test_names_of_join_keys(tmp_path: Path, key: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["tick", "observed_1", "is_change_point", "feature_timestamp", "Tick"])
+@pytest.mark.parametrize(
+    "key", ["tick", "observed_1", "is_change_point", "feature_timestamp", "Tick"]
+)
 def test_reserved_join_keys(tmp_path: Path, key: str) -> None:
     schema = {key: "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE"}
     document = events.spec(

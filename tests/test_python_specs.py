@@ -433,3 +433,13 @@ def test_a_latin_1_file_says_its_encoding(root: Path) -> None:
 def test_specs_made_outside_a_project_are_plain_values() -> None:
     feature = Feature(name="a", source="b", entities=("c",))
     assert feature == Feature(name="a", source="b", entities=("c",))
+
+
+def test_what_spec_files_print_goes_to_stderr(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Data of the command line goes to stdout, and nothing else."""
+    (root / "features" / "talks.py").write_text("print('hello')\n")
+    load(root)
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "hello\n")

@@ -10,13 +10,14 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import duckdb
 import events
 import oracle
 import pytest
+import yaml
 from events import Document, Rows, at, feature, steps
 from harness import Run, compile_and_run, write_parquet, write_project
 
@@ -846,3 +847,72 @@ def test_types_of_a_feature_table(tmp_path: Path) -> None:
         ("amount_count_1d", "BIGINT"),
         ("day_max_1d", "DATE"),
     ]
+
+
+def test_types_of_text_files_are_guessed_from_all_rows(tmp_path: Path) -> None:
+    """What DuckDB has not seen when it guesses is cut off or rounded when it is read."""
+    rows = ["u1,2024-01-01,1"] * 21_000 + [
+        "u2,2024-01-01 15:30:00,1.5",
+        "u3,2024-01-02 23:00:00-05:00,2",
+    ]
+    root = write_project(tmp_path, events.spec([feature("f", select={"x": "amount"})]))
+    spec = yaml.safe_load((root / "features" / "spec.yml").read_text(encoding="utf-8"))
+    spec["sources"][0]["path"] = "data/events.csv"
+    (root / "features" / "spec.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    (root / "data").mkdir()
+    text = "user_id,event_time,amount\n" + "\n".join(rows) + "\n"
+    (root / "data" / "events.csv").write_text(text, encoding="utf-8")
+    found = {row["user_id"]: row for row in compile_and_run(root).rows("f")}
+    assert found["u2"]["feature_timestamp"] == datetime(2024, 1, 1, 15, 30, 0, 1)
+    assert found["u2"]["x"] == 1.5
+    assert found["u3"]["feature_timestamp"] == datetime(2024, 1, 3, 4, 0, 0, 1)
+
+
+def test_dates_in_text_files_are_read_with_their_format(tmp_path: Path) -> None:
+    """DuckDB's own guess of 01/02/2024 is one of two."""
+    document = events.spec([feature("f", select={"x": "amount"})])
+    document["sources"][0] |= {
+        "path": "data/events.csv",
+        "timestamp": {"column": "event_time", "format": "%m/%d/%Y"},
+        "dedupe": {"key": ["user_id"], "order_by": ["event_time"]},
+    }
+    root = write_project(tmp_path, document)
+    (root / "data").mkdir()
+    text = "user_id,event_time,amount\nu1,01/02/2024,1\nu1,02/01/2023,2\n"
+    (root / "data" / "events.csv").write_text(text, encoding="utf-8")
+    assert compile_and_run(root).rows("f") == [
+        {"user_id": "u1", "feature_timestamp": datetime(2024, 1, 2, 0, 0, 0, 1), "x": 1}
+    ]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_the_zone_of_the_machine_does_not_matter(tmp_path: Path, zone: str) -> None:
+    """The profile keeps the session in UTC, so expressions over zoned times mean UTC."""
+    document = events.spec([feature("f", select={"hour_of_day": "hour(zoned)"})])
+    root = write_project(tmp_path, document)
+    schema = {"user_id": "VARCHAR", "event_time": "TIMESTAMP", "zoned": "TIMESTAMPTZ"}
+    row = {
+        "user_id": "u",
+        "event_time": datetime(2024, 1, 1),
+        "zoned": datetime(2024, 1, 1, 23, tzinfo=UTC),
+    }
+    write_parquet(root / "data" / "events.parquet", schema, [row])
+    connection = duckdb.connect()
+    connection.execute(f"set TimeZone = '{zone}'")
+    run = compile_and_run(root, connection=connection)
+    output = yaml.safe_load(run.compiled.files[PurePosixPath("profiles.yml")])
+    assert output["test_project"]["outputs"]["dev"]["settings"] == {"TimeZone": "UTC"}
+    assert [row["hour_of_day"] for row in run.rows("f")] == [23]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["localtimestamp", "current_localtimestamp()", "age(event_time)", "ago(interval 1 day)"],
+)
+def test_nothing_looks_at_the_clock(tmp_path: Path, text: str) -> None:
+    document = events.spec([feature("f", select={"x": f"{text} > event_time"})])
+    if text.startswith("age"):
+        document["features"][0]["select"] = {"x": "extract(year from age(event_time))"}
+    with pytest.raises(SpecErrors) as caught:
+        events.run(tmp_path, document, [])
+    assert [item.code for item in caught.value.diagnostics] == ["MF042"]

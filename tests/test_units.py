@@ -237,7 +237,7 @@ def test_order_and_number() -> None:
 def test_expressions(text: str, sql: str, columns: tuple[str, ...]) -> None:
     parsed = parse_expression(text)
     assert parsed.sql == sql
-    assert set(parsed.columns) == set(columns)
+    assert parsed.columns == columns
     assert parse_expression(parsed.sql) == parsed
 
 
@@ -263,6 +263,7 @@ def test_expressions(text: str, sql: str, columns: tuple[str, ...]) -> None:
         ("exists (select 1)", "MF042"),
         ("a in (select 1)", "MF042"),
         ("unnest(a)", "MF042"),
+        ("columns('a') is null", "MF042"),
         ("random()", "MF042"),
         ("now() > a", "MF042"),
         ("current_date", "MF042"),
@@ -277,6 +278,34 @@ def test_expressions_that_are_refused(text: str, code: str) -> None:
     with pytest.raises(ExpressionError) as error:
         parse_expression(text)
     assert error.value.code == code
+
+
+def test_functions_are_calls_and_not_texts() -> None:
+    assert parse_expression("kind = 'now()'").functions == ()
+    assert parse_expression('"now"() > a').functions == ("now",)
+
+
+@pytest.mark.parametrize("text", ["select * from T", "select t.* from t", "select x.* from t x"])
+def test_queries_of_all_columns(text: str) -> None:
+    assert parse_row_query(text).projections is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select * exclude (a) from t",
+        "select * replace (b + 1 as a) from t",
+        "select * rename (a as b) from t",
+        "select t.* exclude (a) from t",
+        "select x.* from t",
+        "select columns('a.*') from t",
+        "select a from t as x(a)",
+    ],
+)
+def test_queries_whose_columns_are_not_plain(text: str) -> None:
+    with pytest.raises(ExpressionError) as error:
+        parse_row_query(text)
+    assert error.value.code == "MF042"
 
 
 def test_queries() -> None:

@@ -385,3 +385,16 @@ def test_a_changed_spec_changes_only_its_files(project: Path) -> None:
     after = stamps(project / "dbt")
     assert {name for name in after if after[name] != before[name]} == names
     assert write_project(compile_project(project)).is_empty
+
+
+def test_a_file_where_the_store_belongs(project: Path) -> None:
+    (project / "feature_store").write_text("mine\n")
+    before = everything(project)
+    with pytest.raises(SpecErrors) as error:
+        write_project(compile_project(project))
+    (problem,) = error.value.diagnostics
+    assert plain(problem) == (
+        "mlforge.yaml:1:1: error[MF053]: cannot write `feature_store`: Not a directory; "
+        "make room for it, or change `path` or `dbt_project_dir`"
+    )
+    assert everything(project) == before

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mlforge_sql.errors import Diagnostic, Location, suggest
+from mlforge_sql.errors import Diagnostic, Location, suggest, written
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.validators import PARAMETERS
 
@@ -121,7 +121,7 @@ def _subject(written: Loc) -> str:
 
 def _found(value: Any) -> str:
     if isinstance(value, (str, int, float, bool)):
-        return f"found `{str(value).lower() if isinstance(value, bool) else value}`"
+        return f"found `{written(value)}`"
     if isinstance(value, dict):
         return "found a mapping"
     is_list = isinstance(value, (list, tuple))

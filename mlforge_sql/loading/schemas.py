@@ -8,14 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import InvalidExpression, SchemaUnreadable
-from mlforge_sql.formats import READERS, reader_of
+from mlforge_sql.formats import READERS, TEXT_READERS, reader_of
 from mlforge_sql.types import ColumnType, Kind, parse_type
 
 if TYPE_CHECKING:
     import duckdb
 
 
-NOT_STABLE = frozenset({"age", "current_localtimestamp", "current_localtime", "version"})
+NOT_STABLE = frozenset(
+    {
+        "age",
+        "ago",
+        "current_localtime",
+        "current_localtimestamp",
+        "pg_conf_load_time",
+        "pg_postmaster_start_time",
+        "version",
+    }
+)
 """Functions that look at the clock or the engine although DuckDB calls them consistent."""
 
 
@@ -57,7 +67,10 @@ class SchemaReader:
         if not self._exists(full):
             raise SchemaUnreadable(f"no file matches `{path}`")
         try:
-            rows = self._query(f"describe select * from {reader}(?)", [full])  # noqa: S608 - the reader's name is ours
+            # types of text are guessed: from all rows, because what is guessed is what is read
+            sample = ", sample_size = -1" if reader in TEXT_READERS else ""
+            query = f"describe select * from {reader}(?{sample})"  # noqa: S608 - the names are ours
+            rows = self._query(query, [full])
         except self._duckdb_error() as error:
             text = str(error).splitlines()[0].replace(full, path)
             raise SchemaUnreadable(f"cannot read `{path}`: {text}") from error

@@ -117,7 +117,10 @@ def group_of(feature: ResolvedFeature) -> Group:
 def tick_name(source: ResolvedSource) -> str:
     """Name of the column with an event's tick; never that of a column of the source."""
     taken = {name.casefold() for name in source.schema}
-    return "mlforge_tick" if "tick" in taken else "tick"
+    name = "tick"
+    while name in taken:
+        name = f"mlforge_{name}"
+    return name
 
 
 def shared_tiles(

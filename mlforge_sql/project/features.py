@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mlforge_sql.errors import Diagnostic, Location, has_errors, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, RowQuery, parse_row_query
@@ -20,7 +20,7 @@ from mlforge_sql.project.model import (
 )
 from mlforge_sql.project.rules import resolve_rules
 from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
-from mlforge_sql.project.sources import remaining_order, staged_columns
+from mlforge_sql.project.sources import remaining_order
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located, Specs
 
@@ -38,7 +38,7 @@ class FeatureResolver:
         self,
         feature: Located[Feature],
         specs: Specs,
-        sources: dict[str, ResolvedSource | None],
+        sources: Mapping[str, tuple[ResolvedSource, Columns] | None],
         keys: KeyResolver,
         types: TypeReader,
         problems: list[Diagnostic],
@@ -69,10 +69,9 @@ class FeatureResolver:
         return found
 
     def _resolve(self, before: int) -> ResolvedFeature | None:
-        source = self._source()
+        source, staged = self._source() or (None, Columns(()))
         if source is None:
             self._any_column = before
-        staged = Columns(()) if source is None else staged_columns(source)
         keys = self._join_keys(staged)
         staged = _without(staged, keys).overlaid(
             (key.name, bare(key.name), key.type) for key in keys
@@ -161,7 +160,8 @@ class FeatureResolver:
             self._spec, self._origin, source, keys, where, inputs, windows, latest, order, rules
         )
 
-    def _source(self) -> ResolvedSource | None:
+    def _source(self) -> tuple[ResolvedSource, Columns] | None:
+        """The feature's source and the columns of its staging model."""
         name = self._spec.source
         if name not in self._sources and not self._specs.unread.may_declare(name):
             self._note(
@@ -285,10 +285,14 @@ class FeatureResolver:
         """The tie breakers, then all remaining columns of the source, then what is selected."""
         first: list[str] = []
         for index, name in enumerate(self._spec.tie_breaker):
-            if name in available:
+            place = self._origin.at("tie_breaker", index)
+            if name in available and available.type(name).is_ordered:
                 first.append(available.spelling(name))
+            elif name in available:
+                message = f"`{name}` is {available.type(name)}, which has no order on every engine"
+                hint = "order by another column, or select its text"
+                self._problems.append(Diagnostic("MF032", message, place, hint))
             else:
-                place = self._origin.at("tie_breaker", index)
                 hint = suggest(name, available.names)
                 self._problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
         settled = [key.name for key in keys]

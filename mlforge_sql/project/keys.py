@@ -52,7 +52,7 @@ class KeyResolver:
             other = self._surrogates.get(item.spec.join_key[0].casefold())
             if not item.spec.from_columns or other is None or other is item:
                 continue
-            if other.spec.from_columns != item.spec.from_columns:
+            if _folded(other.spec.from_columns) != _folded(item.spec.from_columns):
                 message = f"`{item.spec.join_key[0]}` is computed from other columns by entity `{other.spec.name}`"
                 hint = "use the same `from_columns`, or another join key"
                 self._problems.append(Diagnostic("MF017", message, item.origin.at(), hint))
@@ -151,6 +151,10 @@ class KeyResolver:
             Diagnostic("MF033", message, entity.origin.at("from_columns", index), hint)
         )
         return False
+
+
+def _folded(names: Iterable[str]) -> list[str]:
+    return [name.casefold() for name in names]
 
 
 def merge_keys(keys: Iterable[Sequence[KeyColumn]]) -> tuple[KeyColumn, ...]:

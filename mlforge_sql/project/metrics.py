@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlforge_sql.durations import Duration, multiples_near
-from mlforge_sql.errors import Diagnostic, Location, suggest
+from mlforge_sql.errors import Diagnostic, Location, suggest, written
 from mlforge_sql.expressions import Expr
 from mlforge_sql.project.model import Scoped, WindowColumn
 from mlforge_sql.project.scope import Columns, ExpressionReader, bare
@@ -170,15 +170,15 @@ class MetricResolver:
         if value is None or default_fits(value, kind):
             return True
         place = self._feature.origin.at("metrics", index, "default")
-        shown = str(value).lower() if isinstance(value, bool) else value
-        message = f"default `{shown}` does not fit a column of type {kind}"
+        message = f"default `{written(value)}` does not fit a column of type {kind}"
         self._problems.append(Diagnostic("MF044", message, place, _default_hint(kind)))
         return False
 
 
 def _default_hint(kind: ColumnType) -> str:
     if kind.is_numeric:
-        return "write a whole number of 64 bits" if kind.kind is Kind.INTEGER else "write a number"
+        whole = f"write a whole number of {kind.bits} bits"
+        return whole if kind.kind is Kind.INTEGER else "write a number"
     hints = {Kind.TEXT: "write text", Kind.BOOLEAN: "write true or false"}
     return hints.get(kind.kind, "leave it out")
 
@@ -227,11 +227,14 @@ def default_fits(value: bool | int | float | str, kind: ColumnType) -> bool:
     """True when a default can stand in a column of the type."""
     if isinstance(value, bool):
         return kind.kind is Kind.BOOLEAN
-    if isinstance(value, int):
-        return kind.is_numeric and (kind.kind is not Kind.INTEGER or -(2**63) <= value < 2**63)
-    if isinstance(value, float):
-        return kind.kind in {Kind.FLOAT, Kind.DECIMAL}
-    return kind.kind is Kind.TEXT
+    if isinstance(value, str):
+        return kind.kind is Kind.TEXT
+    if kind.kind is Kind.INTEGER:
+        return isinstance(value, int) and -(2 ** (kind.bits - 1)) <= value < 2 ** (kind.bits - 1)
+    if kind.kind is Kind.DECIMAL:
+        limit: int = 10 ** (kind.precision - kind.scale)
+        return abs(value) < limit
+    return kind.kind is Kind.FLOAT
 
 
 def column_name(

@@ -15,7 +15,7 @@ from mlforge_sql.project.model import (
     staging_name,
 )
 from mlforge_sql.project.scope import TypeReader
-from mlforge_sql.project.sources import resolve_source
+from mlforge_sql.project.sources import resolve_source, staged_columns
 from mlforge_sql.spec.specs import Specs
 
 
@@ -34,8 +34,12 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
         item.spec.name: resolve_source(item, types, problems) for item in specs.sources
     }
     keys = KeyResolver(specs.entities, problems)
+    staged = {
+        name: None if source is None else (source, staged_columns(source))
+        for name, source in sources.items()
+    }
     resolvers = (
-        FeatureResolver(item, specs, sources, keys, types, problems) for item in specs.features
+        FeatureResolver(item, specs, staged, keys, types, problems) for item in specs.features
     )
     features = [found for item in resolvers if (found := item.resolve()) is not None]
     _check_model_names(specs, problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from mlforge_sql.errors import Diagnostic, suggest
+from mlforge_sql.errors import Diagnostic, suggest, written
 from mlforge_sql.project.scope import Columns, TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located
@@ -56,7 +56,7 @@ def _misfit(validator: Validator, kind: ColumnType) -> str | None:
     bounds = [validator.value, validator.min, validator.max, *(validator.values or ())]
     for bound in bounds:
         if bound is not None and not _comparable(bound, kind):
-            return f"`{bound}` does not compare with the column"
+            return f"`{written(bound)}` does not compare with the column"
     return None
 
 

@@ -13,6 +13,7 @@ from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.specs import Located
 from mlforge_sql.types import (
     PASSED_ON,
+    TEXT,
     TIMESTAMP,
     ColumnType,
     Kind,
@@ -72,22 +73,28 @@ def _schema(
     located: Located[Source], types: TypeReader, problems: list[Diagnostic]
 ) -> Mapping[str, ColumnType] | None:
     spec, origin = located.spec, located.origin
+    before = len(problems)
     declared = _declared(located, problems)
+    broken = len(problems) > before
     if spec.path is not None:
+        guessed = reader_of(spec.path) in TEXT_READERS
         try:
             real = types.read(spec.path)
         except SchemaUnreadable as error:
+            if broken:
+                return None
             if declared:
-                return declared
+                return _with_whole_times(spec, declared) if guessed else declared
             hint = "create the file, or declare `columns:` with their types"
             problems.append(Diagnostic("MF023", str(error), origin.at("path"), hint))
             return None
-        guessed = reader_of(spec.path) in TEXT_READERS
         _compare(located, declared, real, problems, guessed=guessed)
-        said = {name.casefold(): kind for name, kind in declared.items()} if guessed else {}
-        return {name: said.get(name.casefold(), kind) for name, kind in real.items()}
+        wins = declared if guessed and not broken else {}
+        said = {name.casefold(): kind for name, kind in wins.items()}
+        schema = {name: said.get(name.casefold(), kind) for name, kind in real.items()}
+        return _with_whole_times(spec, schema) if guessed else schema
     if declared:
-        return declared
+        return None if broken else declared
     where = "a dbt model" if spec.model else "a Databricks table"
     message = f"the columns of `{spec.name}` are unknown: {where} cannot be read while compiling"
     problems.append(
@@ -99,6 +106,23 @@ def _schema(
         )
     )
     return None
+
+
+def _with_whole_times(spec: Source, schema: Mapping[str, ColumnType]) -> Mapping[str, ColumnType]:
+    """Read the event time of csv and json so that nothing of it is lost.
+
+    With a format it is text. Otherwise it is an instant: DuckDB's plain timestamp would drop the
+    offset of ``23:00-05:00`` and its date the time of day, in rows that its guess has not seen.
+    """
+    whole = TEXT if spec.timestamp.format is not None else ColumnType(Kind.TIMESTAMP_TZ)
+    lossy = {Kind.DATE, Kind.TIMESTAMP}
+    if spec.timestamp.format is not None:
+        lossy |= {Kind.INTEGER, Kind.TIMESTAMP_TZ}
+    name = spec.timestamp.column.casefold()
+    return {
+        column: whole if column.casefold() == name and kind.kind in lossy else kind
+        for column, kind in schema.items()
+    }
 
 
 def _declared(located: Located[Source], problems: list[Diagnostic]) -> dict[str, ColumnType]:
@@ -179,7 +203,7 @@ def _format_fits(text: str, located: Located[Source], problems: list[Diagnostic]
         hint = "use " + " ".join(f"%{item}" for item in "YmdHMSfbzp")
         problems.append(Diagnostic("MF038", message, place, hint))
         return False
-    if not {"Y", "y", "F"} & set(used):
+    if not {"Y", "y"} & set(used):
         problems.append(Diagnostic("MF038", f"`{text}` has no year", place, "add `%Y`"))
         return False
     return True

@@ -12,8 +12,8 @@ from mlforge_sql.sql.build import (
     from_step,
     func,
     literal,
+    number,
     only_when,
-    plus,
     ref,
     select,
     star_from,
@@ -40,10 +40,10 @@ def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
     steps = [
         *_source_steps(node, dialect),
-        *_centers(node, dialect),
         _change_points(node),
+        *(_spread_steps(node, dialect) if node.observations else []),
         _timeline(node, dialect),
-        _windowed(node, dialect),
+        _windowed(node),
         _final(node, dialect),
     ]
     reads_input = node.tiles is None or bool(node.observations)
@@ -69,27 +69,53 @@ def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
 
 def _change_points(node: Rolling) -> Step:
     """The ticks at which a window gains or loses events."""
-    keys = _names(node)
-    queries = [
-        from_step(
-            select(*columns(keys), aliased(plus(column(node.tick), shift), node.tick)), "tiles"
-        )
-        for shift in node.shifts
-    ]
+    tick = exp.Add(this=column(node.tick, "tiles"), expression=column("shift", "shifts"))
+    query = select(*columns(_names(node), "tiles"), aliased(tick, node.tick)).distinct(copy=False)
+    rows = [exp.Tuple(expressions=[number(shift)]) for shift in node.shifts]
+    alias = exp.TableAlias(this=identifier("shifts"), columns=[identifier("shift")])
+    query = from_step(query, "tiles").join(
+        exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS"), copy=False
+    )
     comment = "a value can change when events enter a window and when they leave it"
-    if len(queries) == 1:
-        return Step("change_points", queries[0], comment)
-    return Step("change_points", union(queries, distinct=True), comment)
+    return Step("change_points", query, comment)
 
 
-def _centers(node: Rolling, dialect: Dialect) -> list[Step]:
+def _spread_steps(node: Rolling, dialect: Dialect) -> list[Step]:
+    """Std and variance: of the events themselves, because squared sums would lose digits."""
+    keys = (*_names(node), node.tick)
+    nothing = [aliased(dialect.cast(exp.Null(), DOUBLE), item.name) for item in node.observations]
+    points = select(*columns(keys), aliased(exp.true(), FLAG), *nothing)
+    observed = [aliased(_observed(item, dialect), item.name) for item in node.observations]
+    events = select(*columns(keys, "ticked"), aliased(exp.false(), FLAG), *observed)
+    events = from_step(events, "ticked").join(_using("centers", "INNER", _names(node)), copy=False)
+    events = events.where(countable(keys, "ticked"), copy=False)
+    found = {
+        _spread_name(item): _over(
+            dialect.spread(str(item.spread), column(item.observation.name)), item.window
+        )
+        for item in node.columns
+        if item.observation is not None
+    }
+    over = select(*columns((*keys, FLAG)), *(aliased(tree, name) for name, tree in found.items()))
+    used = [item.window for item in node.columns if item.observation is not None]
+    return [
+        _centers(node, dialect),
+        Step("observed", union([from_step(points, "change_points"), events], distinct=False)),
+        Step(
+            "spread",
+            from_step(over, "observed"),
+            "std and variance look at the events themselves: squared sums would lose digits",
+            _windows(node, used),
+        ),
+    ]
+
+
+def _centers(node: Rolling, dialect: Dialect) -> Step:
     """The middle of each entity's values: taken off them, it keeps the digits of std and variance.
 
     Neither depends on where zero is, but in floating point both lose digits with the distance from
     it (Chan, Golub and LeVeque 1983, "shifted data").
     """
-    if not node.observations:
-        return []
     keys = _names(node)
     nearest = [
         aliased(
@@ -106,62 +132,50 @@ def _centers(node: Rolling, dialect: Dialect) -> list[Step]:
         *columns(keys), copy=False
     )
     comment = "std and variance keep their digits when they are computed near zero"
-    return [Step("centers", query, comment)]
+    return Step("centers", query, comment)
 
 
 def _needs_flag(node: Rolling) -> bool:
-    """Whether the timeline has rows that are in windows but are no change points themselves."""
-    return bool(node.observations) or 0 not in node.shifts
+    """Whether tiles are in windows at ticks that are no change points themselves."""
+    return 0 not in node.shifts and bool(node.measures)
+
+
+def _carried(node: Rolling) -> tuple[str, ...]:
+    """Columns that are computed before the timeline."""
+    names = (_spread_name(item) for item in node.columns if item.observation is not None)
+    return tuple(dict.fromkeys(names))
 
 
 def _timeline(node: Rolling, dialect: Dialect) -> Step:
-    """Change points with what the windows aggregate: tiles, and single events where needed."""
+    """Change points with the tiles of their ticks; other tiles too, where windows need them."""
     keys = (*_names(node), node.tick)
+    base = "spread" if node.observations else "change_points"
+    measures = [item.name for item in node.measures]
     if not _needs_flag(node):
-        return Step("timeline", _points_with_tiles(node))
+        query = select(*columns((*keys, *_carried(node)), base), *columns(measures, "tiles"))
+        query = from_step(query, base)
+        if measures:
+            query = query.join(_using("tiles", "LEFT", keys), copy=False)
+        if node.observations:
+            query = query.where(column(FLAG, base), copy=False)
+        return Step("timeline", query)
     no_measures = [
         aliased(dialect.cast(exp.Null(), item.type), item.name) for item in node.measures
     ]
-    no_events = [aliased(dialect.cast(exp.Null(), DOUBLE), item.name) for item in node.observations]
-    parts: list[exp.Select] = []
-    if 0 in node.shifts:
-        points = _points_with_tiles(node)
-    else:
-        points = from_step(select(*columns(keys), *_copies(no_measures)), "change_points")
-    parts.append(_flagged(points, no_events, point=True))
-    if 0 not in node.shifts and node.measures:
-        tiles = select(*columns(keys), *columns(item.name for item in node.measures))
-        parts.append(_flagged(from_step(tiles, "tiles"), no_events, point=False))
+    points = select(*columns((*keys, *_carried(node))), *no_measures, aliased(exp.true(), FLAG))
+    points = from_step(points, base)
     if node.observations:
-        observed = [aliased(_observed(item, dialect), item.name) for item in node.observations]
-        events = select(*columns(keys, "ticked"), *_copies(no_measures))
-        events = _flagged(from_step(events, "ticked"), observed, point=False)
-        events = events.join(_using("centers", "INNER", _names(node)), copy=False)
-        parts.append(events.where(countable(keys, "ticked"), copy=False))
-    comment = "std and variance look at the events themselves: squared sums would lose digits"
-    return Step("timeline", union(parts, distinct=False), comment if node.observations else None)
-
-
-def _points_with_tiles(node: Rolling) -> exp.Select:
-    keys = (*_names(node), node.tick)
-    measures = columns((item.name for item in node.measures), "tiles")
-    query = from_step(select(*columns(keys, "change_points"), *measures), "change_points")
-    return query.join(_using("tiles", "LEFT", keys), copy=False)
+        points = points.where(column(FLAG), copy=False)
+    no_spread = [aliased(dialect.cast(exp.Null(), DOUBLE), name) for name in _carried(node)]
+    tiles = select(*columns(keys), *no_spread, *columns(measures), aliased(exp.false(), FLAG))
+    comment = "no window ends at its own tick: tiles stand beside the change points"
+    return Step("timeline", union([points, from_step(tiles, "tiles")], distinct=False), comment)
 
 
 def _using(step: str, kind: str, keys: tuple[str, ...]) -> exp.Join:
     side = {"side": "LEFT"} if kind == "LEFT" else {"kind": kind}
     table = exp.Table(this=identifier(step))
     return exp.Join(this=table, using=[identifier(name) for name in keys], **side)
-
-
-def _flagged(query: exp.Select, values: list[exp.Expr], *, point: bool) -> exp.Select:
-    flag = aliased(exp.true() if point else exp.false(), FLAG)
-    return query.select(flag, *_copies(values), copy=False)
-
-
-def _copies(trees: list[exp.Expr]) -> list[exp.Expr]:
-    return [tree.copy() for tree in trees]
 
 
 def _observed(item: Observation, dialect: Dialect) -> exp.Expr:
@@ -179,24 +193,24 @@ def _from_events(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
-def _windowed(node: Rolling, dialect: Dialect) -> Step:
+def _windowed(node: Rolling) -> Step:
     """Every measure over every window."""
-    keys = _names(node)
     found: dict[str, exp.Expr] = {}
+    used: list[Window] = []
     for item in node.columns:
         for measure in (item.measure, item.count):
             if measure is not None:
-                found[_over_name(measure.name, item.window)] = _over(
-                    func(_AGAIN[measure.kind], column(measure.name)), item.window
-                )
-        if item.observation is not None:
-            found[_spread_name(item)] = _over(
-                dialect.spread(str(item.spread), column(item.observation.name)), item.window
-            )
-    kept = columns((*keys, node.tick)) + (columns((FLAG,)) if _needs_flag(node) else [])
+                used.append(item.window)
+                again = func(_AGAIN[measure.kind], column(measure.name))
+                found[_over_name(measure.name, item.window)] = _over(again, item.window)
+    flag = (FLAG,) if _needs_flag(node) else ()
+    kept = columns((*_names(node), node.tick, *flag, *_carried(node)))
     query = select(*kept, *(aliased(tree, name) for name, tree in found.items()))
-    windows = tuple(_window(node, window) for window in node.windows)
-    return Step("windowed", from_step(query, "timeline"), None, windows)
+    return Step("windowed", from_step(query, "timeline"), None, _windows(node, used))
+
+
+def _windows(node: Rolling, used: list[Window]) -> tuple[NamedWindow, ...]:
+    return tuple(_window(node, window) for window in dict.fromkeys(used))
 
 
 def _over_name(measure: str, window: Window) -> str:

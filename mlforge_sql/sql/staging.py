@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Dedupe, Staging, SurrogateKey
+from mlforge_sql.plan.nodes import Dedupe, EventTime, Staging, SurrogateKey
 from mlforge_sql.sql.build import (
     aliased,
     all_of,
@@ -32,7 +32,9 @@ def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQu
     steps = [Step("events", star_from(relation))]
     where = node.where.tree.copy() if node.where else None
     if node.dedupe is not None:
-        ranked = from_step(select(exp.Star(), _rank(node.dedupe, dialect)), "events")
+        ranked = from_step(
+            select(exp.Star(), _rank(node.dedupe, node.event_time, dialect)), "events"
+        )
         if where is not None:
             ranked = ranked.where(where, copy=False)
         steps.append(Step("ranked", ranked, "several rows of one event: the first is kept"))
@@ -49,11 +51,15 @@ def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQu
     return ModelQuery(tuple(steps))
 
 
-def _rank(dedupe: Dedupe, dialect: Dialect) -> exp.Expr:
-    order = [
-        descending(dialect.cast(column(name), TEXT) if name in dedupe.as_text else column(name))
-        for name in dedupe.order
-    ]
+def _rank(dedupe: Dedupe, event_time: EventTime, dialect: Dialect) -> exp.Expr:
+    order: list[exp.Expr] = []
+    for name in dedupe.order:
+        value: exp.Expr = column(name)
+        if name == event_time.column:
+            value = dialect.event_time(event_time, value)  # text of times does not sort by time
+        elif name in dedupe.as_text:
+            value = dialect.cast(value, TEXT)
+        order.append(descending(value))
     return aliased(rank_over(dedupe.key, order), dedupe.rank)
 
 

@@ -27,6 +27,8 @@ class DuckDb(Dialect):
                 return "varchar"
             case Kind.TIMESTAMP_TZ:
                 return "timestamp with time zone"
+            case Kind.OTHER:
+                return kind.text  # names inside may differ by case
             case Kind.DECIMAL:
                 return f"decimal({kind.precision},{kind.scale})"
             case _:
