@@ -182,19 +182,17 @@ def frame_end(by: int) -> Edit:
     return regex(r"preceding and (current row|\d+ preceding)", moved)
 
 
-def without_last_shift(text: str) -> str:
-    """No row when events leave the longest window."""
-    return re.sub(r"    union\n    select\n(?:        [^+]+\n)+?        tick \+ \d+ as tick\n    from tiles\n\n", "\n", text)  # fmt: skip
+SHIFTS = re.compile(r"\(values ((?:\(\d+\)(?:, )?)+)\)")
 
 
-def without_exits(text: str) -> str:
-    """No row when events leave a window."""
-    return re.sub(r"    union\n    select\n(?:        [^+]+\n)+?        tick \+ \d+ as tick\n    from tiles\n", "", text)  # fmt: skip
+def shifted(change: Callable[[list[int]], list[int]]) -> Edit:
+    """Change the ticks by which an event's tick is moved to get change points."""
 
+    def edited(match: re.Match[str]) -> str:
+        shifts = change([int(item) for item in re.findall(r"\d+", match[1])])
+        return "(values " + ", ".join(f"({item})" for item in shifts) + ")"
 
-def without_entries(text: str) -> str:
-    """No row when events become visible."""
-    return re.sub(r"(change_points as \(\n\n)    select\n(?:        .+\n)+    from tiles\n    union\n", r"\1", text)  # fmt: skip
+    return lambda text: SHIFTS.sub(edited, text)
 
 
 def without_filter_of(column: str) -> Edit:
@@ -225,13 +223,13 @@ MUTATIONS = (
     Mutation("weeks_from_thursday", regex(r"timestamp '1970-01-05'|(\(epoch_us.*) - 345600000000\)", lambda m: f"{m[1]})" if m[1] else "timestamp '1970-01-01'"), ("weekly",)),
     Mutation("no_anchor", swap(" + 345600000000)", ")"), ("weekly",)),
     # rows of the step function
-    Mutation("no_exits", without_exits, ("gridded", "gridded_std", "continuous_std")),
-    Mutation("no_last_exit", without_last_shift, ("gridded", "gridded_std", "continuous_std")),
-    Mutation("no_entries", without_entries, ("gridded", "gridded_std", "continuous_std")),
-    Mutation("one_exit_too_soon", regex(r"tick \+ (\d+) as tick\n    from tiles\n\n", lambda m: f"tick + {int(m[1]) - 1} as tick\n    from tiles\n\n"), CONTINUOUS),
+    Mutation("no_exits", shifted(lambda shifts: shifts[:1]), ("gridded", "gridded_std", "continuous_std")),
+    Mutation("no_last_exit", shifted(lambda shifts: shifts[:-1]), ("gridded", "gridded_std", "continuous_std")),
+    Mutation("no_entries", shifted(lambda shifts: shifts[1:]), ("gridded", "gridded_std", "continuous_std")),
+    Mutation("one_exit_too_soon", shifted(lambda shifts: [*shifts[:-1], shifts[-1] - 1]), CONTINUOUS),
     Mutation("exits_without_tiles", swap("left join tiles", "inner join tiles"), ("gridded", "continuous")),
-    Mutation("rows_twice", regex(r"    union\n", "    union all\n"), ("gridded", "continuous")),
-    Mutation("every_event_a_row", swap("where\n        is_change_point", "where\n        true"), ("gridded_std", "gridded_offset", "continuous_offset")),
+    Mutation("rows_twice", swap("select distinct", "select"), ("gridded", "continuous")),
+    Mutation("every_event_a_row", regex(r"where\n        (spread\.)?is_change_point", "where\n        true"), ("gridded_std", "gridded_offset", "continuous_offset")),
     # delay
     Mutation("no_delay", swap("+ 3600000000)", ")"), ("delay", "continuous_delay")),
     Mutation("delay_too_short", swap("+ 3600000000)", "+ 3599999999)"), ("latest_delay",)),
@@ -255,7 +253,7 @@ MUTATIONS = (
     Mutation("empty_counts_null", regex(r"coalesce\((.+), 0\) as", r"\1 as"), ("gridded", "continuous")),
     Mutation("empty_sum_zero", swap("sum(amount_sum) over last_1d", "coalesce(sum(amount_sum) over last_1d, 0)"), ("gridded", "continuous")),
     Mutation("no_default", swap("cast(-1 as double)", "null"), ("wheres",)),
-    Mutation("no_metric_where", regex(r" filter\(where\s+flag\)", ""), ("wheres",)),
+    Mutation("no_metric_where", regex(r" filter \(where\s+flag\)", ""), ("wheres",)),
     Mutation("no_observation_where", regex(r"case\s+when\s+ticked\.flag", "case when true"), ("wheres",)),
     Mutation("no_feature_where", regex(r"kind in \('a', 'b'\)", "true"), ("wheres",)),
     Mutation("no_source_where", swap("amount > 10", "true"), ("wheres",)),

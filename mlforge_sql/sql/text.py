@@ -15,6 +15,8 @@ _PARTS = re.compile(
     re.DOTALL,
 )
 _NOT_NULL = re.compile(r"\bnot ([a-z_][\w.]*) is null\b")
+_FILTER = re.compile(r"filter\(where\s+")
+_VALUES = re.compile(r"\(values\s+(?:\(-?\d+\),?\s*)+\)")
 _RENDERED = re.compile(r"\{[{%#]|[#}%]\}|[\r\n]")
 
 
@@ -75,7 +77,9 @@ def _part(match: re.Match[str]) -> str:
         return match["jinja"]
     if match["string"]:
         return escape_jinja(match["string"])
-    return _NOT_NULL.sub(r"\1 is not null", match["rest"].lower())
+    text = _NOT_NULL.sub(r"\1 is not null", match["rest"].lower())
+    text = _FILTER.sub("filter (where ", text)
+    return _VALUES.sub(lambda found: " ".join(found[0].split()), text)
 
 
 def escape_jinja(text: str) -> str:
