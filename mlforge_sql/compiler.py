@@ -19,6 +19,7 @@ from mlforge_sql.project.model import Project
 from mlforge_sql.project.resolve import resolve
 from mlforge_sql.spec.config import LocalStore
 from mlforge_sql.spec.specs import Specs
+from mlforge_sql.sql.branches import Branches
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 
 
@@ -57,7 +58,7 @@ def compile_project(root: Path) -> Compiled:
     specs, problems = read_specs(root)
     project = _resolve(root, specs, problems)
     plan = build_plan(project)
-    return Compiled(root, project, plan, project_files(project, plan, DuckDb()))
+    return Compiled(root, project, plan, project_files(project, plan, Branches((DuckDb(),))))
 
 
 def _resolve(root: Path, specs: Specs, problems: Sequence[Diagnostic]) -> Project:

@@ -185,7 +185,7 @@ def frame_end(by: int) -> Edit:
 SHIFTS = re.compile(r"\(values ((?:\(\d+\)(?:, )?)+)\)")
 
 
-def shifted(change: Callable[[list[int]], list[int]]) -> Edit:
+def moved_points(change: Callable[[list[int]], list[int]]) -> Edit:
     """Change the ticks by which an event's tick is moved to get change points."""
 
     def edited(match: re.Match[str]) -> str:
@@ -223,10 +223,10 @@ MUTATIONS = (
     Mutation("weeks_from_thursday", regex(r"timestamp '1970-01-05'|(\(epoch_us.*) - 345600000000\)", lambda m: f"{m[1]})" if m[1] else "timestamp '1970-01-01'"), ("weekly",)),
     Mutation("no_anchor", swap(" + 345600000000)", ")"), ("weekly",)),
     # rows of the step function
-    Mutation("no_exits", shifted(lambda shifts: shifts[:1]), ("gridded", "gridded_std", "continuous_std")),
-    Mutation("no_last_exit", shifted(lambda shifts: shifts[:-1]), ("gridded", "gridded_std", "continuous_std")),
-    Mutation("no_entries", shifted(lambda shifts: shifts[1:]), ("gridded", "gridded_std", "continuous_std")),
-    Mutation("one_exit_too_soon", shifted(lambda shifts: [*shifts[:-1], shifts[-1] - 1]), CONTINUOUS),
+    Mutation("no_exits", moved_points(lambda shifts: shifts[:1]), ("gridded", "gridded_std", "continuous_std")),
+    Mutation("no_last_exit", moved_points(lambda shifts: shifts[:-1]), ("gridded", "gridded_std", "continuous_std")),
+    Mutation("no_entries", moved_points(lambda shifts: shifts[1:]), ("gridded", "gridded_std", "continuous_std")),
+    Mutation("one_exit_too_soon", moved_points(lambda shifts: [*shifts[:-1], shifts[-1] - 1]), CONTINUOUS),
     Mutation("exits_without_tiles", swap("left join tiles", "inner join tiles"), ("gridded", "continuous")),
     Mutation("rows_twice", swap("select distinct", "select"), ("gridded", "continuous")),
     Mutation("every_event_a_row", regex(r"where\n        (spread\.)?is_change_point", "where\n        true"), ("gridded_std", "gridded_offset", "continuous_offset")),

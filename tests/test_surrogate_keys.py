@@ -243,7 +243,7 @@ def test_salt_is_a_part_in_front(salt: str) -> None:
     assert found[3] is None
 
 
-def test_salt_itself_is_in_no_file(tmp_path: Path) -> None:
+def test_salt_itself_is_in_no_compiled_file(tmp_path: Path) -> None:
     """Only the name of the variable is written down."""
     person = {"name": "person", "join_key": "person_id", "from_columns": ["user_id"]}
     document = events.spec([feature(entities=["person"], metrics=COUNT)], entities=[person])

@@ -24,8 +24,7 @@ from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.loading.load import PROJECT_FILE
 from mlforge_sql.plan.nodes import Node, Plan
 from mlforge_sql.project.model import Project, ResolvedFeature
-from mlforge_sql.sql.compile import compile_sql
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.branches import Branches
 
 FileSet = dict[PurePosixPath, str]
 """Text of every file by its path in the dbt project."""
@@ -35,15 +34,15 @@ INTERMEDIATE = PurePosixPath("models/intermediate")
 FEATURES = PurePosixPath("models/features")
 
 
-def project_files(project: Project, plan: Plan, dialect: Dialect) -> FileSet:
+def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
     """Every file of the compiled project.
 
     Args:
         project: The resolved project.
         plan: Its plan.
-        dialect: The engine the SQL is for.
+        branches: The engines the SQL is for.
     """
-    writer = _Writer(project, plan, dialect)
+    writer = _Writer(project, plan, branches)
     writer.write_project()
     writer.write_staging()
     writer.write_intermediate()
@@ -69,11 +68,11 @@ def spec_hash(feature: ResolvedFeature) -> str:
 class _Writer:
     """Collects the files of one project."""
 
-    def __init__(self, project: Project, plan: Plan, dialect: Dialect) -> None:
+    def __init__(self, project: Project, plan: Plan, branches: Branches) -> None:
         self.files: FileSet = static_files()
         self._project = project
         self._plan = plan
-        self._dialect = dialect
+        self._branches = branches
         self._features = {feature.name: feature for feature in project.features}
         self._names = TestNames()
 
@@ -93,8 +92,6 @@ class _Writer:
             self._yaml(STAGING / "_sources.yml", {"version": 2, **found}, origins.values())
         for node in self._plan.stagings:
             properties = staging_properties(node)
-            if node.dedupe is not None:
-                properties["config"]["materialized"] = "table"
             self._model(STAGING, node, properties, [origins[node.source]])
 
     def write_intermediate(self) -> None:
@@ -103,7 +100,7 @@ class _Writer:
             properties = input_properties(node, feature, self._names)
             self._model(INTERMEDIATE, node, properties, [feature.origin.path])
         for tiles in self._plan.tiles:
-            properties = tiles_properties(tiles, self._dialect)
+            properties = tiles_properties(tiles, self._branches)
             properties["config"]["materialized"] = "table"
             origins = [self._features[name].origin.path for name in tiles.features]
             self._model(INTERMEDIATE, tiles, properties, origins)
@@ -113,17 +110,17 @@ class _Writer:
             feature = self._features[node.name]
             origins = [feature.origin.path]
             properties = feature_properties(
-                node, feature, spec_hash(feature), self._dialect, self._names
+                node, feature, spec_hash(feature), self._branches, self._names
             )
             self._model(FEATURES, node, properties, origins)
-            properties = current_properties(current, node, feature, self._dialect, self._names)
+            properties = current_properties(current, node, feature, self._branches, self._names)
             self._model(FEATURES, current, properties, origins)
 
     def _model(
         self, folder: PurePosixPath, node: Node, properties: Properties, origins: Iterable[str]
     ) -> None:
         path = folder / f"{node.name}.sql"
-        text = compile_sql(node, self._dialect, self._project.config.name)
+        text = self._branches.model(node, self._project.config.name)
         self.files[path] = f"{header(path, origins)}\n\n{text}"
         self._yaml(folder / f"{node.name}.yml", {"version": 2, "models": [properties]}, origins)
 

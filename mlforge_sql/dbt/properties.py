@@ -12,7 +12,7 @@ from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.describe import column_text
 from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles
 from mlforge_sql.project.model import ResolvedFeature
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import BIGINT, TIMESTAMP, ColumnType
 
 Properties = dict[str, Any]
@@ -39,8 +39,14 @@ class TestNames:
 def staging_properties(node: Staging) -> Properties:
     """Properties of a staging model."""
     about = node.description or f"Events of `{node.source}`"
-    text = f"{about.rstrip('.')}. Event time in UTC, surrogate keys, one row for each event."
-    return {"name": node.name, "description": jinja_safe(text), "config": _config("staging")}
+    parts = ["event time in UTC"]
+    parts += ["surrogate keys"] if node.keys else []
+    parts += ["one row for each event"] if node.dedupe else []
+    text = f"{about.rstrip('.')}. With {', '.join(parts)}."
+    config = _config("staging")
+    if node.dedupe is not None or any(key.salt_env for key in node.keys):
+        config["materialized"] = "table"  # a view's text would keep the salt in the catalog
+    return {"name": node.name, "description": jinja_safe(text), "config": config}
 
 
 def input_properties(node: Input, feature: ResolvedFeature, names: TestNames) -> Properties:
@@ -65,22 +71,22 @@ def input_properties(node: Input, feature: ResolvedFeature, names: TestNames) ->
     }
 
 
-def tiles_properties(node: Tiles, dialect: Dialect) -> Properties:
+def tiles_properties(node: Tiles, branches: Branches) -> Properties:
     """Properties of a tiles model."""
     used = ", ".join(f"`{name}`" for name in node.features)
     text = f"Events of one entity and tick of {node.clock.interval}, pre-aggregated for {used}."
     columns = [
-        *_key_columns(node.keys, dialect),
+        *_key_columns(node.keys, branches),
         _column(
             node.tick,
             BIGINT,
-            dialect,
+            branches,
             f"When the events become visible, in steps of {node.clock.interval}",
             required=True,
         ),
         *(
             _column(
-                item.name, item.type, dialect, _measure_text(item.name, str(item.kind), item.where)
+                item.name, item.type, branches, _measure_text(item.name, str(item.kind), item.where)
             )
             for item in node.measures
         ),
@@ -101,7 +107,7 @@ def feature_properties(
     node: Rolling | Latest,
     feature: ResolvedFeature,
     spec_hash: str,
-    dialect: Dialect,
+    branches: Branches,
     names: TestNames,
 ) -> Properties:
     """Properties of a feature table."""
@@ -129,15 +135,15 @@ def feature_properties(
         "description": jinja_safe(text),
         "config": _config("feature", contract=True, tags=feature.spec.tags, **meta),
         "columns": [
-            *_key_columns(node.keys, dialect),
+            *_key_columns(node.keys, branches),
             _column(
                 "feature_timestamp",
                 TIMESTAMP,
-                dialect,
+                branches,
                 "Instant (UTC) from which the row holds",
                 required=True,
             ),
-            *_feature_columns(node, dialect),
+            *_feature_columns(node, branches),
         ],
         "data_tests": tests,
     }
@@ -147,7 +153,7 @@ def current_properties(
     node: Current,
     source: Rolling | Latest,
     feature: ResolvedFeature,
-    dialect: Dialect,
+    branches: Branches,
     names: TestNames,
 ) -> Properties:
     """Properties of a table of current values."""
@@ -158,15 +164,15 @@ def current_properties(
         "description": jinja_safe(text),
         "config": _config("current", contract=True, tags=feature.spec.tags, feature=node.feature),
         "columns": [
-            *_key_columns(node.keys, dialect),
+            *_key_columns(node.keys, branches),
             _column(
                 "feature_timestamp",
                 TIMESTAMP,
-                dialect,
+                branches,
                 "Instant (UTC) from which the row holds",
                 required=True,
             ),
-            *_feature_columns(source, dialect),
+            *_feature_columns(source, branches),
         ],
         "data_tests": [
             _test("mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": keys})
@@ -186,17 +192,18 @@ def _config(
     return config
 
 
-def _key_columns(keys: Iterable[tuple[str, ColumnType]], dialect: Dialect) -> list[Properties]:
-    return [_column(name, kind, dialect, "Join key", required=True) for name, kind in keys]
+def _key_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Properties]:
+    return [_column(name, kind, branches, "Join key", required=True) for name, kind in keys]
 
 
-def _feature_columns(node: Rolling | Latest, dialect: Dialect) -> list[Properties]:
+def _feature_columns(node: Rolling | Latest, branches: Branches) -> list[Properties]:
     if isinstance(node, Latest):
         return [
-            _column(name, kind, dialect, f"{name} of the last event") for name, kind in node.columns
+            _column(name, kind, branches, f"{name} of the last event")
+            for name, kind in node.columns
         ]
     return [
-        _column(item.name, item.type, dialect, column_text(item), unit=item.unit)
+        _column(item.name, item.type, branches, column_text(item), unit=item.unit)
         for item in node.columns
     ]
 
@@ -204,13 +211,13 @@ def _feature_columns(node: Rolling | Latest, dialect: Dialect) -> list[Propertie
 def _column(
     name: str,
     kind: ColumnType,
-    dialect: Dialect,
+    branches: Branches,
     description: str,
     *,
     required: bool = False,
     unit: str | None = None,
 ) -> Properties:
-    column: Properties = {"name": name, "data_type": dialect.type_name(kind)}
+    column: Properties = {"name": name, "data_type": branches.type_name(kind)}
     if needs_quotes(name):
         column["quote"] = True
     if description:

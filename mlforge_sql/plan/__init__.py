@@ -1,3 +1,3 @@
-"""plan."""
+"""What to compute, without a dialect."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""project."""
+"""Specs to meanings: references, types, rules."""
 
 from __future__ import annotations

@@ -84,7 +84,10 @@ class ProjectConfig(Spec):
     surrogate_key_salt_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = (
         Field(
             default=None,
-            description="Environment variable whose value goes in front of every surrogate key.",
+            description=(
+                "Environment variable whose value goes in front of every surrogate key. dbt writes "
+                "the SQL it runs, and so the value, into its target folder: keep that private."
+            ),
         )
     )
 

@@ -1,3 +1,3 @@
-"""sql."""
+"""Plan nodes to sqlglot trees and text."""
 
 from __future__ import annotations

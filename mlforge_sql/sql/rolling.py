@@ -120,7 +120,7 @@ def _centers(node: Rolling, dialect: Dialect) -> Step:
     nearest = [
         aliased(
             exp.Filter(
-                this=func("median", value := as_double(item.value.tree.copy(), item.type, dialect)),
+                this=dialect.median(value := as_double(item.value.tree.copy(), item.type, dialect)),
                 expression=exp.Where(this=dialect.is_finite(value.copy())),
             ),
             item.name,

@@ -82,8 +82,8 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
             summed = _filtered(
                 func("sum", summable(value, measure.value_type, dialect)), measure.where
             )
-            exact = measure.type.kind is Kind.FLOAT
-            return summed if exact else dialect.cast(summed, measure.type)
+            is_double = measure.type.kind is Kind.FLOAT
+            return summed if is_double else dialect.cast(summed, measure.type)
         case MeasureKind.MIN | MeasureKind.MAX:
             aggregate = func(str(measure.kind), value)
     return _filtered(aggregate, measure.where)

@@ -1,3 +1,3 @@
-"""sql/dialects."""
+"""What differs between engines."""
 
 from __future__ import annotations

@@ -56,6 +56,10 @@ class Dialect(ABC):
         """Sample standard deviation (``std``) or variance of a double, numerically sound."""
 
     @abstractmethod
+    def median(self, value: exp.Expr) -> exp.Expr:
+        """The median of a double, NULLs ignored; exact, so that it does not depend on row order."""
+
+    @abstractmethod
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """Whether a double is neither infinite nor NaN."""
 

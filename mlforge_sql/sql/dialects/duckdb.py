@@ -85,6 +85,10 @@ class DuckDb(Dialect):
         """See the base."""
         return func("length", text)
 
+    def median(self, value: exp.Expr) -> exp.Expr:
+        """See the base."""
+        return func("median", value)
+
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """See the base."""
         return func("isfinite", value)

@@ -1,0 +1,67 @@
+"""Two dialects: one text where both say the same, a branch on the target where they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import events
+import yaml
+from events import feature
+from harness import write_parquet, write_project
+from jinja2 import Environment
+
+from mlforge_sql.compiler import compile_project
+from mlforge_sql.dbt.files import project_files
+from mlforge_sql.sql.branches import Branches
+from mlforge_sql.sql.build import func
+from mlforge_sql.sql.dialects.duckdb import DuckDb
+from mlforge_sql.types import ColumnType, Kind
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+FEATURE = PurePosixPath("models/features/f.sql")
+CURRENT = PurePosixPath("models/features/f_current.sql")
+
+
+class Other(DuckDb):
+    """An engine with other words for the end of a feature and for text."""
+
+    name = "other"
+
+    def instant(self, tick: exp.Expr, clock: object, delay: int) -> exp.Expr:  # noqa: ARG002 - as the base
+        return func("other_instant", tick)
+
+    def type_name(self, kind: ColumnType) -> str:
+        return "string" if kind.kind is Kind.TEXT else super().type_name(kind)
+
+
+def test_texts_branch_only_where_they_differ(tmp_path: Path) -> None:
+    metrics = [{"windows": ["1d"], "aggregations": {"amount": ["sum"]}}]
+    root = write_project(tmp_path, events.spec([feature("f", interval="1d", metrics=metrics)]))
+    schema = {"user_id": "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE"}
+    write_parquet(root / "data" / "events.parquet", schema, [])
+    compiled = compile_project(root)
+    files = project_files(compiled.project, compiled.plan, Branches((Other(), DuckDb())))
+
+    assert files[CURRENT] == compiled.files[CURRENT]
+    text = files[FEATURE]
+    assert "{% if target.type == 'other' %}" in text
+
+    def render(target: str) -> str:
+        template = Environment(autoescape=False, keep_trailing_newline=True).from_string(text)
+        return template.render(target={"type": target}, ref=lambda name: f"{{{{ ref('{name}') }}}}")
+
+    assert "other_instant(tick)" in render("other")
+    assert "".join(render("duckdb").split()) == "".join(compiled.files[FEATURE].split())
+
+    properties = yaml.safe_load(files[FEATURE.with_suffix(".yml")])
+    key = properties["models"][0]["columns"][0]
+    rendered = {
+        target: Environment(autoescape=False)
+        .from_string(key["data_type"])
+        .render(target={"type": target})
+        for target in ("other", "duckdb")
+    }
+    assert rendered == {"other": "string", "duckdb": "varchar"}
