@@ -15,6 +15,7 @@ from harness import write_parquet, write_project
 
 from mlforge_sql.compiler import compile_project
 from mlforge_sql.compiler import write_project as write_dbt
+from mlforge_sql.dbt.headers import is_ours
 from mlforge_sql.errors import SpecErrors
 
 ODD_COLUMNS = [
@@ -532,3 +533,50 @@ def test_odd_names_build_with_dbt(tmp_path: Path) -> None:
         ).fetchall()
         counts = {"final": 6, "group": 6, "history": 3, "order": 4, "select": 2, "tiles": 4}
         assert built == sorted(counts.items())
+
+
+@pytest.mark.parametrize("key", ["amount_sum_1d", "velocity_count_1d"])
+def test_join_keys_named_like_windowed_measures(tmp_path: Path, key: str) -> None:
+    schema = {key: "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE"}
+    metrics = [
+        {"field": "amount", "function": "sum", "windows": ["1d"], "name": "amount"},
+        {"field": "amount", "function": "count", "windows": ["1d"], "name": "velocity"},
+    ]
+    document = events.spec(
+        [feature("f", interval="1d", metrics=metrics)],
+        entities=[{"name": "user", "join_key": key}],
+    )
+    rows = [{key: "u1", "event_time": at("01-01 12:00"), "amount": 2.0}]
+    first = events.run(tmp_path, document, rows, schema).rows("f", "feature_timestamp")[0]
+    assert (first[key], first["amount_1d"], first["velocity_1d"]) == ("u1", 2.0, 1)
+
+
+def test_a_source_with_every_name_of_a_tick(tmp_path: Path) -> None:
+    extra = {"tick": "BIGINT", "mlforge_tick": "BIGINT"}
+    schema = {"user_id": "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE", **extra}
+    metrics = [{"windows": ["1d"], "aggregations": {"amount": ["sum", "std"]}}]
+    features = [feature("f", interval="1d", metrics=metrics), feature("g", select={"x": "amount"})]
+    row = {
+        "user_id": "u1",
+        "event_time": at("01-01 12:00"),
+        "amount": 2.0,
+        "tick": 7,
+        "mlforge_tick": 7,
+    }
+    run = events.run(tmp_path, events.spec(features), [row], schema)
+    assert [item["amount_sum_1d"] for item in run.rows("f", "feature_timestamp")] == [2.0, None]
+    assert [item["feature_timestamp"] for item in run.rows("g")] == [at("01-01 12:00:00.000001")]
+
+
+def test_file_names_do_not_run(tmp_path: Path) -> None:
+    """A spec file's name stands in the header of what is compiled from it."""
+    root = write_project(tmp_path, events.spec([feature("f", select={"x": "amount"})]))
+    events_file = root / "data" / "events.parquet"
+    write_parquet(
+        events_file, {"user_id": "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE"}, []
+    )
+    (root / "features" / "spec.yml").rename(root / "features" / "a{{ 1 + 1 }}\nb.yml")
+    for text in compile_project(root).files.values():
+        first = text.split("\n", 1)[0]
+        assert is_ours(first)
+        assert "{{" not in first

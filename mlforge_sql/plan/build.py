@@ -135,8 +135,8 @@ def _clock(feature: ResolvedFeature) -> Clock:
 
 
 def _inline_measures(feature: ResolvedFeature) -> MeasureSet:
-    taken = {tick_name(feature.source), *(key.name.casefold() for key in feature.keys)}
-    return MeasureSet(staging=False, taken=taken)
+    names = frozenset(key.name.casefold() for key in feature.keys)
+    return MeasureSet(staging=False, taken={tick_name(feature.source), *names}, keys=names)
 
 
 def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) -> Rolling:

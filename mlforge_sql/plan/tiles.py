@@ -45,10 +45,12 @@ class MeasureSet:
     Attributes:
         staging: Whether values are over the staging model or over the feature's input.
         taken: Names that measures may not have.
+        keys: Names that no measure may begin, because windows add to a measure's name.
     """
 
     staging: bool
     taken: set[str]
+    keys: frozenset[str]
     measures: dict[MeasureKey, Measure] = field(default_factory=dict)
 
     def parts(self, column: WindowColumn) -> tuple[Measure, ...]:
@@ -79,7 +81,7 @@ class MeasureSet:
         base = label if label[0].isalpha() else f"field_{label}"
         wanted = f"{base}_{'count' if kind is MeasureKind.ROWS else kind}"
         name, number = wanted, 1
-        while name in self.taken:
+        while name in self.taken or any(key.startswith(f"{name}_") for key in self.keys):
             number += 1
             name = f"{wanted}_{number}"
         self.taken.add(name)
@@ -145,7 +147,8 @@ def _tiles(
     first = features[0]
     keys = tuple((key.name, key.type) for key in first.keys)
     tick = tick_name(first.source)
-    measures = MeasureSet(staging=True, taken={tick, *(name.casefold() for name, _ in keys)})
+    names = frozenset(name.casefold() for name, _ in keys)
+    measures = MeasureSet(staging=True, taken={tick, *names}, keys=names)
     for feature in features:
         for column in feature.windows:
             measures.parts(column)

@@ -24,7 +24,7 @@ RESERVED_COLUMNS = frozenset(
 )
 """Names that the compiled SQL uses itself."""
 
-_RESERVED_PATTERN = re.compile(r"observed_[0-9]+")
+_RESERVED_PATTERN = re.compile(r"(std_of_|variance_of_)?observed_[0-9]+.*")
 
 
 def is_reserved(name: str) -> bool:

@@ -117,6 +117,16 @@ class ProjectConfig(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _is_no_package(self) -> ProjectConfig:
+        if self.name in {"dbt", "dbt_duckdb", "dbt_databricks", "dbt_spark"}:
+            raise PydanticCustomError(
+                "mlforge_name",
+                "`{name}` is the name of one of dbt's own packages",
+                {"name": self.name, "code": "MF014", "hint": "give the project another name"},
+            )
+        return self
+
     @property
     def default(self) -> str:
         """Name of the profile to use when none is named."""

@@ -318,3 +318,20 @@ def test_build_passes_arguments_to_dbt(project: Path) -> None:
         rows = found.execute("select customer_id, amount_sum_7d from spend_current").fetchall()
     assert rows == [("c1", 10.0)]
     assert os.environ.get("MLFORGE_PROJECT_DIR") is None
+
+
+@pytest.mark.functional
+def test_build_shows_no_traceback_of_dbt(project: Path) -> None:
+    (project / "feature_store").mkdir()
+    (project / "feature_store" / "features.duckdb").write_text("not a database" * 100)
+    result = call(project, "build")
+    assert result.exit_code == 1
+    assert "Traceback" not in result.stderr
+    assert "features.duckdb" in result.stderr
+
+
+@pytest.mark.functional
+def test_build_finds_results_wherever_dbt_was_told_to_write(project: Path) -> None:
+    result = call(project, "build", DBT_TARGET_PATH=str(project / "elsewhere"))
+    assert result.exit_code == 0, result.output
+    assert "0 models" not in result.stderr
