@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mlforge_sql.dbt.files import FileSet, project_files
-from mlforge_sql.dbt.write import Changes, InTheWay, compare, write
+from mlforge_sql.dbt.write import Changes, InTheWay, compare, finish, write
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
-from mlforge_sql.loading.load import PROJECT_FILE, read_specs
+from mlforge_sql.loading.load import PROJECT_FILE, load_config, read_specs
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.plan.build import build_plan
 from mlforge_sql.plan.nodes import Plan
@@ -71,6 +71,15 @@ def _resolve(root: Path, specs: Specs, problems: Sequence[Diagnostic]) -> Projec
     if has_errors(problems):
         raise SpecErrors(problems)
     return project
+
+
+def finish_interrupted(root: Path) -> None:
+    """Finish what a killed compile had decided to write, whatever the specs say by now."""
+    try:
+        config = load_config(root).spec
+    except SpecErrors:  # said by the compile that follows
+        return
+    finish(root / config.dbt_project_dir)
 
 
 def pending_changes(compiled: Compiled) -> Changes:

@@ -43,8 +43,9 @@ def build(
     `--` goes to `dbt build`, such as: mlforge build -- --vars '{as_of: 2024-06-01}'
     """
     from mlforge_sql.building import build_features
-    from mlforge_sql.compiler import compile_project, write_project
+    from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
 
+    finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
     run = build_features(
         compiled,

@@ -18,8 +18,14 @@ def compile_(settings: Settings, check: bool, dry_run: bool) -> None:
     Either all files are written or, if a spec has a problem, none. Files that
     are right already are not touched; your own files in the folder never are.
     """
-    from mlforge_sql.compiler import compile_project, pending_changes, write_project
+    from mlforge_sql.compiler import (
+        compile_project,
+        finish_interrupted,
+        pending_changes,
+        write_project,
+    )
 
+    finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
     changes = pending_changes(compiled) if check or dry_run else write_project(compiled)
     folder = compiled.project.config.dbt_project_dir

@@ -135,14 +135,7 @@ def feature_properties(
         "description": jinja_safe(text),
         "config": _config("feature", contract=True, tags=feature.spec.tags, **meta),
         "columns": [
-            *_key_columns(node.keys, branches),
-            _column(
-                "feature_timestamp",
-                TIMESTAMP,
-                branches,
-                "Instant (UTC) from which the row holds",
-                required=True,
-            ),
+            *_row_columns(node.keys, branches),
             *_feature_columns(node, branches),
         ],
         "data_tests": tests,
@@ -164,14 +157,7 @@ def current_properties(
         "description": jinja_safe(text),
         "config": _config("current", contract=True, tags=feature.spec.tags, feature=node.feature),
         "columns": [
-            *_key_columns(node.keys, branches),
-            _column(
-                "feature_timestamp",
-                TIMESTAMP,
-                branches,
-                "Instant (UTC) from which the row holds",
-                required=True,
-            ),
+            *_row_columns(node.keys, branches),
             *_feature_columns(source, branches),
         ],
         "data_tests": [
@@ -194,6 +180,13 @@ def _config(
 
 def _key_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Properties]:
     return [_column(name, kind, branches, "Join key", required=True) for name, kind in keys]
+
+
+def _row_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Properties]:
+    """The primary key of a step function."""
+    about = "Instant (UTC) from which the row holds"
+    instant = _column("feature_timestamp", TIMESTAMP, branches, about, required=True)
+    return [*_key_columns(keys, branches), instant]
 
 
 def _feature_columns(node: Rolling | Latest, branches: Branches) -> list[Properties]:

@@ -133,6 +133,13 @@ def write(folder: Path, files: FileSet, step: Callable[[str], None] = lambda _: 
     return changes
 
 
+def finish(folder: Path) -> None:
+    """Finish a write that was interrupted before, if there is one."""
+    if (folder / WORK / JOURNAL).is_file():
+        with _lock(folder):
+            recover(folder)
+
+
 def recover(folder: Path, step: Callable[[str], None] = lambda _: None) -> None:
     """Finish a write that was interrupted, or forget one that was not decided yet."""
     work = folder / WORK

@@ -15,6 +15,8 @@ from harness import CONFIG, write_parquet, write_project
 
 from mlforge_sql.cli import main
 from mlforge_sql.cli._render import fit
+from mlforge_sql.compiler import compile_project
+from mlforge_sql.dbt.write import write
 
 SCHEMA = {"customer_id": "VARCHAR", "paid_at": "TIMESTAMP", "amount": "DOUBLE"}
 ROWS: list[dict[str, Any]] = [
@@ -335,3 +337,20 @@ def test_build_finds_results_wherever_dbt_was_told_to_write(project: Path) -> No
     result = call(project, "build", DBT_TARGET_PATH=str(project / "elsewhere"))
     assert result.exit_code == 0, result.output
     assert "0 models" not in result.stderr
+
+
+def test_an_interrupted_write_is_finished_even_when_a_spec_is_broken(project: Path) -> None:
+    """What was decided holds: dbt is not left without a project until the spec is mended."""
+    compiled = compile_project(project)
+
+    def killed(step: str) -> None:
+        if step == "put dbt_project.yml in place":
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        write(compiled.folder, compiled.files, killed)
+    assert not (project / "dbt" / "dbt_project.yml").exists()
+    break_spec(project)
+    assert call(project, "compile").exit_code == 1
+    for path, text in compiled.files.items():
+        assert (project / "dbt" / path).read_text(encoding="utf-8") == text
