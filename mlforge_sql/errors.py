@@ -52,6 +52,9 @@ CODES: dict[str, str] = {
     "MF051": "unknown feature or tag",
     "MF052": "engine not supported yet",
     "MF053": "cannot write",
+    "MF060": "column missing in the labels",
+    "MF061": "key types that differ",
+    "MF062": "label column with the name of a feature column",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 
@@ -101,6 +104,10 @@ class SchemaUnreadable(MlforgeError):  # noqa: N818 - an answer, not a failure
 
 class InvalidExpression(MlforgeError):  # noqa: N818 - an answer, not a failure
     """DuckDB does not accept an expression over the given columns; the text says why."""
+
+
+class RetrievalError(SpecErrors):
+    """Features cannot be joined to the given labels; ``diagnostics`` says why."""
 
 
 class DbtError(MlforgeError):

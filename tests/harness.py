@@ -13,10 +13,9 @@ from typing import Any
 
 import duckdb
 import yaml
-from jinja2 import Environment, StrictUndefined
 
 from mlforge_sql.compiler import Compiled, compile_project
-from mlforge_sql.plan.nodes import Tiles
+from mlforge_sql.dbt.macros import Macros
 
 CONFIG: dict[str, Any] = {
     "name": "test_project",
@@ -73,6 +72,7 @@ def compile_and_run(
     edit: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
+    portable: frozenset[str] = frozenset(),
 ) -> Run:
     """Compile the project in ``root`` and run every model in an in-memory DuckDB.
 
@@ -82,27 +82,47 @@ def compile_and_run(
         edit: Replacements made in the compiled SQL first, for mutation checks.
         env: Environment variables that the project reads.
         connection: Connection to use.
+        portable: Macros that run in their portable form.
     """
     compiled = compile_project(root)
     connection = connection or duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
-    environment = _jinja(compiled, root, as_of or datetime(2030, 1, 1), env or {})
-    for node in compiled.plan.nodes:
-        path = next(item for item in compiled.files if item.name == f"{node.name}.sql")
+    macros = project_macros(compiled, root, as_of or datetime(2030, 1, 1), env or {}, portable)
+    plan = compiled.plan
+    for name in model_names(compiled):
+        path = next(item for item in compiled.files if item.name == f"{name}.sql")
         text = compiled.files[path]
         for old, new in (edit or {}).items():
             text = text.replace(old, new)
-        sql = environment.from_string(text).render()
-        kind = "table" if "features" in path.parts or isinstance(node, Tiles) else "view"
-        connection.execute(f'create {kind} "{node.name}" as\n{sql}')
+        sql = macros.render(text)
+        table = {"features", "training"} & set(path.parts) or name in {t.name for t in plan.tiles}
+        connection.execute(f'create {"table" if table else "view"} "{name}" as\n{sql}')
     return Run(compiled, connection)
 
 
-def _jinja(compiled: Compiled, root: Path, as_of: datetime, env: Mapping[str, str]) -> Environment:
-    environment = Environment(undefined=StrictUndefined, autoescape=False)
+def model_names(compiled: Compiled) -> list[str]:
+    """Every model, in an order in which each reads only earlier ones."""
+    plan = compiled.plan
+    names = [node.name for node in plan.nodes]
+    for item in plan.training_sets:
+        if any(path.name == f"{item.labels}.sql" for path in compiled.files):
+            names.append(item.labels)
+        names.append(item.name)
+    return names
+
+
+def project_macros(
+    compiled: Compiled,
+    root: Path,
+    as_of: datetime = datetime(2030, 1, 1),
+    env: Mapping[str, str] | None = None,
+    portable: frozenset[str] = frozenset(),
+) -> Macros:
+    """The project's own macros, with what only dbt knows stood in for."""
+    known = env or {}
 
     def env_var(name: str, default: str | None = None) -> str:
-        value = str(root) if name == "MLFORGE_PROJECT_DIR" else env.get(name, default)
+        value = str(root) if name == "MLFORGE_PROJECT_DIR" else known.get(name, default)
         assert value is not None, name
         return value
 
@@ -113,17 +133,12 @@ def _jinja(compiled: Compiled, root: Path, as_of: datetime, env: Mapping[str, st
         path = next(item for item in compiled.files if item.name == "_sources.yml")
         tables = yaml.safe_load(compiled.files[path])["sources"][0]["tables"]
         meta = next(item for item in tables if item["name"] == table)["config"]["meta"]
-        rendered = environment.from_string(meta["external_location"]).render()
-        return str(rendered % {})
+        return str(macros.render(meta["external_location"]) % {})
 
-    def literal(value: object) -> str:
-        return "'" + str(value).replace("'", "''") + "'"
-
-    environment.globals.update(
-        env_var=env_var,
-        ref=ref,
-        source=source,
-        mlforge_literal=literal,
-        mlforge_as_of=lambda: f"timestamp '{as_of:%Y-%m-%d %H:%M:%S.%f}'",
-    )
-    return environment
+    context = {
+        "env_var": env_var,
+        "source": source,
+        "var": lambda name, default=None: as_of.isoformat() if name == "as_of" else default,
+    }
+    macros = Macros(compiled.files, "duckdb", ref, portable=portable, context=context)
+    return macros

@@ -20,6 +20,8 @@ from mlforge_sql.dbt.properties import (
     tiles_properties,
 )
 from mlforge_sql.dbt.templates import static_files
+from mlforge_sql.dbt.training import known_features, training_set_text
+from mlforge_sql.dbt.training_properties import exposure, labels_properties, training_properties
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.loading.load import PROJECT_FILE
 from mlforge_sql.plan.nodes import Node, Plan
@@ -32,6 +34,8 @@ FileSet = dict[PurePosixPath, str]
 STAGING = PurePosixPath("models/staging")
 INTERMEDIATE = PurePosixPath("models/intermediate")
 FEATURES = PurePosixPath("models/features")
+TRAINING = PurePosixPath("models/training")
+MACROS = PurePosixPath("macros")
 
 
 def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
@@ -47,12 +51,15 @@ def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
     writer.write_staging()
     writer.write_intermediate()
     writer.write_features()
+    writer.write_training_sets()
     return dict(sorted(writer.files.items()))
 
 
 def spec_hash(feature: ResolvedFeature) -> str:
     """What a feature's values depend on, as a hash: its spec, its source and its keys."""
-    spec = feature.spec.model_dump(mode="json", exclude={"description", "tags", "validators"})
+    spec = feature.spec.model_dump(
+        mode="json", exclude={"description", "tags", "validators", "ttl"}
+    )
     content = {
         "feature": spec,
         "source": feature.source.spec.model_dump(mode="json", exclude={"description"}),
@@ -116,13 +123,47 @@ class _Writer:
             properties = current_properties(current, node, feature, self._branches, self._names)
             self._model(FEATURES, current, properties, origins)
 
+    def write_training_sets(self) -> None:
+        known = known_features(self._plan.joinables, self._plan.surrogates, self._branches)
+        self.files[MACROS / "mlforge_features.sql"] = known
+        origins = {item.name: [item.origin.path] for item in self._project.training_sets}
+        by_labels = {node.name: node for node in self._plan.labels}
+        for node in self._plan.training_sets:
+            labels = by_labels.get(node.labels)
+            properties = labels_properties(node)
+            if labels is not None:
+                self._model(INTERMEDIATE, labels, properties, origins[node.name])
+            elif node.sql is not None:
+                text = node.sql.strip().removesuffix(";").rstrip() + "\n"
+                self._text_model(INTERMEDIATE / node.labels, text, properties, origins[node.name])
+        for node, resolved in zip(
+            self._plan.training_sets, self._project.training_sets, strict=True
+        ):
+            properties = training_properties(
+                node, resolved, self._plan.features, self._branches, self._names
+            )
+            text = training_set_text(node, self._plan.joinables, self._branches)
+            self._text_model(TRAINING / node.name, text, properties, origins[node.name])
+        if self._plan.training_sets:
+            exposures = [
+                exposure(item, self._project.config.name) for item in self._project.training_sets
+            ]
+            paths = [item.origin.path for item in self._project.training_sets]
+            self._yaml(TRAINING / "_exposures.yml", {"version": 2, "exposures": exposures}, paths)
+
     def _model(
         self, folder: PurePosixPath, node: Node, properties: Properties, origins: Iterable[str]
     ) -> None:
-        path = folder / f"{node.name}.sql"
         text = self._branches.model(node, self._project.config.name)
+        self._text_model(folder / node.name, text, properties, origins)
+
+    def _text_model(
+        self, stem: PurePosixPath, text: str, properties: Properties, origins: Iterable[str]
+    ) -> None:
+        path = stem.with_name(f"{stem.name}.sql")
         self.files[path] = f"{header(path, origins)}\n\n{text}"
-        self._yaml(folder / f"{node.name}.yml", {"version": 2, "models": [properties]}, origins)
+        file = stem.with_name(f"{stem.name}.yml")
+        self._yaml(file, {"version": 2, "models": [properties]}, origins)
 
     def _yaml(self, path: str | PurePosixPath, value: Any, origins: Iterable[str]) -> None:
         path = PurePosixPath(path)

@@ -33,6 +33,7 @@ def dbt_project(config: ProjectConfig) -> dict[str, Any]:
                 "staging": {"+materialized": "view"},
                 "intermediate": {"+materialized": "view"},
                 "features": {"+materialized": "table"},
+                "training": {"+materialized": "table"},
             }
         },
         "on-run-end": ["{{ mlforge_record_run(results) }}"],
@@ -77,10 +78,11 @@ def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
 
 def sources(project: Project) -> dict[str, Any] | None:
     """The dbt sources of a project; None when all its sources are dbt models."""
+    labels = [item.source.spec.name for item in project.training_sets if item.source]
     tables = [
         _table(source, project.config)
         for source in project.sources
-        if source.spec.model is None and source.keys
+        if source.spec.model is None and (source.keys or source.spec.name in labels)
     ]
     if not tables:
         return None

@@ -43,7 +43,7 @@ def staging_properties(node: Staging) -> Properties:
     parts += ["surrogate keys"] if node.keys else []
     parts += ["one row for each event"] if node.dedupe else []
     text = f"{about.rstrip('.')}. With {', '.join(parts)}."
-    config = _config("staging")
+    config = model_config("staging")
     if node.dedupe is not None or any(key.salt_env for key in node.keys):
         config["materialized"] = "table"  # a view's text would keep the salt in the catalog
     return {"name": node.name, "description": jinja_safe(text), "config": config}
@@ -52,7 +52,7 @@ def staging_properties(node: Staging) -> Properties:
 def input_properties(node: Input, feature: ResolvedFeature, names: TestNames) -> Properties:
     """Properties of an input model: the feature's validators are its tests."""
     tests = [
-        _test(
+        data_test(
             f"mlforge_{validator.test}",
             names.name(node.feature, column, validator.test),
             {"column": column, **validator.arguments},
@@ -61,12 +61,12 @@ def input_properties(node: Input, feature: ResolvedFeature, names: TestNames) ->
     ]
     counted = {"keys": list(node.keys), "timestamp": node.event_time}
     counted_name = names.name(node.feature, "rows_without_key_or_time")
-    tests.append(_test("mlforge_rows_counted", counted_name, counted, severity="warn"))
+    tests.append(data_test("mlforge_rows_counted", counted_name, counted, severity="warn"))
     text = f"The rows that go into `{node.feature}`. A failing validator here keeps the feature from being built."
     return {
         "name": node.name,
         "description": jinja_safe(text),
-        "config": _config("input", feature=node.feature),
+        "config": model_config("input", feature=node.feature),
         "data_tests": tests,
     }
 
@@ -77,7 +77,7 @@ def tiles_properties(node: Tiles, branches: Branches) -> Properties:
     text = f"Events of one entity and tick of {node.clock.interval}, pre-aggregated for {used}."
     columns = [
         *_key_columns(node.keys, branches),
-        _column(
+        column_properties(
             node.tick,
             BIGINT,
             branches,
@@ -85,7 +85,7 @@ def tiles_properties(node: Tiles, branches: Branches) -> Properties:
             required=True,
         ),
         *(
-            _column(
+            column_properties(
                 item.name, item.type, branches, _measure_text(item.name, str(item.kind), item.where)
             )
             for item in node.measures
@@ -94,7 +94,7 @@ def tiles_properties(node: Tiles, branches: Branches) -> Properties:
     return {
         "name": node.name,
         "description": jinja_safe(text),
-        "config": _config("tiles", contract=True),
+        "config": model_config("tiles", contract=True),
         "columns": columns,
     }
 
@@ -113,9 +113,11 @@ def feature_properties(
     """Properties of a feature table."""
     keys = [name for name, _ in node.keys]
     key = [*keys, "feature_timestamp"]
-    tests = [_test("mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": key})]
+    tests = [
+        data_test("mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": key})
+    ]
     tests += [
-        _test(
+        data_test(
             "mlforge_not_null", names.name(node.name, "key", column, "not_null"), {"column": column}
         )
         for column in key
@@ -133,7 +135,7 @@ def feature_properties(
     return {
         "name": node.name,
         "description": jinja_safe(text),
-        "config": _config("feature", contract=True, tags=feature.spec.tags, **meta),
+        "config": model_config("feature", contract=True, tags=feature.spec.tags, **meta),
         "columns": [
             *_row_columns(node.keys, branches),
             *_feature_columns(node, branches),
@@ -155,20 +157,25 @@ def current_properties(
     return {
         "name": node.name,
         "description": jinja_safe(text),
-        "config": _config("current", contract=True, tags=feature.spec.tags, feature=node.feature),
+        "config": model_config(
+            "current", contract=True, tags=feature.spec.tags, feature=node.feature
+        ),
         "columns": [
             *_row_columns(node.keys, branches),
             *_feature_columns(source, branches),
         ],
         "data_tests": [
-            _test("mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": keys})
+            data_test(
+                "mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": keys}
+            )
         ],
     }
 
 
-def _config(
+def model_config(
     kind: str, *, contract: bool = False, tags: Sequence[str] = (), **meta: Any
 ) -> Properties:
+    """The ``config`` of a model; ``meta`` says what it is to us."""
     config: Properties = {}
     if contract:
         config["contract"] = {"enforced": True}
@@ -179,29 +186,31 @@ def _config(
 
 
 def _key_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Properties]:
-    return [_column(name, kind, branches, "Join key", required=True) for name, kind in keys]
+    return [
+        column_properties(name, kind, branches, "Join key", required=True) for name, kind in keys
+    ]
 
 
 def _row_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Properties]:
     """The primary key of a step function."""
     about = "Instant (UTC) from which the row holds"
-    instant = _column("feature_timestamp", TIMESTAMP, branches, about, required=True)
+    instant = column_properties("feature_timestamp", TIMESTAMP, branches, about, required=True)
     return [*_key_columns(keys, branches), instant]
 
 
 def _feature_columns(node: Rolling | Latest, branches: Branches) -> list[Properties]:
     if isinstance(node, Latest):
         return [
-            _column(name, kind, branches, f"{name} of the last event")
+            column_properties(name, kind, branches, f"{name} of the last event")
             for name, kind in node.columns
         ]
     return [
-        _column(item.name, item.type, branches, column_text(item), unit=item.unit)
+        column_properties(item.name, item.type, branches, column_text(item), unit=item.unit)
         for item in node.columns
     ]
 
 
-def _column(
+def column_properties(
     name: str,
     kind: ColumnType,
     branches: Branches,
@@ -210,6 +219,7 @@ def _column(
     required: bool = False,
     unit: str | None = None,
 ) -> Properties:
+    """A column of a model."""
     column: Properties = {"name": name, "data_type": branches.type_name(kind)}
     if needs_quotes(name):
         column["quote"] = True
@@ -222,7 +232,14 @@ def _column(
     return column
 
 
-def _test(test: str, name: str, arguments: Properties, *, severity: str = "error") -> Properties:
+def data_test(
+    generic: str, name: str, arguments: Properties, *, severity: str = "error"
+) -> Properties:
+    """A test of a model: a generic test with its arguments."""
     return {
-        test: {"name": name, "arguments": safe_values(arguments), "config": {"severity": severity}}
+        generic: {
+            "name": name,
+            "arguments": safe_values(arguments),
+            "config": {"severity": severity},
+        }
     }

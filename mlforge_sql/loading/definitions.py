@@ -31,6 +31,7 @@ def feature(  # noqa: PLR0913 - keyword-only, the words of the spec
     metrics: Sequence[Rolling | Aggregate] = (),
     tie_breaker: Sequence[str] | str = (),
     validators: Mapping[str, Sequence[Validator]] | None = None,
+    ttl: timedelta | str | None = None,
     tags: Sequence[str] | str = (),
     version: int = 1,
 ) -> Callable[[FeatureFunction], Feature]:
@@ -50,6 +51,7 @@ def feature(  # noqa: PLR0913 - keyword-only, the words of the spec
         metrics: Rolling-window aggregates; none for a feature of latest values.
         tie_breaker: Columns that decide between events of one time.
         validators: Rules by column.
+        ttl: How old a row may be when it is used.
         tags: Tags to select features by.
         version: Version of the feature's meaning.
 
@@ -75,6 +77,7 @@ def feature(  # noqa: PLR0913 - keyword-only, the words of the spec
             "metrics": metrics,
             "tie_breaker": tie_breaker,
             "validators": {} if validators is None else validators,
+            "ttl": ttl,
             "tags": tags,
             "version": version,
         }

@@ -18,13 +18,15 @@ from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.specs import Located, Specs, Unread
+from mlforge_sql.spec.training_set import TrainingSet
 
 PROJECT_FILE = "mlforge.yaml"
 DEFAULT_FOLDER = str(ProjectConfig.model_fields["features_dir"].default)
-SECTIONS: dict[str, type[Entity] | type[Source] | type[Feature]] = {
+SECTIONS: dict[str, type[Entity] | type[Source] | type[Feature] | type[TrainingSet]] = {
     "entities": Entity,
     "sources": Source,
     "features": Feature,
+    "training_sets": TrainingSet,
 }
 
 _COMPUTES_TEXT = re.compile(r"""\b[fF][rR]?["']|\.(format|join)\(|["']\s*[%+]|\+\s*["']""")
@@ -33,7 +35,7 @@ _COMPUTES_TEXT = re.compile(r"""\b[fF][rR]?["']|\.(format|join)\(|["']\s*[%+]|\+
 _WORD = re.compile(r"\w+")
 
 SpecT = TypeVar("SpecT", bound=Spec)
-NamedT = TypeVar("NamedT", Entity, Source, Feature)
+NamedT = TypeVar("NamedT", Entity, Source, Feature, TrainingSet)
 
 
 def find_project(start: Path) -> Path:
@@ -111,7 +113,9 @@ def read_specs(root: Path) -> tuple[Specs, tuple[Diagnostic, ...]]:
     entities = tuple(reader.unique(Entity))
     sources = tuple(reader.unique(Source))
     features = tuple(reader.unique(Feature))
-    return Specs(config, entities, sources, features, reader.unread), tuple(problems)
+    training_sets = tuple(reader.unique(TrainingSet))
+    specs = Specs(config, entities, sources, features, training_sets, reader.unread)
+    return specs, tuple(problems)
 
 
 def _config(root: Path, problems: list[Diagnostic]) -> Located[ProjectConfig]:
@@ -198,7 +202,7 @@ class _Reader:
             spec = _located(SECTIONS[section], item, origin, self._problems)
         if spec is not None:
             self.found.append(spec)
-        elif section != "features":
+        elif section != "training_sets":
             name = item.get("name") if isinstance(item, dict) else None
             self._miss(name if isinstance(name, str) else str(item))
 
@@ -265,7 +269,7 @@ def _located(
     model: type[SpecT], value: Any, origin: Origin, problems: list[Diagnostic]
 ) -> Located[SpecT] | None:
     if not isinstance(value, dict):
-        what = "an entity" if model is Entity else f"a {model.__name__.lower()}"
+        what = "an entity" if model is Entity else f"a {_noun(model)}"
         what = "the project file" if model is ProjectConfig else what
         hint = "write `name: ...` and so on"
         problems.append(Diagnostic("MF012", f"{what} is a mapping", origin.at(), hint))
@@ -277,12 +281,16 @@ def _located(
         return None
 
 
+def _noun(model: type[Any]) -> str:
+    return "training set" if model is TrainingSet else str(model.__name__).lower()
+
+
 def _as_model(model: type[SpecT]) -> type[BaseModel]:
     return model
 
 
 def _twice(item: Located[Any], earlier: Located[Any]) -> Diagnostic:
-    message = f"{type(item.spec).__name__.lower()} `{item.spec.name}` is declared twice"
+    message = f"{_noun(type(item.spec))} `{item.spec.name}` is declared twice"
     hint = f"it is already at {earlier.origin.at('name')}"
     if item.spec.name != earlier.spec.name:
         hint += f" as `{earlier.spec.name}`; names do not differ by case alone"

@@ -36,6 +36,7 @@ _NOT_FOR_FILES = sys.stdlib_module_names | {"mlforge_sql", "pydantic", "pydantic
 """Module names that a spec file never takes over: running code may import them at any time."""
 
 _POSITIONAL = {
+    "FeatureSpec": ("name",),
     "Source": ("name",),
     "Timestamp": ("column",),
     "greater_than": ("value",),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import (
     Current,
-    Dedupe,
-    EventTime,
     Input,
     Latest,
     Observation,
@@ -14,24 +12,21 @@ from mlforge_sql.plan.nodes import (
     Rolling,
     RollingColumn,
     Spread,
-    Staging,
-    SurrogateKey,
-    TimeKind,
     Window,
 )
+from mlforge_sql.plan.stagings import staging
 from mlforge_sql.plan.tiles import MeasureSet, group_of, shared_tiles, tick_name
+from mlforge_sql.plan.training import joinable, labels, surrogate_keys, training_set
 from mlforge_sql.project.model import (
     Project,
     ResolvedFeature,
-    ResolvedSource,
     WindowColumn,
     current_name,
     input_name,
+    labels_name,
     staging_name,
 )
-from mlforge_sql.types import ColumnType, Kind
-
-PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+from mlforge_sql.types import ColumnType
 
 
 def build_plan(project: Project) -> Plan:
@@ -49,7 +44,7 @@ def build_plan(project: Project) -> Plan:
             features.append(_rolling(feature, measures, shared.name))
     return Plan(
         stagings=tuple(
-            _staging(source, project.config.surrogate_key_salt_env)
+            staging(source, project.config.surrogate_key_salt_env)
             for source in project.sources
             if source.spec.name in used
         ),
@@ -57,6 +52,12 @@ def build_plan(project: Project) -> Plan:
         tiles=tuple(shared for shared, _ in tiles.values()),
         features=tuple(features),
         currents=tuple(_current(feature) for feature in project.features),
+        joinables=tuple(joinable(feature) for feature in project.features),
+        surrogates=surrogate_keys(project),
+        labels=tuple(
+            labels(item, item.source) for item in project.training_sets if item.source is not None
+        ),
+        training_sets=tuple(training_set(item) for item in project.training_sets),
     )
 
 
@@ -67,51 +68,9 @@ def _other_models(project: Project) -> set[str]:
     }
     for feature in project.features:
         names |= {feature.name, input_name(feature.name), current_name(feature.name)}
+    for item in project.training_sets:
+        names |= {item.name, labels_name(item.name), item.spec.labels.model}
     return {name.casefold() for name in names if name}
-
-
-def _staging(source: ResolvedSource, salt_env: str | None) -> Staging:
-    spec = source.spec
-    spelling = {key.name.casefold(): key.name for key in source.keys if not key.parts}
-    return Staging(
-        name=staging_name(spec),
-        source=spec.name,
-        model=spec.model,
-        columns=tuple((name, spelling.get(name.casefold(), name)) for name in source.schema),
-        event_time=_event_time(source),
-        keys=tuple(SurrogateKey(key.name, key.parts, salt_env) for key in source.keys if key.parts),
-        where=source.where,
-        dedupe=_dedupe(source),
-        description=spec.description,
-    )
-
-
-def _dedupe(source: ResolvedSource) -> Dedupe | None:
-    if not source.dedupe_key:
-        return None
-    taken = {name.casefold() for name in source.schema}
-    rank = "mlforge_rank"
-    while rank in taken:
-        rank += "_"
-    unordered = (name for name in source.dedupe_order if not source.schema[name].is_ordered)
-    return Dedupe(source.dedupe_key, source.dedupe_order, frozenset(unordered), rank)
-
-
-def _event_time(source: ResolvedSource) -> EventTime:
-    column, kind = source.timestamp, source.schema[source.timestamp]
-    spec = source.spec.timestamp
-    match kind.kind:
-        case Kind.TEXT:
-            return EventTime(column, TimeKind.TEXT, format=spec.format)
-        case Kind.INTEGER:
-            return EventTime(column, TimeKind.EPOCH, per_second=PER_SECOND[spec.unit or "s"])
-        case Kind.DATE:
-            return EventTime(column, TimeKind.DATE)
-        case Kind.TIMESTAMP_TZ:
-            return EventTime(column, TimeKind.TIMESTAMP_TZ)
-    if kind.text == "timestamp_ns":
-        return EventTime(column, TimeKind.TIMESTAMP_NS)
-    return EventTime(column, TimeKind.TIMESTAMP)
 
 
 def _input(feature: ResolvedFeature) -> Input:

@@ -10,7 +10,8 @@ from mlforge_sql.expressions import Expr
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.feature import Feature
-from mlforge_sql.spec.source import Source
+from mlforge_sql.spec.source import Source, Timestamp
+from mlforge_sql.spec.training_set import TrainingSet
 from mlforge_sql.spec.validators import Validator
 from mlforge_sql.types import ColumnType
 
@@ -159,12 +160,52 @@ class ResolvedFeature:
 
 
 @dataclass(frozen=True, slots=True)
+class Requested:
+    """Columns of a feature that somebody asks for.
+
+    Attributes:
+        feature: The feature.
+        columns: Names of its columns, in the order they are asked for.
+    """
+
+    feature: ResolvedFeature
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTrainingSet:
+    """A training set with everything it refers to.
+
+    Attributes:
+        spec: What the user wrote.
+        origin: Where.
+        source: The source of its labels, when they come from one.
+        columns: The labels' own columns and types, in their order.
+        timestamp: The label's time, its column spelled as the labels do.
+        features: The features that are joined.
+    """
+
+    spec: TrainingSet
+    origin: Origin = field(compare=False, repr=False)
+    source: ResolvedSource | None
+    columns: Mapping[str, ColumnType]
+    timestamp: Timestamp
+    features: tuple[Requested, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the training set and its table."""
+        return self.spec.name
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """A project ready to be planned."""
 
     config: ProjectConfig
     sources: tuple[ResolvedSource, ...]
     features: tuple[ResolvedFeature, ...]
+    training_sets: tuple[ResolvedTrainingSet, ...] = ()
 
 
 def staging_name(source: Source) -> str:
@@ -181,3 +222,8 @@ def input_name(feature: str) -> str:
 def current_name(feature: str) -> str:
     """Name of the model with a feature's current values."""
     return f"{feature}_current"
+
+
+def labels_name(training_set: str) -> str:
+    """Name of the model with a training set's labels."""
+    return f"int_{training_set}__labels"

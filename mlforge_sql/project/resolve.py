@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors
@@ -9,14 +10,21 @@ from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
     Project,
+    Requested,
+    ResolvedFeature,
     ResolvedSource,
+    ResolvedTrainingSet,
     current_name,
     input_name,
+    labels_name,
     staging_name,
 )
 from mlforge_sql.project.scope import TypeReader
 from mlforge_sql.project.sources import resolve_source, staged_columns
-from mlforge_sql.spec.specs import Specs
+from mlforge_sql.project.training import TrainingSetResolver
+from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.specs import Located, Specs
+from mlforge_sql.spec.training_set import TrainingSet
 
 
 def resolve(specs: Specs, types: TypeReader) -> Project:
@@ -41,7 +49,13 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     resolvers = (
         FeatureResolver(item, specs, staged, keys, types, problems) for item in specs.features
     )
-    features = [found for item in resolvers if (found := item.resolve()) is not None]
+    by_name = {
+        item.spec.name: resolver.resolve()
+        for item, resolver in zip(specs.features, resolvers, strict=True)
+    }
+    features = [item for item in by_name.values() if item is not None]
+    resolver = TrainingSetResolver(specs, sources, by_name, problems)
+    training_sets = [resolver.resolve(item) for item in specs.training_sets]
     _check_model_names(specs, problems)
     if has_errors(problems):
         raise SpecErrors(problems)
@@ -52,10 +66,27 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
         for source in sources.values()
         if source is not None
     }
+    linked = {item.name: replace(item, source=complete[item.source.spec.name]) for item in features}
     return Project(
         specs.config.spec,
         tuple(complete.values()),
-        tuple(replace(item, source=complete[item.source.spec.name]) for item in features),
+        tuple(linked.values()),
+        tuple(_linked(item, complete, linked) for item in training_sets if item is not None),
+    )
+
+
+def _linked(
+    item: ResolvedTrainingSet,
+    sources: Mapping[str, ResolvedSource],
+    features: Mapping[str, ResolvedFeature],
+) -> ResolvedTrainingSet:
+    """The training set with the sources and features of the finished project."""
+    return replace(
+        item,
+        source=item.source and sources[item.source.spec.name],
+        features=tuple(
+            Requested(features[request.feature.name], request.columns) for request in item.features
+        ),
     )
 
 
@@ -69,8 +100,8 @@ def _check_model_names(specs: Specs, problems: list[Diagnostic]) -> None:
                 f"the model that source `{source.spec.name}` reads"
             )
     taken["_mlforge_metadata"] = "the table of builds"
-    models = [
-        (make(item.spec.name), what, item)
+    models: list[tuple[str, str, str, Located[Feature] | Located[TrainingSet]]] = [
+        (make(item.spec.name), what, "feature", item)
         for item in specs.features
         for make, what in (
             (str, "feature"),
@@ -78,14 +109,14 @@ def _check_model_names(specs: Specs, problems: list[Diagnostic]) -> None:
             (current_name, "current values of feature"),
         )
     ]
-    for name, what, item in models:
+    models += [
+        (make(item.spec.name), what, "training set", item)
+        for item in specs.training_sets
+        for make, what in ((str, "training set"), (labels_name, "labels of training set"))
+    ]
+    for name, what, kind, item in models:
         other = taken.setdefault(name.casefold(), f"the {what} `{item.spec.name}`")
         if other != f"the {what} `{item.spec.name}`":
-            problems.append(
-                Diagnostic(
-                    "MF013",
-                    f"feature `{item.spec.name}` needs a model `{name}`, which is {other}",
-                    item.origin.at("name"),
-                    "rename the feature",
-                )
-            )
+            message = f"{kind} `{item.spec.name}` needs a model `{name}`, which is {other}"
+            place = item.origin.at("name")
+            problems.append(Diagnostic("MF013", message, place, f"rename the {kind}"))

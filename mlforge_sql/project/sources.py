@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from mlforge_sql.errors import Diagnostic, SchemaUnreadable, suggest
 from mlforge_sql.formats import TEXT_READERS, reader_of
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
+from mlforge_sql.project.times import timestamp_fits
+from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.specs import Located
 from mlforge_sql.types import (
@@ -21,9 +22,6 @@ from mlforge_sql.types import (
     known_types,
     parse_type,
 )
-
-STRFTIME = frozenset("YymdHMSfbBjpIzTaA%")
-"""strftime directives that both engines can read."""
 
 
 def resolve_source(
@@ -57,7 +55,8 @@ def _timestamp(
         place = located.origin.at("timestamp", "column")
         problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
         return None
-    fits = _timestamp_fits(located, columns.type(name), problems)
+    kind = columns.type(name)
+    fits = timestamp_fits(located.spec.timestamp, kind, located.origin.at, problems)
     return columns.spelling(name) if fits else None
 
 
@@ -73,9 +72,8 @@ def _schema(
     located: Located[Source], types: TypeReader, problems: list[Diagnostic]
 ) -> Mapping[str, ColumnType] | None:
     spec, origin = located.spec, located.origin
-    before = len(problems)
-    declared = _declared(located, problems)
-    broken = len(problems) > before
+    said = declared_columns(spec.columns or {}, origin, ("columns",), problems)
+    broken, declared = said is None, said or {}
     if spec.path is not None:
         guessed = reader_of(spec.path) in TEXT_READERS
         try:
@@ -90,10 +88,10 @@ def _schema(
             return None
         _compare(located, declared, real, problems, guessed=guessed)
         wins = declared if guessed and not broken else {}
-        said = {name.casefold(): kind for name, kind in wins.items()}
-        schema = {name: said.get(name.casefold(), kind) for name, kind in real.items()}
+        by_name = {name.casefold(): kind for name, kind in wins.items()}
+        schema = {name: by_name.get(name.casefold(), kind) for name, kind in real.items()}
         return _with_whole_times(spec, schema) if guessed else schema
-    if declared:
+    if declared or broken:
         return None if broken else declared
     where = "a dbt model" if spec.model else "a Databricks table"
     message = f"the columns of `{spec.name}` are unknown: {where} cannot be read while compiling"
@@ -125,23 +123,29 @@ def _with_whole_times(spec: Source, schema: Mapping[str, ColumnType]) -> Mapping
     }
 
 
-def _declared(located: Located[Source], problems: list[Diagnostic]) -> dict[str, ColumnType]:
+def declared_columns(
+    columns: Mapping[str, str],
+    origin: Origin,
+    path: tuple[str, ...],
+    problems: list[Diagnostic],
+) -> dict[str, ColumnType] | None:
+    """Columns and types as a user declares them at ``path``; None when one is wrong (it is noted)."""
+    before = len(problems)
     found: dict[str, ColumnType] = {}
     seen: set[str] = set()
-    for name, text in (located.spec.columns or {}).items():
-        place = located.origin.key("columns", name)
+    for name, text in columns.items():
         kind = parse_type(text)
         if kind.kind is Kind.OTHER and is_word(text) and text.strip().lower() not in PASSED_ON:
             hint = suggest(text, known_types())
             message = f"unknown type `{text}`"
-            problems.append(Diagnostic("MF012", message, located.origin.at("columns", name), hint))
+            problems.append(Diagnostic("MF012", message, origin.at(*path, name), hint))
         if name.casefold() in seen:
             message = f"column `{name}` is declared twice"
             hint = "names do not differ by case alone"
-            problems.append(Diagnostic("MF013", message, place, hint))
+            problems.append(Diagnostic("MF013", message, origin.key(*path, name), hint))
         seen.add(name.casefold())
         found[name] = kind
-    return found
+    return found if len(problems) == before else None
 
 
 def _compare(
@@ -166,47 +170,6 @@ def _compare(
         elif found != kind and not guessed:
             message = f"column `{name}` is declared {kind}, the file has {found}"
             problems.append(Diagnostic("MF024", message, place, f"write `{name}: {found}`"))
-
-
-def _timestamp_fits(located: Located[Source], kind: ColumnType, problems: list[Diagnostic]) -> bool:
-    spec, origin = located.spec.timestamp, located.origin
-    place = origin.at("timestamp")
-    wrong: tuple[str, str] | None = None
-    if kind.kind is Kind.TEXT and spec.unit is not None:
-        wrong = (
-            "is text, not an integer",
-            'replace `unit` by its strftime format, such as `format: "%Y-%m-%d %H:%M:%S"`',
-        )
-    elif kind.kind is Kind.TEXT and spec.format is None:
-        wrong = ("is text", 'add its strftime format, such as `format: "%Y-%m-%d %H:%M:%S"`')
-    elif kind.kind is Kind.INTEGER and spec.unit is None:
-        wrong = (f"is {kind}", "add the unit since 1970: `unit: s`, `ms`, `us` or `ns`")
-    elif kind.kind in {Kind.BOOLEAN, Kind.FLOAT, Kind.DECIMAL, Kind.OTHER}:
-        wrong = (f"is {kind}", "use a timestamp, date, integer or text column")
-    elif spec.format is not None and kind.kind is not Kind.TEXT:
-        wrong = (f"is {kind}, not text", "remove `format`")
-    elif spec.unit is not None and kind.kind is not Kind.INTEGER:
-        wrong = (f"is {kind}, not an integer", "remove `unit`")
-    if wrong:
-        message = f"timestamp column `{spec.column}` {wrong[0]}"
-        problems.append(Diagnostic("MF038", message, place, wrong[1]))
-        return False
-    return spec.format is None or _format_fits(spec.format, located, problems)
-
-
-def _format_fits(text: str, located: Located[Source], problems: list[Diagnostic]) -> bool:
-    used = re.findall(r"%(-?.?)", text)
-    unknown = [item for item in used if item not in STRFTIME]
-    place = located.origin.at("timestamp", "format")
-    if unknown:
-        message = f"`%{unknown[0]}` is not a strftime directive that can be read"
-        hint = "use " + " ".join(f"%{item}" for item in "YmdHMSfbzp")
-        problems.append(Diagnostic("MF038", message, place, hint))
-        return False
-    if not {"Y", "y"} & set(used):
-        problems.append(Diagnostic("MF038", f"`{text}` has no year", place, "add `%Y`"))
-        return False
-    return True
 
 
 def _dedupe(

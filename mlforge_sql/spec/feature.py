@@ -163,6 +163,13 @@ class Feature(Spec):
     validators: Annotated[dict[str, tuple[Validator, ...]], BeforeValidator(_validator_lists)] = (
         Field(default_factory=dict, description="Rules for the columns of the feature's input.")
     )
+    ttl: PositiveDuration | None = Field(
+        default=None,
+        description=(
+            "How old a row may be when it is used: in training sets and lookups, older values are "
+            "as if there were none."
+        ),
+    )
     tags: Names = Field(default=(), description="Tags to select features by.")
     version: Annotated[int, Field(ge=1)] = Field(
         default=1, description="Version of the feature's meaning; recorded with every build."

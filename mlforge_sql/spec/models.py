@@ -8,6 +8,7 @@ from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Dedupe, Source, Timestamp
+from mlforge_sql.spec.training_set import FeatureSpec, Labels, Owner, TrainingSet
 from mlforge_sql.spec.validators import Validator
 
 if TYPE_CHECKING:
@@ -20,10 +21,14 @@ MODELS: dict[str, type[BaseModel]] = {
         Dedupe,
         Entity,
         Feature,
+        FeatureSpec,
+        Labels,
+        Owner,
         ProjectConfig,
         Rolling,
         Source,
         Timestamp,
+        TrainingSet,
         Validator,
     )
 }

@@ -10,6 +10,7 @@ from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import Source
+from mlforge_sql.spec.training_set import TrainingSet
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
@@ -49,4 +50,5 @@ class Specs:
     entities: tuple[Located[Entity], ...]
     sources: tuple[Located[Source], ...]
     features: tuple[Located[Feature], ...]
+    training_sets: tuple[Located[TrainingSet], ...] = ()
     unread: Unread = Unread()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mlforge_sql.plan.nodes import Node
@@ -38,3 +39,7 @@ class Branches:
         if len(set(names.values())) == 1:
             return next(iter(names.values()))
         return f"{{{{ {names}[target.type] }}}}"
+
+    def texts(self, make: Callable[[Dialect], str]) -> dict[str, str]:
+        """The text of something in each dialect, by the name of the adapter."""
+        return {dialect.name: make(dialect) for dialect in self.dialects}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from mlforge_sql.plan.nodes import Current, Input, Latest, Node, Rolling, Staging, Tiles
+from mlforge_sql.plan.nodes import Current, Input, Labels, Latest, Node, Rolling, Staging, Tiles
 from mlforge_sql.sql.current import current_query
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.inputs import input_query
+from mlforge_sql.sql.labels import labels_query
 from mlforge_sql.sql.latest import latest_query
 from mlforge_sql.sql.query import ModelQuery
 from mlforge_sql.sql.rolling import rolling_query
@@ -42,5 +43,7 @@ def model_query(node: Node, dialect: Dialect, source_group: str) -> ModelQuery:
             return latest_query(node, dialect)
         case Current():
             return current_query(node)
+        case Labels():
+            return labels_query(node, dialect, source_group)
         case _:
             assert_never(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Dedupe, EventTime, Staging, SurrogateKey
+from mlforge_sql.plan.nodes import Dedupe, EventTime, Labels, Staging, SurrogateKey
 from mlforge_sql.sql.build import (
     aliased,
     all_of,
@@ -29,12 +29,21 @@ from mlforge_sql.types import TEXT
 def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQuery:
     """The SQL of a staging model."""
     relation = ref(node.model) if node.model else source(source_group, node.source)
-    steps = [Step("events", star_from(relation))]
+    return rows_query("events", relation, node, _projections(node, dialect), dialect)
+
+
+def rows_query(
+    name: str,
+    relation: exp.Expr,
+    node: Staging | Labels,
+    projections: list[exp.Expr],
+    dialect: Dialect,
+) -> ModelQuery:
+    """The rows of a source that count: filtered, and each event once."""
+    steps = [Step(name, star_from(relation))]
     where = node.where.tree.copy() if node.where else None
     if node.dedupe is not None:
-        ranked = from_step(
-            select(exp.Star(), _rank(node.dedupe, node.event_time, dialect)), "events"
-        )
+        ranked = from_step(select(exp.Star(), _rank(node.dedupe, node.event_time, dialect)), name)
         if where is not None:
             ranked = ranked.where(where, copy=False)
         steps.append(Step("ranked", ranked, "several rows of one event: the first is kept"))
@@ -44,7 +53,7 @@ def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQu
             *missing,
             copy=False,
         )
-    final = from_step(select(*_projections(node, dialect)), steps[-1].name)
+    final = from_step(select(*projections), steps[-1].name)
     if where is not None:
         final = final.where(where, copy=False)
     steps.append(Step("final", final))
@@ -74,20 +83,25 @@ def _projections(node: Staging, dialect: Dialect) -> list[exp.Expr]:
     return [*keys, *kept]
 
 
-def surrogate_key(key: SurrogateKey, dialect: Dialect) -> exp.Expr:
+def surrogate_key(key: SurrogateKey, dialect: Dialect, table: str | None = None) -> exp.Expr:
     """``sha256`` over ``<length>:<text>`` of each part, ``~`` for NULL; NULL when all parts are.
 
     ``mlforge_sql.keys.surrogate_key`` is the same rule in Python.
+
+    Args:
+        key: The key.
+        dialect: How to say it.
+        table: Alias of the table that has the parts.
     """
     parts: list[exp.Expr] = []
     if key.salt_env:
         salt = jinja(f"mlforge_literal(env_var('{key.salt_env}'))")
         parts.append(_part(salt, dialect))
     for name, kind in key.parts:
-        text = dialect.key_text(column(name), kind)
+        text = dialect.key_text(column(name, table), kind)
         parts.append(func("coalesce", _part(text, dialect), exp.Literal.string("~")))
     hashed = dialect.sha256_hex(func("concat", *parts) if len(parts) > 1 else parts[0])
-    some = [not_null(column(name)) for name, _ in key.parts]
+    some = [not_null(column(name, table)) for name, _ in key.parts]
     condition = exp.or_(*some, copy=False) if len(some) > 1 else all_of(some)
     return exp.Case(ifs=[exp.If(this=condition, true=hashed)])
 

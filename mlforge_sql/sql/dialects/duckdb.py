@@ -58,6 +58,9 @@ class DuckDb(Dialect):
                 return func("make_timestamp", func("epoch_us", value))
             case TimeKind.TIMESTAMP_NS:
                 return func("make_timestamp", _floor_thousand(func("epoch_ns", value)))
+            case TimeKind.ISO_TEXT:  # a plain timestamp would drop the offset
+                zoned_text = exp.Cast(this=value, to=exp.DataType.build("timestamptz"))
+                return func("make_timestamp", func("epoch_us", zoned_text))
             case TimeKind.TEXT:
                 parsed = func("strptime", value, exp.Literal.string(stored.format or ""))
                 zoned = "%z" in (stored.format or "")

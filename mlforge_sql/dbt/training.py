@@ -1,0 +1,189 @@
+"""Training sets in the dbt project: the models, and what the macros know of every feature."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from mlforge_sql.dbt.headers import MARK
+from mlforge_sql.plan.nodes import (
+    EventTime,
+    Joinable,
+    JoinedColumn,
+    SurrogateKey,
+    TimeKind,
+    TrainingSet,
+)
+from mlforge_sql.sql.branches import Branches
+from mlforge_sql.sql.joins import PLAIN_TIMES, empty_value, instant_text, key_text
+
+_VALUE = "{{ value }}"
+
+
+def known_features(
+    features: Iterable[Joinable], surrogates: Iterable[SurrogateKey], branches: Branches
+) -> str:
+    """The file of macros that tell ``training_set`` about the features of this project."""
+    surrogates = sorted(surrogates, key=lambda key: key.name)
+    by_name = sorted(features, key=lambda item: item.feature)
+    known = {item.feature: _Code(_known(item, branches)) for item in by_name}
+    parts = {key.name: [name for name, _ in key.parts] for key in surrogates}
+    return "\n".join(
+        [
+            f"{{# {MARK}. Do not edit. #}}",
+            "{# What training_set knows of the features: their keys, their columns with the SQL of the value where no row",
+            "   holds (none is null), and their ttl in microseconds. #}",
+            "{% macro mlforge_features() %}",
+            f"    {{{{- return({_mapping(known, 4)}) -}}}}",
+            "{% endmacro %}",
+            "",
+            "{# The columns that join keys are computed from. #}",
+            "{% macro mlforge_key_parts() %}",
+            f"    {{{{- return({_mapping(parts, 4)}) -}}}}",
+            "{% endmacro %}",
+            "",
+            "{# SQL of a surrogate key, over the alias `labels`: sha256 of '<length>:<text>' of each part, '~' for null. #}",
+            "{% macro mlforge_surrogate_key(key) %}",
+            "    {{- return(adapter.dispatch('mlforge_surrogate_key')(key)) -}}",
+            "{% endmacro %}",
+            "",
+            *_choices(
+                "mlforge_surrogate_key(key)",
+                "key",
+                {key.name: branches.texts(partial(key_text, key)) for key in surrogates},
+                branches,
+            ),
+            "{# SQL of the instant in UTC that `value` stands for, by how its type stores time. #}",
+            "{% macro mlforge_instant(value, kind) %}",
+            "    {{- return(adapter.dispatch('mlforge_instant')(value, kind)) -}}",
+            "{% endmacro %}",
+            "",
+            *_choices("mlforge_instant(value, kind)", "kind", _instants(branches), branches),
+        ]
+    )
+
+
+def _known(item: Joinable, branches: Branches) -> str:
+    columns = {column.name: _empty(column, branches) for column in item.columns}
+    ttl = item.ttl.microseconds if item.ttl else None
+    return _mapping({"keys": list(item.keys), "columns": columns, "ttl": ttl}, 8)
+
+
+def _empty(column: JoinedColumn, branches: Branches) -> Any:
+    texts = branches.texts(lambda dialect: empty_value(column, dialect) or "")
+    if len(set(texts.values())) == 1:
+        return next(iter(texts.values())) or None
+    return _Code(f"{texts}[target.type]")
+
+
+def _instants(branches: Branches) -> dict[str, dict[str, str]]:
+    return {
+        str(kind): branches.texts(partial(instant_text, EventTime("", kind), _VALUE))
+        for kind in PLAIN_TIMES
+    }
+
+
+def _choices(
+    signature: str, argument: str, texts: Mapping[str, Mapping[str, str]], branches: Branches
+) -> list[str]:
+    """For each dialect a macro that chooses among texts by its argument."""
+    lines: list[str] = []
+    for dialect in branches.dialects:
+        lines.append(f"{{% macro {dialect.name}__{signature} %}}")
+        for number, (choice, by_dialect) in enumerate(texts.items()):
+            word = "elif" if number else "if"
+            lines.append(f"    {{%- {word} {argument} == {_text(choice)} -%}}")
+            lines.append(by_dialect[dialect.name])
+        lines += ["    {%- endif -%}"] if texts else []
+        lines += ["{% endmacro %}", ""]
+    return lines
+
+
+def training_set_text(node: TrainingSet, features: Iterable[Joinable], branches: Branches) -> str:
+    """The body of a training set's model."""
+    known = {item.feature: item.columns for item in features}
+    wanted: list[Any] = [
+        name
+        if columns == known[name]
+        else {"name": name, "columns": [column.name for column in columns]}
+        for name, columns in node.features
+    ]
+    arguments = {
+        "labels": f"ref({_text(node.labels)})",
+        "label_time": _text(node.time.column),
+        "features": _list(wanted, 8),
+        "label_columns": _mapping({name: str(kind) for name, kind in node.columns}, 8),
+    }
+    if node.time.kind in {TimeKind.TEXT, TimeKind.EPOCH}:
+        arguments["label_instant"] = _instant_argument(node.time, branches)
+    listed = ",\n".join(f"        {name}={value}" for name, value in arguments.items())
+    return (
+        "-- every label once, with the values that its features had at its time\n"
+        f"{{{{\n    training_set(\n{listed}\n    )\n}}}}\n"
+    )
+
+
+def _instant_argument(time: EventTime, branches: Branches) -> str:
+    """SQL of the label's time; the column stays quoted as the macros quote it."""
+    column = f"labels.' ~ mlforge_quote({_text(time.column)}) ~ '"
+    mark = "mlforge_label_time_column"
+    texts = branches.texts(lambda dialect: instant_text(time, mark, dialect))
+    coded = {name: _text(text).replace(mark, column) for name, text in texts.items()}
+    if len(set(coded.values())) == 1:
+        return next(iter(coded.values()))
+    listed = ", ".join(f"{_text(name)}: {code}" for name, code in coded.items())
+    return f"{{{listed}}}[target.type]"
+
+
+class _Code(str):
+    """Jinja that stands as it is."""
+
+    __slots__ = ()
+
+
+def _text(value: str) -> str:
+    """A Jinja string."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
+
+
+def _value(value: Any, indent: int) -> str:
+    match value:
+        case _Code():
+            return str(value)
+        case str():
+            return _text(value)
+        case None:
+            return "none"
+        case dict():
+            return _mapping(value, indent)
+        case list():
+            return "[" + ", ".join(_value(item, indent) for item in value) + "]"
+        case _:
+            return str(value)
+
+
+def _list(values: Iterable[Any], indent: int) -> str:
+    inner = " " * (indent + 4)
+    lines = ",\n".join(inner + _inline(item) for item in values)
+    return f"[\n{lines}\n{' ' * indent}]"
+
+
+def _inline(value: Any) -> str:
+    """A value on one line, or on several where it is long."""
+    if not isinstance(value, dict):
+        return _value(value, 0)
+    text = "{" + ", ".join(f"{_text(key)}: {_value(item, 0)}" for key, item in value.items()) + "}"
+    return "\n".join(textwrap.wrap(text, 108, subsequent_indent=" " * 16, break_long_words=False))
+
+
+def _mapping(values: Mapping[str, Any], indent: int) -> str:
+    if not values:
+        return "{}"
+    inner = " " * (indent + 4)
+    lines = ",\n".join(
+        f"{inner}{_text(key)}: {_value(item, indent + 4)}" for key, item in values.items()
+    )
+    return f"{{\n{lines}\n{' ' * indent}}}"

@@ -1,0 +1,97 @@
+"""Properties of training sets: contract, descriptions, tests, exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlforge_sql.dbt.escape import jinja_safe, safe_values
+from mlforge_sql.dbt.properties import (
+    Properties,
+    TestNames,
+    column_properties,
+    data_test,
+    model_config,
+)
+from mlforge_sql.plan.describe import column_text
+from mlforge_sql.plan.nodes import Latest, Rolling, TrainingSet
+from mlforge_sql.project.model import ResolvedTrainingSet
+from mlforge_sql.sql.branches import Branches
+
+
+def labels_properties(node: TrainingSet) -> Properties:
+    """Properties of the model with a training set's labels."""
+    return {
+        "name": node.labels,
+        "description": jinja_safe(f"The labels of `{node.name}`, as they are."),
+        "config": model_config("labels", training_set=node.name),
+    }
+
+
+def training_properties(
+    node: TrainingSet,
+    training_set: ResolvedTrainingSet,
+    features: Sequence[Rolling | Latest],
+    branches: Branches,
+    names: TestNames,
+) -> Properties:
+    """Properties of a training set's table."""
+    about = node.description or f"Training set `{node.name}`"
+    text = f"{about.rstrip('.')}. Every label once, with its features as of `{node.time.column}`."
+    by_name = {feature.name: feature for feature in features}
+    columns = [
+        column_properties(name, kind, branches, _label_text(name, node))
+        for name, kind in node.columns
+    ]
+    for name, joined in node.features:
+        meanings = _meanings(by_name[name])
+        columns += [
+            column_properties(
+                f"{name}__{column.name}", column.type, branches, f"{name}: {meanings[column.name]}"
+            )
+            for column in joined
+        ]
+    rows = data_test(
+        "mlforge_same_row_count",
+        names.name(node.name, "every_label_once"),
+        {},
+    )
+    rows["mlforge_same_row_count"]["arguments"] = {"other": f"ref('{node.labels}')"}
+    config = model_config(
+        "training_set",
+        contract=True,
+        tags=training_set.spec.tags,
+        training_set=node.name,
+        timestamp=node.time.column,
+        features=[name for name, _ in node.features],
+        spec=training_set.origin.path,
+    )
+    return {
+        "name": node.name,
+        "description": jinja_safe(text),
+        "config": config,
+        "columns": columns,
+        "data_tests": [rows],
+    }
+
+
+def _label_text(name: str, node: TrainingSet) -> str:
+    return "Label time: features are as of this instant" if name == node.time.column else ""
+
+
+def _meanings(feature: Rolling | Latest) -> dict[str, str]:
+    if isinstance(feature, Latest):
+        return {name: f"{name} of the last event" for name, _ in feature.columns}
+    return {item.name: column_text(item) for item in feature.columns}
+
+
+def exposure(training_set: ResolvedTrainingSet, project: str) -> Properties:
+    """The dbt exposure of a training set: who depends on it."""
+    spec = training_set.spec
+    owner = spec.owner.model_dump(exclude_none=True) if spec.owner else {}
+    return {
+        "name": spec.name,
+        "type": "ml",
+        "description": jinja_safe(spec.description or f"Models trained on `{spec.name}`"),
+        "owner": safe_values(owner or {"name": project}),
+        "depends_on": [f"ref('{spec.name}')"],
+    }

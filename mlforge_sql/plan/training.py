@@ -1,0 +1,81 @@
+"""Training sets: labels, feature tables as joins see them, and the keys they meet on."""
+
+from __future__ import annotations
+
+from mlforge_sql.plan.nodes import Joinable, JoinedColumn, Labels, SurrogateKey, TrainingSet
+from mlforge_sql.plan.stagings import dedupe, event_time, source_time
+from mlforge_sql.project.model import (
+    LatestColumn,
+    Project,
+    ResolvedFeature,
+    ResolvedSource,
+    ResolvedTrainingSet,
+    WindowColumn,
+    labels_name,
+)
+
+
+def joinable(feature: ResolvedFeature) -> Joinable:
+    """A feature as joins see it."""
+    return Joinable(
+        feature=feature.name,
+        keys=tuple(key.name for key in feature.keys),
+        columns=tuple(_joined(column) for column in feature.columns),
+        ttl=feature.spec.ttl,
+    )
+
+
+def _joined(column: WindowColumn | LatestColumn) -> JoinedColumn:
+    if isinstance(column, LatestColumn):
+        return JoinedColumn(column.name, column.type)
+    return JoinedColumn(column.name, column.type, column.function == "count", column.default)
+
+
+def surrogate_keys(project: Project) -> tuple[SurrogateKey, ...]:
+    """The join keys that are computed, each once."""
+    salt_env = project.config.surrogate_key_salt_env
+    found = {
+        key.name.casefold(): SurrogateKey(key.name, key.parts, salt_env)
+        for feature in project.features
+        for key in feature.keys
+        if key.parts
+    }
+    return tuple(found.values())
+
+
+def labels(training_set: ResolvedTrainingSet, source: ResolvedSource) -> Labels:
+    """The labels of a training set, when they are the rows of a source."""
+    return Labels(
+        name=labels_name(training_set.name),
+        source=source.spec.name,
+        model=source.spec.model,
+        columns=tuple(source.schema),
+        event_time=source_time(source),
+        where=source.where,
+        dedupe=dedupe(source),
+    )
+
+
+def training_set(item: ResolvedTrainingSet) -> TrainingSet:
+    """A training set: which labels, which features."""
+    column = item.timestamp.column
+    return TrainingSet(
+        name=item.name,
+        labels=item.spec.labels.model or labels_name(item.name),
+        sql=item.spec.labels.sql,
+        columns=tuple(item.columns.items()),
+        time=event_time(column, item.columns[column], item.timestamp),
+        features=tuple(
+            (
+                request.feature.name,
+                tuple(
+                    _joined(column)
+                    for name in request.columns
+                    for column in request.feature.columns
+                    if column.name == name
+                ),
+            )
+            for request in item.features
+        ),
+        description=item.spec.description,
+    )

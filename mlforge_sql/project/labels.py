@@ -1,0 +1,137 @@
+"""Labels: whether a table can be joined to features, by its columns and their types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlforge_sql.errors import Diagnostic, suggest
+from mlforge_sql.project.model import KeyColumn, Requested
+from mlforge_sql.project.requests import output_names
+from mlforge_sql.project.times import Place, timestamp_fits
+from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.types import ColumnType, Kind
+
+
+class LabelColumns:
+    """The columns of a label table, compared without regard to case.
+
+    Attributes:
+        types: Types by name.
+    """
+
+    def __init__(self, types: Mapping[str, ColumnType]) -> None:
+        self.types = dict(types)
+        self._spelling = {name.casefold(): name for name in types}
+
+    def __contains__(self, name: str) -> bool:
+        return name.casefold() in self._spelling
+
+    def spelling(self, name: str) -> str:
+        """The name as the table has it."""
+        return self._spelling[name.casefold()]
+
+    def type(self, name: str) -> ColumnType:
+        """The column's type."""
+        return self.types[self.spelling(name)]
+
+    @property
+    def names(self) -> list[str]:
+        """All names."""
+        return list(self.types)
+
+
+def check_labels(
+    columns: LabelColumns,
+    timestamp: Timestamp | None,
+    requests: Sequence[Requested],
+    place: Place,
+    problems: list[Diagnostic],
+) -> None:
+    """Note everything that keeps features from being joined to a table.
+
+    Args:
+        columns: The table's columns.
+        timestamp: Its time column; None when the features are wanted as of now.
+        requests: The features.
+        place: Where the training set was written.
+        problems: Where problems go.
+    """
+    if timestamp is not None:
+        if timestamp.column in columns:
+            kind = columns.type(timestamp.column)
+            if not is_null_type(kind):
+                timestamp_fits(timestamp, kind, place, problems, iso_text=True)
+        else:
+            hint = suggest(timestamp.column, columns.names)
+            message = f"the labels have no column `{timestamp.column}`, their timestamp"
+            problems.append(Diagnostic("MF060", message, place("timestamp"), hint))
+    seen: set[str] = set()
+    for request in requests:
+        for key in request.feature.keys:
+            if key.name.casefold() not in seen:
+                seen.add(key.name.casefold())
+                _check_key(columns, key, request.feature.name, place, problems)
+    for name in output_names(requests):
+        if name in columns:
+            message = f"the labels have a column `{columns.spelling(name)}`, as the feature has"
+            hint = "rename the column of the labels, or do not ask for the feature's"
+            problems.append(Diagnostic("MF062", message, place("features"), hint))
+
+
+def is_null_type(kind: ColumnType) -> bool:
+    """True for a column that holds nothing but NULLs, so that its type is not known."""
+    return kind.kind is Kind.OTHER and kind.text.strip('"').casefold() == "null"
+
+
+def _check_key(
+    columns: LabelColumns,
+    key: KeyColumn,
+    feature: str,
+    place: Place,
+    problems: list[Diagnostic],
+) -> None:
+    if key.name in columns:
+        _check_type(columns, key.name, key.type, place, problems)
+        return
+    missing = [name for name, _ in key.parts if name not in columns]
+    if key.parts and not missing:
+        for name, kind in key.parts:
+            _check_type(columns, name, kind, place, problems)
+        return
+    message = f"the labels have no column `{key.name}`, a key of feature `{feature}`"
+    hint = suggest(key.name, columns.names)
+    if key.parts and len(missing) < len(key.parts):
+        message += f", nor `{missing[0]}` to compute it from"
+        hint = suggest(missing[0], columns.names)
+    elif key.parts:
+        message += f", nor {_listed([name for name, _ in key.parts])} to compute it from"
+    problems.append(Diagnostic("MF060", message, place("labels"), hint))
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return " and ".join([", ".join(quoted[:-1])] * (len(quoted) > 1) + quoted[-1:])
+
+
+def _check_type(
+    columns: LabelColumns,
+    name: str,
+    wanted: ColumnType,
+    place: Place,
+    problems: list[Diagnostic],
+) -> None:
+    found = columns.type(name)
+    if is_null_type(found) or _compares(found, wanted):
+        return
+    message = (
+        f"column `{columns.spelling(name)}` of the labels is {found}, the feature's is {wanted}"
+    )
+    hint = f"cast it to {wanted}: keys of different types are never silently converted"
+    problems.append(Diagnostic("MF061", message, place("labels"), hint))
+
+
+def _compares(found: ColumnType, wanted: ColumnType) -> bool:
+    """Whether equal values of both types have the same text, and compare equal."""
+    if found.kind is Kind.DECIMAL and wanted.kind is Kind.DECIMAL:
+        return found.scale == wanted.scale
+    return found.kind is wanted.kind

@@ -1,0 +1,104 @@
+"""Training sets: labels with known columns, features with known keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mlforge_sql.errors import Diagnostic, suggest
+from mlforge_sql.project.labels import LabelColumns, check_labels
+from mlforge_sql.project.model import ResolvedFeature, ResolvedSource, ResolvedTrainingSet
+from mlforge_sql.project.requests import resolve_requests
+from mlforge_sql.project.sources import declared_columns
+from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.spec.specs import Located, Specs
+from mlforge_sql.spec.training_set import TrainingSet
+from mlforge_sql.types import ColumnType
+
+
+class TrainingSetResolver:
+    """Resolves training sets; what is wrong with them goes to ``problems``."""
+
+    def __init__(
+        self,
+        specs: Specs,
+        sources: Mapping[str, ResolvedSource | None],
+        features: Mapping[str, ResolvedFeature | None],
+        problems: list[Diagnostic],
+    ) -> None:
+        self._specs = specs
+        self._sources = sources
+        self._features = features
+        self._problems = problems
+
+    def resolve(self, item: Located[TrainingSet]) -> ResolvedTrainingSet | None:
+        """One training set; None when it has problems."""
+        before = len(self._problems)
+        spec, place = item.spec, item.origin.at
+        requests = resolve_requests(
+            [wanted for wanted in spec.features if not self._is_unread(wanted.name)],
+            self._features,
+            place,
+            self._problems,
+        )
+        source = self._source(item)
+        columns = self._columns(item, source)
+        if columns is None:
+            return None
+        timestamp = self._timestamp(item, source)
+        if timestamp is None:
+            return None
+        check_labels(columns, timestamp, requests, place, self._problems)
+        if len(self._problems) > before or not requests:
+            return None
+        named = timestamp.model_copy(update={"column": columns.spelling(timestamp.column)})
+        return ResolvedTrainingSet(spec, item.origin, source, columns.types, named, requests)
+
+    def _is_unread(self, name: str) -> bool:
+        return name not in self._features and self._specs.unread.may_declare(name)
+
+    def _source(self, item: Located[TrainingSet]) -> ResolvedSource | None:
+        """The source of the labels, when they come from one that can be used."""
+        name = item.spec.labels.source
+        if name is None:
+            return None
+        if name not in self._sources and not self._specs.unread.may_declare(name):
+            hint = suggest(name, list(self._sources))
+            place = item.origin.at("labels", "source")
+            self._problems.append(Diagnostic("MF021", f"unknown source `{name}`", place, hint))
+        return self._sources.get(name)
+
+    def _columns(
+        self, item: Located[TrainingSet], source: ResolvedSource | None
+    ) -> LabelColumns | None:
+        labels = item.spec.labels
+        if source is not None:
+            return LabelColumns(source.schema)
+        if labels.source is not None:
+            return None
+        if not labels.columns:
+            key, what = ("model", "a dbt model") if labels.model else ("sql", "a query")
+            message = f"the columns of the labels are unknown: {what} is not read while compiling"
+            hint = "declare `columns:` with their types, beside it"
+            place = item.origin.at("labels", key)
+            self._problems.append(Diagnostic("MF023", message, place, hint))
+            return None
+        found: dict[str, ColumnType] | None = declared_columns(
+            labels.columns, item.origin, ("labels", "columns"), self._problems
+        )
+        return LabelColumns(found) if found is not None else None
+
+    def _timestamp(
+        self, item: Located[TrainingSet], source: ResolvedSource | None
+    ) -> Timestamp | None:
+        given = item.spec.timestamp
+        if given is None:
+            if source is not None:
+                return source.spec.timestamp
+            message = "the training set does not say which column is the label's time"
+            place = item.origin.at()
+            self._problems.append(Diagnostic("MF011", message, place, "add `timestamp: <column>`"))
+            return None
+        if source is None or given.format is not None or given.unit is not None:
+            return given
+        same = given.column.casefold() == source.timestamp.casefold()
+        return source.spec.timestamp if same else given

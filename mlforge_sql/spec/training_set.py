@@ -1,0 +1,143 @@
+"""Training sets: labels, and the features that are joined to them as of each label's time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from mlforge_sql.spec.base import Name, Names, Spec, one_or_many, record
+from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.source import Source, Timestamp
+
+AUDITED_ROWS = 1000
+"""Label rows that the leakage audit recomputes, unless a training set says otherwise."""
+
+
+class FeatureSpec(Spec):
+    """A feature, all of its columns or some of them.
+
+    Examples:
+        >>> FeatureSpec("merchant_spend", columns=["amount_sum_7d"]).columns
+        ('amount_sum_7d',)
+    """
+
+    name: Name = Field(description="Name of the feature.")
+    columns: Annotated[Names, Field(min_length=1)] | None = Field(
+        default=None, description="Columns of the feature; all of them by default."
+    )
+
+    def __init__(self, name: str | None = None, /, **values: Any) -> None:
+        if name is not None:
+            values["name"] = name
+        super().__init__(**values)
+
+
+def requested(value: object) -> object:
+    """A feature as users name it: its name, ``name:column``, a ``Feature`` or a ``FeatureSpec``.
+
+    Examples:
+        >>> requested("merchant_spend:amount_sum_7d")
+        {'name': 'merchant_spend', 'columns': ['amount_sum_7d']}
+    """
+    if isinstance(value, Feature):
+        return {"name": value.name}
+    if not isinstance(value, str):
+        return value
+    name, colon, column = value.partition(":")
+    return {"name": name, "columns": [column]} if colon else {"name": name}
+
+
+def _requested_all(value: object) -> object:
+    items = one_or_many(value)
+    return tuple(requested(item) for item in items) if isinstance(items, tuple) else items
+
+
+class Labels(Spec):
+    """The rows of a training set, before features are joined to them. One of three.
+
+    Examples:
+        >>> Labels(source="chargebacks").source
+        'chargebacks'
+    """
+
+    source: Annotated[
+        str | None,
+        BeforeValidator(lambda value: value.name if isinstance(value, Source) else value),
+    ] = Field(default=None, description="Name of a source.")
+    model: Name | None = Field(default=None, description="A dbt model of the compiled project.")
+    sql: str | None = Field(
+        default=None, description="A query; it may use `{{ ref('...') }}` and `{{ source(...) }}`."
+    )
+    columns: dict[str, str] | None = Field(
+        default=None,
+        description="Column names and types, for a model or a query: neither is read while compiling.",
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Labels:
+        given = [name for name in ("source", "model", "sql") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(f"`{name}`" for name in given) or "none of them"
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "labels are one of `source`, `model` and `sql`; here is {found}",
+                {"found": found, "code": "MF017" if given else "MF011", "hint": "keep one"},
+            )
+        if self.source is not None and self.columns is not None:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "the source already says what its columns are",
+                {"code": "MF017", "at": "columns", "hint": "declare `columns` at the source"},
+            )
+        return self
+
+
+class Owner(Spec):
+    """Who answers for a training set."""
+
+    name: str | None = Field(default=None, description="Name of a person or team.")
+    email: str | None = Field(default=None, description="Their address.")
+
+
+def _labels(value: object) -> object:
+    if isinstance(value, Source):
+        return {"source": value.name}
+    return {"source": value} if isinstance(value, str) else value
+
+
+class TrainingSet(Spec):
+    """A table with every label once, and its features as they were at the label's time."""
+
+    name: Name = Field(description="Name of the training set and of its table.")
+    description: str | None = Field(default=None, description="What the training set is for.")
+    labels: Annotated[Labels, BeforeValidator(_labels)] = Field(
+        description="The labels: the name of a source, or a mapping."
+    )
+    timestamp: Timestamp | None = Field(
+        default=None,
+        description="Label time: a column name, or a mapping; the source's own timestamp by default.",
+    )
+    features: Annotated[tuple[FeatureSpec, ...], BeforeValidator(_requested_all)] = Field(
+        description="Features: a name, `name:column`, or a name and its columns.", min_length=1
+    )
+    audit_rows: Annotated[int, Field(ge=1)] = Field(
+        default=AUDITED_ROWS,
+        description="How many label rows the leakage audit recomputes for each feature.",
+    )
+    owner: Owner | None = Field(default=None, description="Who answers for it.")
+    tags: Names = Field(default=(), description="Tags of its models.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _timestamp_by_name(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("timestamp"), str):
+            return {**values, "timestamp": {"column": values["timestamp"]}}
+        return values
+
+    @model_validator(mode="after")
+    def _recorded(self) -> TrainingSet:
+        """Note where it was made; last, so that only valid ones are noted."""
+        record(self)
+        return self
