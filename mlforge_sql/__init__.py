@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from mlforge_sql.keys import surrogate_key
-from mlforge_sql.loading.definitions import Definitions, feature
+from mlforge_sql.loading.definitions import feature
+from mlforge_sql.retrieval import Definitions, load_project
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Dedupe, Source, Timestamp
+from mlforge_sql.spec.training_set import FeatureSpec, Labels, TrainingSet
 from mlforge_sql.spec.validators import (
     greater_than,
     greater_than_or_equal,
@@ -27,9 +29,12 @@ __all__ = [
     "Definitions",
     "Entity",
     "Feature",
+    "FeatureSpec",
+    "Labels",
     "Rolling",
     "Source",
     "Timestamp",
+    "TrainingSet",
     "feature",
     "greater_than",
     "greater_than_or_equal",
@@ -37,6 +42,7 @@ __all__ = [
     "is_in",
     "less_than",
     "less_than_or_equal",
+    "load_project",
     "matches_regex",
     "not_null",
     "surrogate_key",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mlforge_sql.dbt.files import FileSet, project_files
+from mlforge_sql.dbt.files import FileSet, macro_files, project_files
 from mlforge_sql.dbt.write import Changes, InTheWay, compare, finish, write
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
 from mlforge_sql.loading.load import PROJECT_FILE, load_config, read_specs
@@ -45,8 +45,25 @@ class Compiled:
         return self.root / self.project.config.dbt_project_dir
 
 
+BRANCHES = Branches((DuckDb(),))
+"""The engines that a project is compiled for."""
+
+
 def compile_project(root: Path) -> Compiled:
     """Compile a project without touching its dbt folder.
+
+    Args:
+        root: Folder of ``mlforge.yaml``.
+
+    Raises:
+        SpecErrors: With every problem found.
+    """
+    project, plan = plan_project(root)
+    return Compiled(root.resolve(), project, plan, project_files(project, plan, BRANCHES))
+
+
+def plan_project(root: Path) -> tuple[Project, Plan]:
+    """What a project means, and what to compute for it.
 
     Args:
         root: Folder of ``mlforge.yaml``.
@@ -57,8 +74,12 @@ def compile_project(root: Path) -> Compiled:
     root = root.resolve()
     specs, problems = read_specs(root)
     project = _resolve(root, specs, problems)
-    plan = build_plan(project)
-    return Compiled(root, project, plan, project_files(project, plan, Branches((DuckDb(),))))
+    return project, build_plan(project)
+
+
+def project_macros(plan: Plan) -> FileSet:
+    """The macros of a compiled project, as compile writes them."""
+    return macro_files(plan, BRANCHES)
 
 
 def _resolve(root: Path, specs: Specs, problems: Sequence[Diagnostic]) -> Project:

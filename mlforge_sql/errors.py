@@ -55,6 +55,9 @@ CODES: dict[str, str] = {
     "MF060": "column missing in the labels",
     "MF061": "key types that differ",
     "MF062": "label column with the name of a feature column",
+    "MF063": "labels cannot be read",
+    "MF064": "feature table cannot be read",
+    "MF065": "file cannot be written",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

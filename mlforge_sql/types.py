@@ -119,6 +119,7 @@ _SIMPLE: dict[str, ColumnType] = {
     "timestamptz": ColumnType(Kind.TIMESTAMP_TZ),
     "timestamp with time zone": ColumnType(Kind.TIMESTAMP_TZ),
     "timestamp_tz": ColumnType(Kind.TIMESTAMP_TZ),
+    "timestamptz_ns": ColumnType(Kind.TIMESTAMP_TZ, text="timestamptz_ns"),
 }
 
 PASSED_ON = frozenset(

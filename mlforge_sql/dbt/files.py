@@ -55,6 +55,12 @@ def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
     return dict(sorted(writer.files.items()))
 
 
+def macro_files(plan: Plan, branches: Branches) -> FileSet:
+    """The macros and generic tests, with what they know of the project's features."""
+    known = known_features(plan.joinables, plan.surrogates, branches)
+    return {**static_files(), MACROS / "mlforge_features.sql": known}
+
+
 def spec_hash(feature: ResolvedFeature) -> str:
     """What a feature's values depend on, as a hash: its spec, its source and its keys."""
     spec = feature.spec.model_dump(
@@ -76,7 +82,7 @@ class _Writer:
     """Collects the files of one project."""
 
     def __init__(self, project: Project, plan: Plan, branches: Branches) -> None:
-        self.files: FileSet = static_files()
+        self.files: FileSet = macro_files(plan, branches)
         self._project = project
         self._plan = plan
         self._branches = branches
@@ -124,8 +130,6 @@ class _Writer:
             self._model(FEATURES, current, properties, origins)
 
     def write_training_sets(self) -> None:
-        known = known_features(self._plan.joinables, self._plan.surrogates, self._branches)
-        self.files[MACROS / "mlforge_features.sql"] = known
         origins = {item.name: [item.origin.path] for item in self._project.training_sets}
         by_labels = {node.name: node for node in self._plan.labels}
         for node in self._plan.training_sets:

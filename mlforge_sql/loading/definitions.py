@@ -1,11 +1,9 @@
-"""The words of Python specs: the ``feature`` decorator and ``Definitions``."""
+"""The ``feature`` decorator of Python specs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.expressions import identifier
@@ -107,31 +105,3 @@ def _query_text(returned: object) -> str | None:
     if not returned.expressions:
         returned = returned.select("*")
     return returned.sql(dialect="duckdb", comments=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Definitions:
-    """A named group of specs, as mlforge users write it.
-
-    Everything that a spec file makes belongs to the project, so a file needs no ``Definitions``;
-    it is a way to hold a group in one value.
-
-    Attributes:
-        name: Name of the group.
-        features: Features, or modules that hold some.
-        entities: Entities used.
-        sources: Sources used.
-    """
-
-    name: str
-    features: Sequence[Feature | ModuleType] = ()
-    entities: Sequence[Entity] = ()
-    sources: Sequence[Source] = ()
-
-    def all_features(self) -> tuple[Feature, ...]:
-        """The features, those inside modules included, each once."""
-        found: dict[str, Feature] = {}
-        for item in self.features:
-            members = vars(item).values() if isinstance(item, ModuleType) else (item,)
-            found.update({value.name: value for value in members if isinstance(value, Feature)})
-        return tuple(found.values())

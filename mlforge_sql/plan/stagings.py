@@ -55,8 +55,8 @@ def event_time(column: str, kind: ColumnType, spec: Timestamp) -> EventTime:
             return EventTime(column, TimeKind.EPOCH, per_second=PER_SECOND[spec.unit or "s"])
         case Kind.DATE:
             return EventTime(column, TimeKind.DATE)
-        case Kind.TIMESTAMP_TZ:
+        case Kind.TIMESTAMP_TZ if not kind.text:
             return EventTime(column, TimeKind.TIMESTAMP_TZ)
-    if kind.text == "timestamp_ns":
+    if kind.text.endswith("_ns"):
         return EventTime(column, TimeKind.TIMESTAMP_NS)
     return EventTime(column, TimeKind.TIMESTAMP)

@@ -26,7 +26,7 @@ class DuckDb(Dialect):
             case Kind.TEXT:
                 return "varchar"
             case Kind.TIMESTAMP_TZ:
-                return "timestamp with time zone"
+                return kind.text or "timestamp with time zone"
             case Kind.OTHER:
                 return kind.text  # names inside may differ by case
             case Kind.DECIMAL:

@@ -156,7 +156,7 @@
 {% macro mlforge_time_kind(type) %}
     {%- set name = type | lower -%}
     {%- set kinds = {
-        'date': 'date', 'timestamp_ns': 'timestamp_ns', 'timestamp_tz': 'timestamp_tz',
+        'date': 'date', 'timestamp_ns': 'timestamp_ns', 'timestamptz_ns': 'timestamp_ns', 'timestamp_tz': 'timestamp_tz',
         'timestamp with time zone': 'timestamp_tz', 'timestamptz': 'timestamp_tz',
         'text': 'iso_text', 'varchar': 'iso_text', 'string': 'iso_text',
     } -%}

@@ -1,0 +1,144 @@
+"""Frames in, the same kind out: whatever narwhals takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mlforge_sql.errors import Diagnostic, RetrievalError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Output = Literal["same", "pandas", "polars", "pyarrow", "relation", "reader"]
+"""What comes back: the kind that was given, a frame of a named kind, a lazy DuckDB relation or an
+Arrow record batch reader."""
+
+
+def output_for(output: Output, labels: Any) -> Output:
+    """What comes back for these labels: streams and lazy DuckDB relations give their like."""
+    if output == "same" and hasattr(labels, "to_arrow_reader"):
+        return "relation"
+    if output == "same" and hasattr(labels, "read_next_batch"):
+        return "reader"
+    return output
+
+
+@dataclass(frozen=True)
+class LabelFrame:
+    """A frame of the user's, held in memory.
+
+    Attributes:
+        native: The frame, as it was given or collected.
+        lazy: Whether it was lazy.
+    """
+
+    native: Any
+    lazy: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Names of its columns."""
+        return list(_eager(self.native).columns)
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some of its columns as Arrow.
+
+        Raises:
+            RetrievalError: A column cannot be an Arrow array, such as one of mixed types.
+        """
+        import pyarrow as pa
+
+        frame = _eager(self.native)
+        arrays = {}
+        for name in names:
+            try:
+                table = frame.select(name).to_arrow()
+            except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+                message = f"column `{name}` of the labels has values of different types"
+                hint = f"give it one type; Arrow says: {str(error).splitlines()[0]}"
+                raise RetrievalError([Diagnostic("MF061", message, hint=hint)]) from error
+            arrays[name] = table.column(name)
+        return pa.table(arrays)
+
+    def with_columns(self, features: pa.Table) -> Any:
+        """The frame with further columns; its own are not touched.
+
+        Args:
+            features: As many rows as the frame, in its order.
+        """
+        import narwhals as nw
+
+        frame = _eager(self.native)
+        if frame.implementation.is_pandas():
+            return _beside(self.native, features)
+        added = nw.from_arrow(features, backend=frame.implementation)
+        joined = nw.concat([frame, added], how="horizontal").to_native()
+        return joined.lazy() if self.lazy else joined
+
+
+def label_frame(value: Any) -> LabelFrame | None:
+    """The frame that a value is; None when it is a stream or a lazy relation of DuckDB.
+
+    Raises:
+        RetrievalError: It is nothing that can be read.
+    """
+    import narwhals as nw
+
+    if _is_stream(value):
+        return None
+    try:
+        frame = nw.from_native(value)
+    except (TypeError, ValueError) as error:
+        message = f"labels cannot be a {type(value).__name__}"
+        hint = "give a pandas, polars or pyarrow frame, a path, or the name of a table"
+        if isinstance(error, ValueError):
+            message, hint = f"the labels cannot be read: {error}", "rename the columns"
+        raise RetrievalError([Diagnostic("MF063", message, hint=hint)]) from error
+    if isinstance(frame, nw.DataFrame):
+        return LabelFrame(value)
+    if frame.implementation.is_duckdb():
+        return None
+    if frame.implementation.is_polars():
+        return LabelFrame(value.collect(), lazy=True)
+    message = f"labels cannot be a lazy frame of {frame.implementation.value}"
+    raise RetrievalError([Diagnostic("MF063", message, hint="collect it first")])
+
+
+def _is_stream(value: Any) -> bool:
+    import pyarrow as pa
+
+    return isinstance(value, pa.RecordBatchReader)
+
+
+def _eager(native: Any) -> Any:
+    import narwhals as nw
+
+    return nw.from_native(native, eager_only=True)
+
+
+def _beside(frame: Any, features: pa.Table) -> Any:
+    """A pandas frame with further columns; integers with NULLs stay integers."""
+    import pandas as pd
+
+    added = to_pandas(features)
+    added.index = frame.index
+    return pd.concat([frame, added], axis=1)
+
+
+def to_pandas(table: pa.Table) -> Any:
+    """A pandas frame of an Arrow table; integers with NULLs become pandas' nullable integers."""
+    import pandas as pd
+    import pyarrow as pa
+
+    nullable = {
+        field.name
+        for field, column in zip(table.schema, table.columns, strict=True)
+        if pa.types.is_integer(field.type) and column.null_count
+    }
+    plain = table.select([name for name in table.column_names if name not in nullable]).to_pandas()
+    integers = {
+        name: pd.array(table.column(name).to_pylist(), dtype="Int64") for name in sorted(nullable)
+    }
+    return plain.assign(**integers)[table.column_names]

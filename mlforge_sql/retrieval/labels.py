@@ -1,0 +1,146 @@
+"""Labels as users give them: a frame, a file, a table; all end as a relation in DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.formats import reader_of
+from mlforge_sql.project.labels import is_null_type
+from mlforge_sql.project.model import KeyColumn, Requested
+from mlforge_sql.retrieval.store import DuckDbStore, first_line, quoted
+from mlforge_sql.sql.dialects.duckdb import DuckDb
+from mlforge_sql.types import TIMESTAMP, ColumnType, parse_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABEL_FRAME = "mlforge_labels"
+"""Name of a registered frame."""
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Labels in DuckDB.
+
+    Attributes:
+        relation: SQL for a from clause.
+        columns: Their columns and types.
+    """
+
+    relation: str
+    columns: Mapping[str, ColumnType]
+
+    def numbered(
+        self, requests: Sequence[Requested], timestamp: str | None, added: Mapping[str, str]
+    ) -> str:
+        """A query of the labels with further columns, name to SQL; untyped NULLs get a type."""
+        wanted = {key.casefold(): kind for key, kind in key_types(requests).items()}
+        if timestamp is not None:
+            wanted[timestamp.casefold()] = TIMESTAMP
+        typed = ", ".join(
+            f"cast(null as {DuckDb().type_name(wanted[name.casefold()])}) as {quoted(name)}"
+            for name, kind in self.columns.items()
+            if is_null_type(kind) and name.casefold() in wanted
+        )
+        star = f"* replace ({typed})" if typed else "*"
+        more = "".join(f", {sql} as {quoted(name)}" for name, sql in added.items())
+        return f"select {star}{more} from {self.relation}"  # noqa: S608 - names are quoted
+
+
+def key_types(requests: Sequence[Requested]) -> dict[str, ColumnType]:
+    """The columns that features are joined on: join keys, and what they are computed from."""
+    keys: list[KeyColumn] = [key for item in requests for key in item.feature.keys]
+    found = {key.name: key.type for key in keys}
+    return {**found, **{name: kind for key in keys for name, kind in key.parts}}
+
+
+def file_labels(
+    store: DuckDbStore, path: Path, requests: Sequence[Requested], timestamp: str | None
+) -> LabelTable:
+    """Labels in a parquet, csv or json file.
+
+    Keys in csv and json are read with the types of the features' keys, so that ``007`` stays what
+    it is, and the label time as text.
+
+    Raises:
+        RetrievalError: The file cannot be read.
+    """
+    reader = reader_of(str(path))
+    if reader is None:
+        message = f"cannot tell the format of `{path}`"
+        hint = "use a file that ends in .parquet, .csv or .json"
+        raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
+    location = "'" + str(path).replace("'", "''") + "'"
+    plain = f"{reader}({location})"
+    found = _described(store, plain, str(path))
+    if reader == "read_parquet":
+        return LabelTable(plain, found)
+    wanted = {name.casefold(): kind for name, kind in key_types(requests).items()}
+    dialect = DuckDb()
+    types = {
+        name: dialect.type_name(wanted.get(name.casefold(), kind)) for name, kind in found.items()
+    }
+    if timestamp is not None:
+        types |= {name: "varchar" for name in found if name.casefold() == timestamp.casefold()}
+    listed = ", ".join(
+        f"'{name.replace(chr(39), chr(39) * 2)}': '{kind}'" for name, kind in types.items()
+    )
+    argument = "types" if reader == "read_csv" else "columns"
+    typed = f"{reader}({location}, {argument} = {{{listed}}})"
+    return LabelTable(typed, _described(store, typed, str(path)))
+
+
+def table_labels(store: DuckDbStore, name: str) -> LabelTable:
+    """Labels in a table or view of the store.
+
+    Raises:
+        RetrievalError: There is none of this name, or it cannot be read.
+    """
+    relation = store.find_table(name)
+    return LabelTable(relation, _described(store, relation, name))
+
+
+def arrow_labels(store: DuckDbStore, table: pa.Table) -> LabelTable:
+    """Labels in an Arrow table."""
+    store.connection.register(LABEL_FRAME, _plain(table))
+    return LabelTable(LABEL_FRAME, _described(store, LABEL_FRAME, "the labels"))
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The table without dictionaries, and without a type for columns that hold only NULLs.
+
+    pandas gives an empty column of any kind the type of floats.
+    """
+    import pyarrow as pa
+
+    for number, field in enumerate(table.schema):
+        column = table.column(number)
+        if pa.types.is_dictionary(field.type):
+            column = column.cast(field.type.value_type)
+        elif column.null_count == len(column):
+            column = pa.nulls(len(column))
+        table = table.set_column(number, field.name, column)
+    return table
+
+
+def stored_labels(store: DuckDbStore, stream: Any) -> LabelTable:
+    """Labels in something that can be read once: they are kept in a temporary table."""
+    store.connection.register("mlforge_stream", stream)
+    store.connection.execute(f"create temp table {LABEL_FRAME} as from mlforge_stream")
+    store.connection.unregister("mlforge_stream")
+    return LabelTable(LABEL_FRAME, _described(store, LABEL_FRAME, "the labels"))
+
+
+def _described(store: DuckDbStore, relation: str, name: str) -> dict[str, ColumnType]:
+    import duckdb
+
+    try:
+        rows = store.connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608 - ours, or quoted
+    except duckdb.Error as error:
+        message = f"cannot read `{name}`: {first_line(error)}"
+        raise RetrievalError([Diagnostic("MF063", message)]) from error
+    return {str(column): parse_type(str(kind)) for column, kind, *_ in rows}

@@ -1,0 +1,125 @@
+"""A project for Python: load it once, then ask for training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from mlforge_sql.compiler import plan_project, project_macros
+from mlforge_sql.loading.load import find_project
+from mlforge_sql.retrieval.frames import Output, output_for
+from mlforge_sql.retrieval.store import open_store
+from mlforge_sql.retrieval.training import TrainingData, TrainingDataBuilder, Wanted
+from mlforge_sql.spec.source import Timestamp
+
+if TYPE_CHECKING:
+    from mlforge_sql.plan.nodes import Plan
+    from mlforge_sql.project.model import Project
+
+
+@dataclass(frozen=True)
+class LoadedProject:
+    """A project whose specs have been read and checked.
+
+    Attributes:
+        root: Folder of ``mlforge.yaml``.
+    """
+
+    root: Path
+    _project: Project = field(repr=False)
+    _plan: Plan = field(repr=False)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(feature.name for feature in self._project.features)
+
+    def get_training_data(
+        self,
+        features: Sequence[Wanted] | Wanted,
+        entity_df: Any,
+        timestamp: str | Timestamp | None = None,
+        profile: str | None = None,
+        *,
+        output: Output = "same",
+    ) -> Any:
+        """Every label once, in order, with the features as of its time.
+
+        Feature columns are called ``<feature>__<column>``. A label with a NULL key or time, or of
+        an entity that has no row yet, gets the empty values: 0 for counts, NULL or the declared
+        default for everything else.
+
+        Args:
+            features: Names, ``"feature:column"``, ``FeatureSpec`` or features.
+            entity_df: The labels: a pandas, polars or pyarrow frame, or any other that narwhals
+                takes; a DuckDB relation; an Arrow record batch reader; the path of a parquet, csv
+                or json file; the name of a table of the store. They have the join keys, or the
+                columns that the keys are computed from.
+            timestamp: Column with the label's time: a timestamp (without a zone it is UTC), a date
+                or ISO text; ``Timestamp(column, format=...)`` for other text, or ``unit=`` for
+                integers. None for the values as of now.
+            profile: Profile of ``mlforge.yaml`` to read from; the default one if None.
+            output: What comes back. ``"same"``: the kind that was given, whose own columns are not
+                touched; a pyarrow table for a path or a name. Or ``"pandas"``, ``"polars"``,
+                ``"pyarrow"``, a lazy DuckDB ``"relation"``, or an Arrow ``"reader"`` for what does
+                not fit into memory.
+
+        Raises:
+            RetrievalError: Unknown features, labels that do not fit them, tables that are not
+                built. Nothing has run.
+            SpecErrors: Unknown profile.
+            ValueError: Unknown output.
+        """
+        if output not in get_args(Output):
+            raise ValueError(f"output is one of {', '.join(get_args(Output))}, not {output!r}")
+        wanted = output_for(output, entity_df)
+        whole = wanted != "same"
+        data = self.training_data(features, entity_df, timestamp, profile, whole=whole)
+        result = data.as_output(wanted)
+        if wanted not in {"relation", "reader"}:
+            data.close()
+        return result
+
+    def training_data(
+        self,
+        features: Sequence[Wanted] | Wanted,
+        entity_df: Any,
+        timestamp: str | Timestamp | None = None,
+        profile: str | None = None,
+        *,
+        whole: bool = True,
+    ) -> TrainingData:
+        """The same as a query that has not run; see ``get_training_data``.
+
+        Args:
+            features: As there.
+            entity_df: As there.
+            timestamp: As there.
+            profile: As there.
+            whole: Whether the query has the columns of labels that are a frame in memory.
+
+        Raises:
+            RetrievalError: As there.
+        """
+        store = open_store(self.root, self._project, profile)
+        builder = TrainingDataBuilder(self._project, project_macros(self._plan), store)
+        time = Timestamp(timestamp) if isinstance(timestamp, str) else timestamp
+        try:
+            return builder.build(_several(features), entity_df, time, whole=whole)
+        except BaseException:
+            store.connection.close()
+            raise
+
+
+def _several(features: Sequence[Wanted] | Wanted) -> Iterable[Wanted]:
+    one = isinstance(features, str) or not isinstance(features, Sequence)
+    return (features,) if one else features  # type: ignore[return-value]  # one is not a sequence
+
+
+def load(path: str | Path) -> LoadedProject:
+    """Read the project at ``path``; see ``load_project``."""
+    root = find_project(Path(path).resolve())
+    project, plan = plan_project(root)
+    return LoadedProject(root, project, plan)

@@ -1,0 +1,145 @@
+"""The offline store of a profile, opened for reading."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlforge_sql.dbt.project_files import DATABASE_FILE
+from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
+from mlforge_sql.project.model import Project, Requested
+from mlforge_sql.project.selection import find_profile
+from mlforge_sql.spec.config import LocalStore
+
+if TYPE_CHECKING:
+    import duckdb
+
+CATALOG = "features"
+SCHEMA = "main"
+
+
+@dataclass(frozen=True)
+class DuckDbStore:
+    """A DuckDB file with feature tables, attached read-only to a connection of our own.
+
+    Attributes:
+        connection: The connection; its session is in UTC.
+        profile: Name of the profile.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    profile: str
+
+    def relation(self, model: str) -> str:
+        """SQL name of a model's table."""
+        return f'"{CATALOG}"."{SCHEMA}".{quoted(model)}'
+
+    def tables(self) -> list[str]:
+        """Names of all tables and views."""
+        rows = self.connection.execute(
+            "select table_name from information_schema.tables where table_catalog = ? and table_schema = ?",
+            [CATALOG, SCHEMA],
+        )
+        return [str(row[0]) for row in rows.fetchall()]
+
+    def columns(self, table: str) -> list[str]:
+        """Names of a table's columns; none when there is no such table."""
+        rows = self.connection.execute(
+            "select column_name from information_schema.columns "
+            "where table_catalog = ? and table_schema = ? and table_name = ?",
+            [CATALOG, SCHEMA, table],
+        )
+        return [str(row[0]) for row in rows.fetchall()]
+
+    def check_built(self, requests: Iterable[Requested]) -> None:
+        """See that the feature tables are there, with the columns that are asked for.
+
+        Raises:
+            RetrievalError: One is not.
+        """
+        problems: list[Diagnostic] = []
+        for request in requests:
+            name = request.feature.name
+            found = self.columns(name)
+            hint = f"run `mlforge build --profile {self.profile}`"
+            missing = [item for item in request.columns if item not in found]
+            if not found:
+                message = f"feature `{name}` is not built in profile `{self.profile}`"
+                problems.append(Diagnostic("MF064", message, hint=hint))
+            elif missing:
+                message = f"the table of feature `{name}` has no column `{missing[0]}` yet"
+                problems.append(Diagnostic("MF064", message, hint=hint))
+        if problems:
+            raise RetrievalError(problems)
+
+    def find_table(self, name: str) -> str:
+        """SQL name of a table or view that a user named, with or without its schema.
+
+        Raises:
+            RetrievalError: There is none.
+        """
+        parts = name.split(".")
+        if parts[-1] in self.tables() and parts[:-1] in ([], [SCHEMA]):
+            return self.relation(parts[-1])
+        hint = suggest(name, self.tables()) + "; or name a parquet, csv or json file"
+        message = f"there is no file and, in profile `{self.profile}`, no table `{name}`"
+        raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
+
+
+def open_store(root: Path, project: Project, profile: str | None) -> DuckDbStore:
+    """Open the offline store of a profile.
+
+    Args:
+        root: Folder of ``mlforge.yaml``.
+        project: The project.
+        profile: Name of the profile; the default one if None.
+
+    Raises:
+        SpecErrors: There is no such profile, or its engine is not supported yet.
+        RetrievalError: The store cannot be opened.
+    """
+    import duckdb
+
+    name = find_profile(project.config, profile)
+    store = project.config.profiles[name].offline_store
+    if not isinstance(store, LocalStore):
+        message = f"profile `{name}` is on Databricks, whose tables cannot be read yet"
+        hint = "use a profile with `KIND: local`"
+        raise RetrievalError([Diagnostic("MF052", message, hint=hint)])
+    file = root / store.path / DATABASE_FILE
+    if not file.is_file():
+        message = f"profile `{name}` has no `{DATABASE_FILE}` yet"
+        hint = f"run `mlforge build --profile {name}`"
+        raise RetrievalError([Diagnostic("MF064", message, hint=hint)])
+    settings: dict[str, Any] = {
+        "temp_directory": str(Path(tempfile.gettempdir()) / "mlforge_duckdb"),
+        **store.settings,
+        "TimeZone": "UTC",
+    }
+    connection = duckdb.connect()
+    try:
+        for key, value in settings.items():
+            text = str(value).replace("'", "''")
+            connection.execute(f"set {quoted(key)} = '{text}'")
+        location = str(file).replace("'", "''")
+        connection.execute(f"attach '{location}' as {CATALOG} (read_only)")
+    except duckdb.Error as error:
+        connection.close()
+        message = f"cannot open `{DATABASE_FILE}` of profile `{name}`: {first_line(error)}"
+        hint = "if a build is running, wait for it; close other programs that have the file open"
+        raise RetrievalError([Diagnostic("MF064", message, hint=hint)]) from error
+    return DuckDbStore(connection, name)
+
+
+def quoted(name: str) -> str:
+    """An identifier for DuckDB."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def first_line(error: Exception) -> str:
+    """What DuckDB says, without its kind of error."""
+    line = str(error).splitlines()[0]
+    return line.split(": ", 1)[-1] or line
