@@ -17,6 +17,7 @@ from mlforge_sql.cli.compile import compile_
 from mlforge_sql.cli.inspect import inspect
 from mlforge_sql.cli.list import list_
 from mlforge_sql.cli.profile import profile
+from mlforge_sql.cli.training_data import training_data
 from mlforge_sql.errors import MlforgeError, SpecErrors
 
 
@@ -86,5 +87,5 @@ def main(
     context.obj = Settings(project_dir, debug, quiet, color)
 
 
-for _command in (compile_, build, list_, inspect, profile):
+for _command in (compile_, build, list_, inspect, profile, training_data):
     main.add_command(_command)

@@ -1,0 +1,112 @@
+"""``mlforge training-data``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlforge_sql.cli._options import Settings, features_option, pass_settings, profile_option
+from mlforge_sql.cli._render import print_json, say
+
+if TYPE_CHECKING:
+    from mlforge_sql.retrieval.export import Summary
+
+
+@click.command("training-data")
+@click.argument("labels")
+@features_option
+@click.option(
+    "--timestamp",
+    metavar="COLUMN",
+    help="Column with the label's time. Without it: the values as of now.",
+)
+@click.option(
+    "--timestamp-format",
+    metavar="STRFTIME",
+    help="How the time is written, when it is text other than ISO 8601.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write: .parquet, .csv or .json. Without it: CSV on stdout.",
+)
+@profile_option
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; needs --out.")
+@pass_settings
+def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
+    settings: Settings,
+    labels: str,
+    names: tuple[str, ...],
+    timestamp: str | None,
+    timestamp_format: str | None,
+    out: Path | None,
+    profile: str | None,
+    as_json: bool,
+) -> None:
+    r"""Join features to LABELS, each as of the label's own time.
+
+    LABELS is a parquet, csv or json file, or the name of a table of the
+    profile's store. It has the join keys, or the columns they are computed
+    from. --features takes names and `feature:column`. Every label is kept, in
+    order; feature columns are called <feature>__<column>.
+
+    \b
+    mlforge training-data labels.parquet --timestamp label_time \
+        --features customer_spend,merchant_spend:amount_sum_7d --out train.parquet
+    """
+    from mlforge_sql.retrieval.export import write_training_data
+    from mlforge_sql.retrieval.project import load
+    from mlforge_sql.spec.source import Timestamp
+
+    if not names:
+        raise click.UsageError("--features: name at least one feature")
+    if as_json and out is None:
+        raise click.UsageError("--json needs --out: the rows themselves go to stdout")
+    if timestamp_format and not timestamp:
+        raise click.UsageError("--timestamp-format needs --timestamp")
+    started = time.perf_counter()
+    column = Timestamp(timestamp, format=timestamp_format) if timestamp else None
+    data = load(settings.root).training_data(names, labels, column, profile)
+    summary = write_training_data(data, out, sys.stdout.buffer)
+    seconds = time.perf_counter() - started
+    if as_json:
+        print_json(_as_json(summary, out, seconds))
+    if not settings.quiet:
+        _show(summary, out, timestamp, seconds)
+
+
+def _as_json(summary: Summary, out: Path | None, seconds: float) -> dict[str, Any]:
+    features = [
+        {
+            "feature": item.feature,
+            "columns": item.columns,
+            "null_share": round(item.share, 6),
+            "worst_column": item.worst,
+            "worst_null_share": round(item.worst_share, 6),
+        }
+        for item in summary.features
+    ]
+    return {
+        "version": 1,
+        "out": str(out),
+        "rows": summary.rows,
+        "seconds": round(seconds, 3),
+        "features": features,
+    }
+
+
+def _show(summary: Summary, out: Path | None, timestamp: str | None, seconds: float) -> None:
+    rows = f"{summary.rows:,} row{'s' if summary.rows != 1 else ''}"
+    where = f" in {out}" if out else ""
+    when = f"as of `{timestamp}`" if timestamp else "as of now"
+    say(f"{rows}{where}, features {when}, {seconds:.1f} s")
+    longest = max((len(item.feature) for item in summary.features), default=0)
+    for item in summary.features:
+        columns = f"{item.columns} column{'s' if item.columns != 1 else ''}"
+        text = f"  {item.feature:<{longest}}  {columns:<11} {item.share:7.2%} NULL"
+        most = f", most in {item.worst} ({item.worst_share:.2%})" if item.columns > 1 else ""
+        say(text + (most if item.worst_share else ""))

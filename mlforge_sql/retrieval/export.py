@@ -1,0 +1,128 @@
+"""Training data to a file: streamed, in the order of the labels, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.retrieval.store import quoted
+from mlforge_sql.retrieval.training import TrainingData
+
+FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
+"""Formats by the ending of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class NullShare:
+    """How much of a feature is NULL.
+
+    Attributes:
+        feature: Name of the feature.
+        columns: Number of its columns.
+        share: Share of NULLs in all of them, 0 to 1.
+        worst: The column with the most.
+        worst_share: Its share.
+    """
+
+    feature: str
+    columns: int
+    share: float
+    worst: str
+    worst_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was written.
+
+    Attributes:
+        rows: Number of rows.
+        features: How much of each feature is NULL.
+    """
+
+    rows: int
+    features: tuple[NullShare, ...]
+
+
+def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) -> Summary:
+    """Write training data to a file, or as CSV to ``stdout``.
+
+    The rows go to a parquet file beside ``out`` first, which takes its place when it is complete.
+
+    Args:
+        data: What to write.
+        out: File with an ending of ``FORMATS``; None for ``stdout``.
+        stdout: Where CSV goes.
+
+    Raises:
+        RetrievalError: Unknown ending, no room, or values that cannot be read.
+    """
+    import duckdb
+
+    if out is not None and out.suffix.lower() not in FORMATS:
+        message = f"cannot tell the format of `{out}`"
+        hint = "use a file that ends in .parquet, .csv, .json or .jsonl"
+        raise RetrievalError([Diagnostic("MF065", message, hint=hint)])
+    folder = out.parent if out else Path(tempfile.gettempdir())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".mlforge_", dir=folder) as scratch:
+            staged = Path(scratch) / "rows.parquet"
+            _copy(data, f"({data.query}\n)", staged, "parquet")
+            summary = _summary(data, staged)
+            if out is None or FORMATS[out.suffix.lower()] != "parquet":
+                kind = FORMATS[out.suffix.lower()] if out else "csv"
+                text = Path(scratch) / f"rows.{kind}"
+                _copy(data, f"(from read_parquet({_literal(staged)}))", text, kind)
+                staged = text
+            if out is None:
+                with staged.open("rb") as rows:
+                    shutil.copyfileobj(rows, stdout)
+                stdout.flush()
+            else:
+                os.replace(staged, out)  # noqa: PTH105 - replaces on every system
+    except duckdb.Error as error:
+        raise data.problem(error) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = f"cannot write `{out or 'stdout'}`: {error.strerror or error}"
+        raise RetrievalError([Diagnostic("MF065", message)]) from error
+    finally:
+        data.close()
+    return summary
+
+
+def _copy(data: TrainingData, source: str, file: Path, kind: str) -> None:
+    options = "format csv, header" if kind == "csv" else f"format {kind}"
+    data.store.connection.execute(f"copy {source} to {_literal(file)} ({options})")
+
+
+def _literal(file: Path) -> str:
+    return "'" + str(file).replace("'", "''") + "'"
+
+
+def _summary(data: TrainingData, file: Path) -> Summary:
+    counts = ", ".join(f"count({quoted(name)})" for name in data.names)
+    query = f"select count(*), {counts} from read_parquet({_literal(file)})"  # noqa: S608 - names are quoted
+    row = data.store.connection.execute(query).fetchone() or (0,)
+    rows = int(row[0])
+    nulls = {
+        name: (rows - int(count)) / rows if rows else 0.0
+        for name, count in zip(data.names, row[1:], strict=True)
+    }
+    by_feature: dict[str, dict[str, float]] = {}
+    for name, share in nulls.items():
+        feature, _, column = name.partition("__")
+        by_feature.setdefault(feature, {})[column] = share
+    return Summary(rows, tuple(_null_share(item, shares) for item, shares in by_feature.items()))
+
+
+def _null_share(feature: str, shares: dict[str, float]) -> NullShare:
+    worst = max(shares, key=lambda name: shares[name])
+    mean = sum(shares.values()) / len(shares)
+    return NullShare(feature, len(shares), mean, worst, shares[worst])
