@@ -66,6 +66,24 @@ def main() -> None:
         """,
     )
     show(
+        "fraud_training: labels with the features as they were at each label's time.\n"
+        "Fraud comes in bursts; the transaction itself is never in its own features.",
+        """
+        select
+            transaction_id,
+            label_time,
+            is_fraud,
+            round(customer_latest_transaction__latest_amount, 2) as latest_amount,
+            customer_velocity__velocity_7d as velocity_7d,
+            round(customer_spend__amount_mean_30d, 2) as mean_30d,
+            customer_merchant_affinity__amount_count_90d as at_merchant_90d
+        from fraud_training
+        where label_time >= (select min(label_time) from fraud_training where is_fraud)
+        order by label_time, transaction_id
+        limit 6
+        """,
+    )
+    show(
         "_mlforge_metadata: what the last run built.",
         """
         select feature, version, spec_hash, row_count, built_at
@@ -79,6 +97,8 @@ def main() -> None:
     print(
         "\nTry next, in example_project/ (the environment is ../.venv):\n"
         "  ../.venv/bin/mlforge inspect feature customer_spend\n"
+        "  ../.venv/bin/mlforge training-data data/labels.parquet --timestamp label_time \\\n"
+        "      --features customer_spend,customer_velocity:velocity_7d --out train.parquet\n"
         "  ../.venv/bin/mlforge build --tags core -- --vars '{as_of: 2024-06-01}'\n"
         "  cat dbt/models/features/customer_velocity.sql"
     )

@@ -33,15 +33,25 @@ def build_features(
         SpecErrors: Unknown feature, tag or profile, or a profile whose engine is not supported yet.
     """
     names, tags = tuple(names), tuple(tags)
-    config = compiled.project.config
-    target = find_profile(config, profile)
-    if not isinstance(config.profiles[target].offline_store, LocalStore):
-        hint = "use a profile with `KIND: local`"
-        message = f"profile `{target}` is on Databricks, whose SQL is not compiled yet"
-        raise SpecErrors([Diagnostic("MF052", message, hint=hint)])
+    target = local_profile(compiled, profile)
     features = [item.spec for item in compiled.project.features]
     chosen = select_features(features, names, tags)
     command = ["build", "--target", target]
     if names or tags:
         command += ["--select", *(f"+{current_name(item.name)}" for item in chosen)]
     return DbtRun(compiled.folder, compiled.root, [*command, *arguments])
+
+
+def local_profile(compiled: Compiled, profile: str | None) -> str:
+    """The profile's name, or the default one's, if dbt can run in it.
+
+    Raises:
+        SpecErrors: Unknown profile, or one whose engine is not supported yet.
+    """
+    config = compiled.project.config
+    target = find_profile(config, profile)
+    if not isinstance(config.profiles[target].offline_store, LocalStore):
+        hint = "use a profile with `KIND: local`"
+        message = f"profile `{target}` is on Databricks, whose SQL is not compiled yet"
+        raise SpecErrors([Diagnostic("MF052", message, hint=hint)])
+    return target

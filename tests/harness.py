@@ -117,8 +117,10 @@ def project_macros(
     as_of: datetime = datetime(2030, 1, 1),
     env: Mapping[str, str] | None = None,
     portable: frozenset[str] = frozenset(),
+    variables: Mapping[str, Any] | None = None,
 ) -> Macros:
     """The project's own macros, with what only dbt knows stood in for."""
+    given = {"as_of": as_of.isoformat(), **(variables or {})}
     known = env or {}
 
     def env_var(name: str, default: str | None = None) -> str:
@@ -138,7 +140,8 @@ def project_macros(
     context = {
         "env_var": env_var,
         "source": source,
-        "var": lambda name, default=None: as_of.isoformat() if name == "as_of" else default,
+        "var": given.get,
+        "config": lambda **_: "",
     }
     macros = Macros(compiled.files, "duckdb", ref, portable=portable, context=context)
     return macros

@@ -23,8 +23,8 @@ GOOD = "features:\n- {name: good, source: transactions, entities: merchant, sele
 
 ALL = [case for file in FILES for case in read_cases(file)]
 ALL_AT_ONCE = read_cases(CASES / "all_at_once.yml")[0]
-ELSEWHERE = {"MF004", "MF050", "MF051", "MF052", "MF053"}
-"""Codes that no spec file leads to; tested below and in ``test_write``."""
+ELSEWHERE = {"MF004", "MF050", "MF052", "MF053", "MF063", "MF064", "MF065"}
+"""Codes that no spec file leads to; tested below, in ``test_write`` and in ``retrieval``."""
 
 
 @pytest.fixture(scope="session")

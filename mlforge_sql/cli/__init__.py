@@ -12,6 +12,7 @@ import click
 import mlforge_sql
 from mlforge_sql.cli._options import Settings
 from mlforge_sql.cli._render import say, show_diagnostics
+from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
 from mlforge_sql.cli.compile import compile_
 from mlforge_sql.cli.inspect import inspect
@@ -87,5 +88,5 @@ def main(
     context.obj = Settings(project_dir, debug, quiet, color)
 
 
-for _command in (compile_, build, list_, inspect, profile, training_data):
+for _command in (compile_, build, list_, inspect, profile, training_data, audit):
     main.add_command(_command)

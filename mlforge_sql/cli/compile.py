@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mlforge_sql.cli._options import Settings, pass_settings
 from mlforge_sql.cli._render import say
+
+if TYPE_CHECKING:
+    from mlforge_sql.project.model import Project
 
 
 @click.command("compile")
@@ -38,13 +43,21 @@ def compile_(settings: Settings, check: bool, dry_run: bool) -> None:
             for path in paths:
                 click.echo(f"{word} {folder}/{path}")
     if not settings.quiet:
-        count = len(compiled.project.features)
         done = "would change" if check or dry_run else "wrote"
         say(
-            f"{count} feature{'s' if count != 1 else ''}; {done} in {folder}/: "
+            f"{_contents(compiled.project)}; {done} in {folder}/: "
             f"{len(changes.created)} created, {len(changes.updated)} updated, "
             f"{len(changes.deleted)} deleted, {len(changes.unchanged)} unchanged"
         )
     if check and not changes.is_empty:
         say("the dbt project is not what the specs describe; run `mlforge compile`", style="red")
         raise click.exceptions.Exit(1)
+
+
+def _contents(project: Project) -> str:
+    counts = {"feature": len(project.features), "training set": len(project.training_sets)}
+    return ", ".join(
+        f"{count} {noun}{'s' if count != 1 else ''}"
+        for noun, count in counts.items()
+        if count or noun == "feature"
+    )

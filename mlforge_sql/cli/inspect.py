@@ -36,6 +36,7 @@ def feature(settings: Settings, name: str, as_json: bool) -> None:
         "source",
         "keys",
         "time",
+        "ttl",
         "filter",
         "tags",
         "version",
@@ -55,3 +56,31 @@ def feature(settings: Settings, name: str, as_json: bool) -> None:
         print_table(
             ("validated", "rule"), [(item["column"], item["rule"]) for item in found["validators"]]
         )
+
+
+@inspect.command("training-set")
+@click.argument("name")
+@json_option
+@pass_settings
+def training_set(settings: Settings, name: str, as_json: bool) -> None:
+    """Show a training set: its labels, its time, its features and columns."""
+    from mlforge_sql.compiler import plan_project
+    from mlforge_sql.plan.describe import describe_training_set
+
+    found = describe_training_set(*plan_project(settings.root), name)
+    if as_json:
+        print_json({"version": 1, "training_set": found})
+        return
+    click.secho(found["name"], bold=True)
+    if found["description"]:
+        click.echo(found["description"])
+    click.echo()
+    for key in ("declared in", "labels", "time", "features", "tags", "models"):
+        value = found[key]
+        if value:
+            click.echo(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}")
+    click.echo()
+    print_table(
+        ("column", "type", "meaning"),
+        [(item["name"], item["type"], item["meaning"]) for item in found["columns"]],
+    )

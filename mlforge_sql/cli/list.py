@@ -55,3 +55,42 @@ def features(settings: Settings, tags: tuple[str, ...], as_json: bool) -> None:
             for item in chosen
         ],
     )
+
+
+@list_.command("training-sets")
+@json_option
+@pass_settings
+def training_sets(settings: Settings, as_json: bool) -> None:
+    """List the training sets."""
+    from mlforge_sql.loading.load import load
+
+    found = [item.spec for item in load(settings.root).training_sets]
+    if as_json:
+        rows = [
+            {
+                "name": item.name,
+                "description": item.description,
+                "labels": item.labels.model_dump(exclude_none=True),
+                "timestamp": item.timestamp.column if item.timestamp else None,
+                "features": [wanted.model_dump(exclude_none=True) for wanted in item.features],
+                "tags": list(item.tags),
+            }
+            for item in found
+        ]
+        print_json({"version": 1, "training_sets": rows})
+        return
+    if not found:
+        say("the project has no training sets yet")
+        return
+    print_table(
+        ("training set", "labels", "features", "description"),
+        [
+            (
+                item.name,
+                item.labels.source or item.labels.model or "a query",
+                ", ".join(wanted.name for wanted in item.features),
+                item.description or "",
+            )
+            for item in found
+        ],
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class NodeResult:
         failures: Rows that a test found, if it ran.
         about: For tests: what is tested, such as ``amount less_than 100``.
         on: For tests: the model that is tested.
+        meta: What the node is to us: ``config.meta.mlforge``.
+        relation: For tests that store their failures: the table with them.
     """
 
     name: str
@@ -34,6 +36,8 @@ class NodeResult:
     failures: int | None
     about: str | None = None
     on: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    relation: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -67,6 +71,8 @@ def _result(item: Mapping[str, Any], node: Mapping[str, Any]) -> NodeResult:
         failures=item.get("failures"),
         about=_about(node),
         on=str(node["attached_node"]).rsplit(".", 1)[-1] if node.get("attached_node") else None,
+        meta=((node.get("config") or {}).get("meta") or {}).get("mlforge") or {},
+        relation=node.get("relation_name"),
     )
 
 

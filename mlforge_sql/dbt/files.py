@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
+from mlforge_sql.dbt.audits import audit_text
 from mlforge_sql.dbt.headers import header
 from mlforge_sql.dbt.project_files import dbt_project, profiles, sources
 from mlforge_sql.dbt.properties import (
@@ -24,7 +25,7 @@ from mlforge_sql.dbt.training import known_features, training_set_text
 from mlforge_sql.dbt.training_properties import exposure, labels_properties, training_properties
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.loading.load import PROJECT_FILE
-from mlforge_sql.plan.nodes import Node, Plan
+from mlforge_sql.plan.nodes import Model, Plan
 from mlforge_sql.project.model import Project, ResolvedFeature
 from mlforge_sql.sql.branches import Branches
 
@@ -36,6 +37,7 @@ INTERMEDIATE = PurePosixPath("models/intermediate")
 FEATURES = PurePosixPath("models/features")
 TRAINING = PurePosixPath("models/training")
 MACROS = PurePosixPath("macros")
+AUDITS = PurePosixPath("tests/audit")
 
 
 def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
@@ -52,6 +54,7 @@ def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
     writer.write_intermediate()
     writer.write_features()
     writer.write_training_sets()
+    writer.write_audits()
     return dict(sorted(writer.files.items()))
 
 
@@ -153,10 +156,21 @@ class _Writer:
                 exposure(item, self._project.config.name) for item in self._project.training_sets
             ]
             paths = [item.origin.path for item in self._project.training_sets]
-            self._yaml(TRAINING / "_exposures.yml", {"version": 2, "exposures": exposures}, paths)
+            self._yaml(
+                TRAINING / "_training.exposures.yml", {"version": 2, "exposures": exposures}, paths
+            )
+
+    def write_audits(self) -> None:
+        origins = {item.name: item.origin.path for item in self._project.training_sets}
+        for node in self._plan.audits:
+            name = self._names.name(f"audit_{node.training_set}", node.feature)
+            path = AUDITS / f"{name}.sql"
+            specs = [origins[node.training_set], self._features[node.feature].origin.path]
+            query = self._branches.model(node, self._project.config.name)
+            self.files[path] = f"{header(path, specs)}\n\n{audit_text(node, query)}"
 
     def _model(
-        self, folder: PurePosixPath, node: Node, properties: Properties, origins: Iterable[str]
+        self, folder: PurePosixPath, node: Model, properties: Properties, origins: Iterable[str]
     ) -> None:
         text = self._branches.model(node, self._project.config.name)
         self._text_model(folder / node.name, text, properties, origins)

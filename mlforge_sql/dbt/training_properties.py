@@ -12,7 +12,7 @@ from mlforge_sql.dbt.properties import (
     data_test,
     model_config,
 )
-from mlforge_sql.plan.describe import column_text
+from mlforge_sql.plan.describe import column_meanings
 from mlforge_sql.plan.nodes import Latest, Rolling, TrainingSet
 from mlforge_sql.project.model import ResolvedTrainingSet
 from mlforge_sql.sql.branches import Branches
@@ -43,7 +43,7 @@ def training_properties(
         for name, kind in node.columns
     ]
     for name, joined in node.features:
-        meanings = _meanings(by_name[name])
+        meanings = column_meanings(by_name[name])
         columns += [
             column_properties(
                 f"{name}__{column.name}", column.type, branches, f"{name}: {meanings[column.name]}"
@@ -76,12 +76,6 @@ def training_properties(
 
 def _label_text(name: str, node: TrainingSet) -> str:
     return "Label time: features are as of this instant" if name == node.time.column else ""
-
-
-def _meanings(feature: Rolling | Latest) -> dict[str, str]:
-    if isinstance(feature, Latest):
-        return {name: f"{name} of the last event" for name, _ in feature.columns}
-    return {item.name: column_text(item) for item in feature.columns}
 
 
 def exposure(training_set: ResolvedTrainingSet, project: str) -> Properties:

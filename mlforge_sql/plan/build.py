@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlforge_sql.plan.audits import audits
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import (
     Current,
@@ -58,6 +59,7 @@ def build_plan(project: Project) -> Plan:
             labels(item, item.source) for item in project.training_sets if item.source is not None
         ),
         training_sets=tuple(training_set(item) for item in project.training_sets),
+        audits=audits(project),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlforge_sql.errors import Diagnostic, SpecErrors, suggest
 from mlforge_sql.plan.nodes import Latest, Plan, Rolling, RollingColumn
 from mlforge_sql.project.model import Project, ResolvedFeature, current_name, input_name
 from mlforge_sql.project.selection import select_features
@@ -18,6 +19,7 @@ def describe_feature(project: Project, plan: Plan, name: str) -> dict[str, Any]:
     (spec,) = select_features([item.spec for item in project.features], (name,))
     feature = next(item for item in project.features if item.spec is spec)
     node = next(item for item in plan.features if item.name == name)
+    meanings = column_meanings(node)
     return {
         "name": name,
         "description": spec.description,
@@ -25,19 +27,15 @@ def describe_feature(project: Project, plan: Plan, name: str) -> dict[str, Any]:
         "source": spec.source,
         "keys": [f"{key.name} ({_key_text(key.parts)}{key.type})" for key in feature.keys],
         "time": clock_text(feature),
+        "ttl": str(spec.ttl) if spec.ttl else None,
         "filter": feature.where.sql if feature.where else None,
         "tags": list(spec.tags),
         "version": str(spec.version),
         "tiles": _tiles_text(node, plan),
         "models": [name, current_name(name), input_name(name)],
         "columns": [
-            {"name": item.name, "type": str(item.type), "meaning": column_text(item)}
-            for item in node.columns
-        ]
-        if isinstance(node, Rolling)
-        else [
-            {"name": column, "type": str(kind), "meaning": f"{column} of the last event"}
-            for column, kind in node.columns
+            {"name": item.name, "type": str(item.type), "meaning": meanings[item.name]}
+            for item in feature.columns
         ],
         "validators": [
             {
@@ -47,6 +45,60 @@ def describe_feature(project: Project, plan: Plan, name: str) -> dict[str, Any]:
             for column, rule in feature.rules
         ],
     }
+
+
+def describe_training_set(project: Project, plan: Plan, name: str) -> dict[str, Any]:
+    """Everything about one training set.
+
+    Raises:
+        SpecErrors: There is no such training set.
+    """
+    known = [item.name for item in project.training_sets]
+    if name not in known:
+        message = f"unknown training set `{name}`"
+        raise SpecErrors([Diagnostic("MF051", message, hint=suggest(name, known))])
+    item = next(found for found in project.training_sets if found.name == name)
+    node = next(found for found in plan.training_sets if found.name == name)
+    labels = item.spec.labels
+    columns = [
+        {
+            "name": column,
+            "type": str(kind),
+            "meaning": "the label's time" if column == node.time.column else "of the labels",
+        }
+        for column, kind in node.columns
+    ]
+    by_name = {feature.name: feature for feature in plan.features}
+    for feature, joined in node.features:
+        meanings = column_meanings(by_name[feature])
+        columns += [
+            {
+                "name": f"{feature}__{column.name}",
+                "type": str(column.type),
+                "meaning": meanings[column.name],
+            }
+            for column in joined
+        ]
+    return {
+        "name": name,
+        "description": item.spec.description,
+        "declared in": str(item.origin.at()),
+        "labels": f"source {labels.source}"
+        if labels.source
+        else (f"model {labels.model}" if labels.model else "a query"),
+        "time": node.time.column,
+        "features": [feature for feature, _ in node.features],
+        "tags": list(item.spec.tags),
+        "models": [name, node.labels],
+        "columns": columns,
+    }
+
+
+def column_meanings(feature: Rolling | Latest) -> dict[str, str]:
+    """What each column of a feature is, in words."""
+    if isinstance(feature, Latest):
+        return {name: f"{name} of the last event" for name, _ in feature.columns}
+    return {item.name: column_text(item) for item in feature.columns}
 
 
 def clock_text(feature: ResolvedFeature) -> str:

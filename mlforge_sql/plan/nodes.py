@@ -1,4 +1,4 @@
-"""What to compute, without a dialect. One node is one dbt model."""
+"""What to compute, without a dialect. One node is one dbt model, or one test of a training set."""
 
 from __future__ import annotations
 
@@ -466,7 +466,81 @@ class TrainingSet:
     description: str | None = None
 
 
-Node = Staging | Input | Tiles | Rolling | Latest | Current | Labels
+@dataclass(frozen=True, slots=True)
+class AuditColumn:
+    """A feature column that an audit computes again.
+
+    Attributes:
+        name: Name in the feature table.
+        type: Its type.
+        function: The aggregate; None for the value of the last event.
+        value: What is aggregated, over the feature's input; None counts rows.
+        value_type: Its type.
+        where: Only events for which it is true are aggregated.
+        window: The window; None for the value of the last event.
+        default: Value of an empty window.
+    """
+
+    name: str
+    type: ColumnType
+    function: str | None = None
+    value: Expr | None = None
+    value_type: ColumnType | None = None
+    where: Expr | None = None
+    window: Window | None = None
+    default: bool | int | float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A sample of a training set, each value computed again from the events that its label may see.
+
+    interval = 1d; the training set's second value holds an event of its label's own day:
+
+    | user | label_time  | f__amount_sum_1d |      | user | label_time  | feature_column | in_training_set | recomputed |
+    |------|-------------|-----------------:|  ->  |------|-------------|----------------|-----------------|------------|
+    | u1   | 01-02 18:00 |               10 |      | u1   | 01-03 10:00 | amount_sum_1d  | 6100            | 1100       |
+    | u1   | 01-03 10:00 |             6100 |
+
+    Attributes:
+        training_set: The training set.
+        feature: The feature.
+        staging: Model with the events.
+        rows: How many labels are looked at.
+        keys: Join keys.
+        computed: Those of them that the labels have only the parts of.
+        time: The label's time.
+        event_time: Event-time column of the staging model.
+        inputs: Further columns of events and what they are computed from.
+        where: The feature's filter.
+        clock: The clock.
+        delay: How long after an event it is known.
+        columns: The feature columns of the training set.
+        windows: All windows of the feature: each has a say in when its rows begin.
+        order: For values of the last event, input columns that order events of one time, descending.
+        ttl: How old a row of the feature may be.
+    """
+
+    training_set: str
+    feature: str
+    staging: str
+    rows: int
+    keys: tuple[str, ...]
+    computed: tuple[SurrogateKey, ...]
+    time: EventTime
+    event_time: str
+    inputs: tuple[tuple[str, Expr], ...]
+    where: Expr | None
+    clock: Clock
+    delay: Duration
+    columns: tuple[AuditColumn, ...]
+    windows: tuple[Window, ...]
+    order: tuple[str, ...] = ()
+    ttl: Duration | None = None
+
+
+Model = Staging | Input | Tiles | Rolling | Latest | Current | Labels
+Node = Model | Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,8 +556,9 @@ class Plan:
     surrogates: tuple[SurrogateKey, ...] = ()
     labels: tuple[Labels, ...] = ()
     training_sets: tuple[TrainingSet, ...] = ()
+    audits: tuple[Audit, ...] = ()
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
+    def nodes(self) -> tuple[Model, ...]:
         """All models of features."""
         return (*self.stagings, *self.inputs, *self.tiles, *self.features, *self.currents)

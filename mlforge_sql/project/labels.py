@@ -71,7 +71,13 @@ def check_labels(
             if key.name.casefold() not in seen:
                 seen.add(key.name.casefold())
                 _check_key(columns, key, request.feature.name, place, problems)
+    taken: set[str] = set()
     for name in output_names(requests):
+        if name.casefold() in taken:
+            message = f"two features give a column `{name}`"
+            hint = "leave one of them out, or rename the feature or its column"
+            problems.append(Diagnostic("MF037", message, place("features"), hint))
+        taken.add(name.casefold())
         if name in columns:
             message = f"the labels have a column `{columns.spelling(name)}`, as the feature has"
             hint = "rename the column of the labels, or do not ask for the feature's"

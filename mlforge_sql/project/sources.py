@@ -135,6 +135,9 @@ def declared_columns(
     seen: set[str] = set()
     for name, text in columns.items():
         kind = parse_type(text)
+        if not name.strip():
+            message = "a column has a name"
+            problems.append(Diagnostic("MF012", message, origin.key(*path, name), "name it"))
         if kind.kind is Kind.OTHER and is_word(text) and text.strip().lower() not in PASSED_ON:
             hint = suggest(text, known_types())
             message = f"unknown type `{text}`"

@@ -77,7 +77,11 @@ class LoadedProject:
         wanted = output_for(output, entity_df)
         whole = wanted != "same"
         data = self.training_data(features, entity_df, timestamp, profile, whole=whole)
-        result = data.as_output(wanted)
+        try:
+            result = data.as_output(wanted)
+        except BaseException:
+            data.close()
+            raise
         if wanted not in {"relation", "reader"}:
             data.close()
         return result

@@ -54,6 +54,28 @@ class DuckDbStore:
         )
         return [str(row[0]) for row in rows.fetchall()]
 
+    def count(self, table: str) -> int:
+        """Number of rows of a table."""
+        query = f"select count(*) from {self.relation(table)}"  # noqa: S608 - quoted
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def first_rows(
+        self, relation: str | None, limit: int
+    ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+        """Names of the columns and the first rows of a table, by its full SQL name in dbt.
+
+        Rows are sorted by all columns, so that the first are always the same.
+        """
+        if relation is None:
+            return (), ()
+        schema, table = relation.split(".")[-2:]
+        found = self.connection.execute(
+            f'select * from "{CATALOG}".{schema}.{table} order by all limit {limit}'  # noqa: S608 - dbt's own name
+        )
+        names = tuple(str(item[0]) for item in found.description or ())
+        return names, tuple(tuple(row) for row in found.fetchall())
+
     def check_built(self, requests: Iterable[Requested]) -> None:
         """See that the feature tables are there, with the columns that are asked for.
 

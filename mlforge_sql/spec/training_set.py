@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.spec.base import Name, Names, Spec, one_or_many, record
@@ -54,6 +54,14 @@ def _requested_all(value: object) -> object:
     return tuple(requested(item) for item in items) if isinstance(items, tuple) else items
 
 
+def _some(value: str) -> str:
+    if not value.strip().strip(";").strip():
+        raise PydanticCustomError(
+            "mlforge_empty", "the query is empty", {"code": "MF012", "hint": "write a select"}
+        )
+    return value
+
+
 class Labels(Spec):
     """The rows of a training set, before features are joined to them. One of three.
 
@@ -67,7 +75,7 @@ class Labels(Spec):
         BeforeValidator(lambda value: value.name if isinstance(value, Source) else value),
     ] = Field(default=None, description="Name of a source.")
     model: Name | None = Field(default=None, description="A dbt model of the compiled project.")
-    sql: str | None = Field(
+    sql: Annotated[str, AfterValidator(_some)] | None = Field(
         default=None, description="A query; it may use `{{ ref('...') }}` and `{{ source(...) }}`."
     )
     columns: dict[str, str] | None = Field(
@@ -83,7 +91,11 @@ class Labels(Spec):
             raise PydanticCustomError(
                 "mlforge_conflict",
                 "labels are one of `source`, `model` and `sql`; here is {found}",
-                {"found": found, "code": "MF017" if given else "MF011", "hint": "keep one"},
+                {
+                    "found": found,
+                    "code": "MF017" if given else "MF011",
+                    "hint": "keep one" if given else "name one, such as `source: my_labels`",
+                },
             )
         if self.source is not None and self.columns is not None:
             raise PydanticCustomError(
@@ -135,6 +147,16 @@ class TrainingSet(Spec):
         if isinstance(values, dict) and isinstance(values.get("timestamp"), str):
             return {**values, "timestamp": {"column": values["timestamp"]}}
         return values
+
+    @model_validator(mode="after")
+    def _not_itself(self) -> TrainingSet:
+        if self.labels.model is not None and self.labels.model.casefold() == self.name.casefold():
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "the labels of `{name}` cannot be `{name}` itself",
+                {"name": self.name, "code": "MF017", "at": "labels", "hint": "name another model"},
+            )
+        return self
 
     @model_validator(mode="after")
     def _recorded(self) -> TrainingSet:

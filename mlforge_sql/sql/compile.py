@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from mlforge_sql.plan.nodes import Current, Input, Labels, Latest, Node, Rolling, Staging, Tiles
+from mlforge_sql.plan.nodes import (
+    Audit,
+    Current,
+    Input,
+    Labels,
+    Latest,
+    Node,
+    Rolling,
+    Staging,
+    Tiles,
+)
+from mlforge_sql.sql.audit import audit_query
 from mlforge_sql.sql.current import current_query
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.inputs import input_query
@@ -45,5 +56,7 @@ def model_query(node: Node, dialect: Dialect, source_group: str) -> ModelQuery:
             return current_query(node)
         case Labels():
             return labels_query(node, dialect, source_group)
+        case Audit():
+            return audit_query(node, dialect)
         case _:
             assert_never(node)

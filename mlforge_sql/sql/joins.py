@@ -28,7 +28,7 @@ def empty_value(column: JoinedColumn, dialect: Dialect) -> str | None:
     """SQL of a column's value for an entity that has no row; None where it is NULL."""
     if column.default is not None:
         kind = BIGINT if column.zero else column.type
-        return sql_text(dialect.cast(literal(column.default), kind), dialect)
+        return sql_text(dialect.cast(literal(column.default), kind), dialect, in_jinja=True)
     return "0" if column.zero else None
 
 
@@ -38,5 +38,5 @@ def key_text(key: SurrogateKey, dialect: Dialect) -> str:
 
 
 def instant_text(time: EventTime, value: str, dialect: Dialect) -> str:
-    """SQL of the instant that ``value``, SQL or Jinja, stands for."""
-    return sql_text(dialect.event_time(time, exp.Var(this=value)), dialect)
+    """SQL of the instant that ``value``, SQL or Jinja, stands for; it is for a Jinja string."""
+    return sql_text(dialect.event_time(time, exp.Var(this=value)), dialect, in_jinja=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from mlforge_sql.expressions import column
@@ -23,7 +25,7 @@ from mlforge_sql.sql.build import (
 )
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
-from mlforge_sql.types import TEXT
+from mlforge_sql.types import TEXT, Kind
 
 
 def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQuery:
@@ -91,14 +93,19 @@ def surrogate_key(key: SurrogateKey, dialect: Dialect, table: str | None = None)
     Args:
         key: The key.
         dialect: How to say it.
-        table: Alias of the table that has the parts.
+        table: Alias of another table that has the parts, decimals perhaps of another precision.
     """
     parts: list[exp.Expr] = []
     if key.salt_env:
         salt = jinja(f"mlforge_literal(env_var('{key.salt_env}'))")
         parts.append(_part(salt, dialect))
     for name, kind in key.parts:
-        text = dialect.key_text(column(name, table), kind)
+        value: exp.Expr = column(name, table)
+        wide = replace(kind, precision=38)
+        if table is not None and kind.kind is Kind.DECIMAL:
+            text = dialect.key_text(dialect.cast(value, wide), wide)
+        else:
+            text = dialect.key_text(value, kind)
         parts.append(func("coalesce", _part(text, dialect), exp.Literal.string("~")))
     hashed = dialect.sha256_hex(func("concat", *parts) if len(parts) > 1 else parts[0])
     some = [not_null(column(name, table)) for name, _ in key.parts]

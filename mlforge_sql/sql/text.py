@@ -17,6 +17,7 @@ _PARTS = re.compile(
 _NOT_NULL = re.compile(r"\bnot ([a-z_][\w.]*) is null\b")
 _FILTER = re.compile(r"filter\(where\s+")
 _VALUES = re.compile(r"\(values\s+(?:\(-?\d+\),?\s*)+\)")
+_WHEN = re.compile(r"\b(when '\w+')\s+then ")
 _RENDERED = re.compile(r"\{[{%#]|[#}%]\}|[\r\n]")
 
 
@@ -33,7 +34,7 @@ def layout(query: ModelQuery, dialect: Dialect) -> str:
 
 def _step(step: Step, dialect: Dialect) -> str:
     comment = "".join(f"-- {line}\n" for line in (step.comment or "").splitlines())
-    body = sql_text(step.query, dialect)
+    body = _WHEN.sub(r"\1 then ", sql_text(step.query, dialect))
     if _is_import(step.query):
         body = " ".join(body.split())
     if step.windows:
@@ -58,8 +59,14 @@ def _is_import(query: exp.Query) -> bool:
     return parts == {"expressions"} and query.expressions == [exp.Star()]
 
 
-def sql_text(tree: exp.Expr, dialect: Dialect) -> str:
-    """A tree as lower-case text; what a user wrote in quotes keeps its case and never runs as Jinja."""
+def sql_text(tree: exp.Expr, dialect: Dialect, *, in_jinja: bool = False) -> str:
+    """A tree as lower-case text; what a user wrote in quotes keeps its case and never runs as Jinja.
+
+    Args:
+        tree: The tree.
+        dialect: How to say it.
+        in_jinja: Whether the text goes into a Jinja string, where nothing runs.
+    """
     text = tree.sql(
         dialect.sqlglot,
         pretty=True,
@@ -69,14 +76,14 @@ def sql_text(tree: exp.Expr, dialect: Dialect) -> str:
         comments=False,
         copy=False,
     )
-    return "".join(_part(match) for match in _PARTS.finditer(text))
+    return "".join(_part(match, in_jinja=in_jinja) for match in _PARTS.finditer(text))
 
 
-def _part(match: re.Match[str]) -> str:
+def _part(match: re.Match[str], *, in_jinja: bool) -> str:
     if match["jinja"]:
         return match["jinja"]
     if match["string"]:
-        return escape_jinja(match["string"])
+        return match["string"] if in_jinja else escape_jinja(match["string"])
     text = _NOT_NULL.sub(r"\1 is not null", match["rest"].lower())
     text = _FILTER.sub("filter (where ", text)
     return _VALUES.sub(lambda found: " ".join(found[0].split()), text)

@@ -36,6 +36,22 @@ class Dialect(ABC):
         """The UTC timestamp of a tick, ``delay`` microseconds later."""
 
     @abstractmethod
+    def earlier(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
+        """The timestamp a length of time before; the same one for none."""
+
+    @abstractmethod
+    def later(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
+        """The timestamp a length of time after; the same one for none."""
+
+    @abstractmethod
+    def last_tick(self, timestamp: exp.Expr, clock: Clock) -> exp.Expr:
+        """The instant of the last tick of a gridded clock, at or before a timestamp."""
+
+    @abstractmethod
+    def is_instant(self, timestamp: exp.Expr) -> exp.Expr:
+        """Whether a timestamp is neither NULL nor infinite."""
+
+    @abstractmethod
     def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
         """The UTC timestamp that a source's column stands for."""
 

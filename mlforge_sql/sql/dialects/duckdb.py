@@ -12,6 +12,7 @@ from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
+_TRUNCATED = (("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"))
 
 
 class DuckDb(Dialect):
@@ -48,6 +49,30 @@ class DuckDb(Dialect):
     def instant(self, tick: exp.Expr, clock: Clock, delay: int) -> exp.Expr:
         """See the base."""
         return func("make_timestamp", plus(times(tick, clock.unit), clock.anchor + delay))
+
+    def earlier(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
+        """See the base."""
+        if microseconds == 0:
+            return timestamp
+        return exp.Sub(this=timestamp, expression=_interval(microseconds))
+
+    def later(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
+        """See the base."""
+        if microseconds == 0:
+            return timestamp
+        return exp.Add(this=timestamp, expression=_interval(microseconds))
+
+    def last_tick(self, timestamp: exp.Expr, clock: Clock) -> exp.Expr:
+        """See the base. Weeks are truncated to Mondays."""
+        for unit, word in _TRUNCATED:
+            if clock.unit == MICROSECONDS[unit]:
+                return func("date_trunc", exp.Literal.string(word), timestamp)
+        origin = _timestamp("1970-01-05" if clock.anchor else "1970-01-01")
+        return func("time_bucket", _interval(clock.unit), timestamp, origin)
+
+    def is_instant(self, timestamp: exp.Expr) -> exp.Expr:
+        """See the base."""
+        return func("isfinite", timestamp)
 
     def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
         """See the base. Parts of a microsecond are cut off towards the past."""
@@ -107,7 +132,8 @@ def _interval(microseconds: int) -> exp.Expr:
         if rest == 0:
             named = word if count != 1 else word.removesuffix("s")
             return exp.Interval(this=exp.Literal.string(f"{count} {named}"))
-    raise ValueError(microseconds)
+    named = "microseconds" if microseconds != 1 else "microsecond"
+    return exp.Interval(this=exp.Literal.string(f"{microseconds} {named}"))
 
 
 def _timestamp(text: str) -> exp.Expr:

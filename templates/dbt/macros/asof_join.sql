@@ -61,11 +61,12 @@
     {%- set computed = {} -%}
     {%- for join in joins -%}
         {%- for key in join.left_keys if '(' in key and key not in computed -%}
-            {%- do computed.update({key: 'mlforge_key_' ~ (computed | length + 1)}) -%}
+            {%- set name = mlforge_free_name('mlforge_key_' ~ (computed | length + 1), label_columns) -%}
+            {%- do computed.update({key: name}) -%}
         {%- endfor -%}
     {%- endfor -%}
     {%- if '(' in instant -%}
-        {%- do computed.update({instant: 'mlforge_time'}) -%}
+        {%- do computed.update({instant: mlforge_free_name('mlforge_time', label_columns)}) -%}
     {%- endif -%}
     {%- set time = 'labels.' ~ computed[instant] if instant in computed else instant %}
 select
@@ -82,7 +83,7 @@ from {% if computed -%}
     select
         labels.*
         {%- for expression, name in computed.items() %},
-        {{ expression | indent(8) }} as {{ name }}
+        {{ mlforge_indent(expression, 8) }} as {{ name }}
         {%- endfor %}
     from {{ mlforge_as_table(labels) }} as labels
 ) as labels
@@ -129,9 +130,9 @@ asof left join {{ join.relation }} as {{ row }}
     {%- set query %}
 select
     {{ mlforge_label_row(label_columns) }} as mlforge_label,
-    {{ instant | indent(4) }} as mlforge_time,
+    {{ mlforge_indent(instant, 4) }} as mlforge_time,
     {%- for key in keys %}
-    {{ key | indent(4) }} as mlforge_key_{{ loop.index }},
+    {{ mlforge_indent(key, 4) }} as mlforge_key_{{ loop.index }},
     {%- endfor %}
     1 as mlforge_is_label
 from {{ mlforge_as_table(labels) }} as labels
@@ -153,7 +154,7 @@ select
         {%- endfor -%}
     {%- endfor %}
 from (
-    {{- state.query | indent(4) }}
+    {{- mlforge_indent(state.query, 4) }}
 ) as joined
 where mlforge_is_label = 1
 {% endmacro %}
@@ -178,7 +179,7 @@ select
     null as {{ member.row }}
         {%- endfor %}
 from (
-    {{- query | indent(4) }}
+    {{- mlforge_indent(query, 4) }}
 ) as labels
 where mlforge_is_label = 1
         {%- for member in members %}
@@ -214,11 +215,11 @@ select
     {{ mlforge_last_value(member.row) }} over mlforge_history as {{ member.row }}
     {%- endfor %}
 from (
-    {{- combined | indent(4) }}
+    {{- mlforge_indent(combined, 4) }}
 ) as stream
 window mlforge_history as (
     partition by {{ partition }}
-    order by mlforge_time, mlforge_is_label
+    order by mlforge_time nulls first, mlforge_is_label
     rows between unbounded preceding and current row
 )
 {%- endmacro %}
@@ -296,6 +297,22 @@ window mlforge_history as (
     {{- return('last_value(' ~ expression ~ ' ignore nulls)') -}}
 {% endmacro %}
 
+{# A name that no column of the labels has. #}
+{% macro mlforge_free_name(name, label_columns) %}
+    {%- for column in label_columns or [] if column | lower == name | lower -%}
+        {{- return(mlforge_free_name(name ~ '_', label_columns)) -}}
+    {%- endfor -%}
+    {{- return(name) -}}
+{% endmacro %}
+
+{# SQL, indented; as it is when a quoted text or name in it has a line break, which must not change. #}
+{% macro mlforge_indent(sql, width) %}
+    {%- if modules.re.match("^(?:[^'\"]|'[^'\n]*'|\"[^\"\n]*\")*$", sql | string) -%}
+        {{- return(sql | string | indent(width)) -}}
+    {%- endif -%}
+    {{- return(sql | string) -}}
+{% endmacro %}
+
 {# Microseconds since 1970 of a timestamp. #}
 {% macro mlforge_micros(expression) %}
     {{- return(adapter.dispatch('mlforge_micros')(expression)) -}}
@@ -323,8 +340,9 @@ window mlforge_history as (
 
 {# A relation, the name of a CTE, or a query, as it stands in a from clause. #}
 {% macro mlforge_as_table(relation) %}
-    {%- if relation is string and modules.re.search('[ (\n\t]', relation | trim) -%}
-        {{- return('(' ~ (relation | trim) ~ '\n)') -}}
+    {%- set text = relation | string | trim -%}
+    {%- if relation is string and modules.re.search('(?i)(^|[^a-z0-9_])(select|from|values)[ (\n\t]', text) -%}
+        {{- return('(' ~ (text | trim(';')) ~ '\n)') -}}
     {%- endif -%}
-    {{- return(relation | string | trim) -}}
+    {{- return(text) -}}
 {% endmacro %}

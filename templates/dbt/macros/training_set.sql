@@ -32,6 +32,7 @@
         {%- set columns = mlforge_columns_of(labels) -%}
     {%- endif -%}
     {%- set joins = [] -%}
+    {%- set taken = {} -%}
     {%- for name, names in wanted.items() -%}
         {%- set feature = known[name] -%}
         {%- set left_keys = [] -%}
@@ -42,6 +43,8 @@
         {%- for column in names -%}
             {%- do kept.append({'name': column, 'as': name ~ '__' ~ column, 'empty': feature['columns'][column]}) -%}
             {%- do mlforge_check_collision(name ~ '__' ~ column, columns) -%}
+            {%- do mlforge_check_collision(name ~ '__' ~ column, taken, 'another feature has') -%}
+            {%- do taken.update({name ~ '__' ~ column: name}) -%}
         {%- endfor -%}
         {%- do joins.append({
             'relation': mlforge_as_table(relations[name]),
@@ -170,10 +173,10 @@
     ) -%}
 {% endmacro %}
 
-{% macro mlforge_check_collision(name, columns) %}
+{% macro mlforge_check_collision(name, columns, who='the labels already have') %}
     {%- if columns is not none and mlforge_label_column(name, columns) is not none -%}
         {%- do exceptions.raise_compiler_error(
-            "training_set: the labels already have a column '" ~ name ~ "'. Rename it, or leave it out."
+            "training_set: " ~ who ~ " a column '" ~ name ~ "'. Rename it, or leave it out."
         ) -%}
     {%- endif -%}
 {% endmacro %}

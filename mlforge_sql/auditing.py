@@ -1,0 +1,151 @@
+"""Audit: training sets against brute force, run by dbt, told as a verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlforge_sql.building import local_profile
+from mlforge_sql.compiler import Compiled
+from mlforge_sql.dbt.artifacts import NodeResult
+from mlforge_sql.dbt.run import DbtRun
+from mlforge_sql.errors import Diagnostic, SpecErrors, suggest
+from mlforge_sql.retrieval.store import DuckDbStore, open_store
+
+SHOWN = 5
+"""Differences that a verdict shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of recomputing one feature of one training set.
+
+    Attributes:
+        training_set: Its name.
+        feature: The feature's name.
+        columns: Number of its columns in the training set.
+        rows: Label rows that were recomputed.
+        total: Label rows of the training set.
+        differences: Values that differ; None when the audit did not run.
+        problem: Why it did not run.
+        table: Table with all differences.
+        names: Columns of that table.
+        examples: The first of its rows.
+    """
+
+    training_set: str
+    feature: str
+    columns: int
+    rows: int
+    total: int
+    differences: int | None
+    problem: str | None = None
+    table: str | None = None
+    names: tuple[str, ...] = ()
+    examples: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """True when every recomputed value is the one of the training set."""
+        return self.differences == 0
+
+
+def audit_run(
+    compiled: Compiled,
+    *,
+    names: Iterable[str] = (),
+    profile: str | None = None,
+    rows: int | None = None,
+    seed: int = 0,
+) -> DbtRun:
+    """Prepare the audits of some training sets; iterate over the result to run them.
+
+    Args:
+        compiled: The project; write it before you run.
+        names: Training sets; all if empty.
+        profile: Profile whose tables are audited; the default one if None.
+        rows: Label rows to recompute for each feature; each training set's own number if None.
+        seed: Another number samples other rows.
+
+    Raises:
+        SpecErrors: Unknown training set or profile, or a profile whose engine is not supported yet.
+    """
+    chosen = tuple(names)
+    known = [item.name for item in compiled.project.training_sets]
+    problems = [
+        Diagnostic("MF051", f"unknown training set `{name}`", hint=suggest(name, known))
+        for name in chosen
+        if name not in known
+    ]
+    if problems:
+        raise SpecErrors(problems)
+    variables: dict[str, int] = {"mlforge_audit_seed": seed}
+    if rows is not None:
+        variables["mlforge_audit_rows"] = rows
+    target = local_profile(compiled, profile)
+    tags = [f"tag:mlforge_audit_{name}" for name in chosen] or ["tag:mlforge_audit"]
+    command = ["test", "--target", target, "--vars", json.dumps(variables), "--select", *tags]
+    return DbtRun(compiled.folder, compiled.root, command)
+
+
+def verdicts(
+    compiled: Compiled, run: DbtRun, *, profile: str | None = None, rows: int | None = None
+) -> tuple[Verdict, ...]:
+    """What an audit that has run found, by training set and feature.
+
+    Args:
+        compiled: The project.
+        run: The run of ``audit_run``.
+        profile: As there.
+        rows: As there.
+
+    Raises:
+        RetrievalError: The store cannot be opened.
+    """
+    audited = [item for item in run.results if item.meta.get("kind") == "audit"]
+    if not audited:
+        return ()
+    store = open_store(compiled.root, compiled.project, profile)
+    try:
+        return tuple(_verdict(compiled, item, store, rows) for item in _sorted(compiled, audited))
+    finally:
+        store.connection.close()
+
+
+def _sorted(compiled: Compiled, results: Sequence[NodeResult]) -> Iterator[NodeResult]:
+    """Results in the order of the specs."""
+    found = {(item.meta["training_set"], item.meta["feature"]): item for item in results}
+    for training_set in compiled.project.training_sets:
+        for request in training_set.features:
+            result = found.get((training_set.name, request.feature.name))
+            if result is not None:
+                yield result
+
+
+def _verdict(
+    compiled: Compiled, result: NodeResult, store: DuckDbStore, rows: int | None
+) -> Verdict:
+    name, feature = str(result.meta["training_set"]), str(result.meta["feature"])
+    training_set = next(item for item in compiled.project.training_sets if item.name == name)
+    columns = next(
+        len(item.columns) for item in training_set.features if item.feature.name == feature
+    )
+    ran = result.failures is not None and result.status in {"pass", "fail", "warn"}
+    total = store.count(name) if ran else 0
+    names, examples = (
+        store.first_rows(result.relation, SHOWN) if ran and result.failures else ((), ())
+    )
+    return Verdict(
+        training_set=name,
+        feature=feature,
+        columns=columns,
+        rows=min(total, rows or training_set.spec.audit_rows),
+        total=total,
+        differences=result.failures if ran else None,
+        problem=None if ran else result.message or f"the audit was {result.status}",
+        table=result.relation if result.failures else None,
+        names=names,
+        examples=examples,
+    )

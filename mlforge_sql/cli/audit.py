@@ -1,0 +1,130 @@
+"""``mlforge audit``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import click
+
+from mlforge_sql.cli._options import Settings, json_option, pass_settings, profile_option
+from mlforge_sql.cli._render import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from mlforge_sql.auditing import Verdict
+
+
+@click.command("audit")
+@click.argument("training_sets", nargs=-1, metavar="[TRAINING_SET]...")
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Label rows to recompute for each feature. Default: the training set's audit_rows.",
+)
+@click.option("--seed", type=int, default=0, help="Another number samples other rows.")
+@profile_option
+@json_option
+@pass_settings
+def audit(
+    settings: Settings,
+    training_sets: tuple[str, ...],
+    rows: int | None,
+    seed: int,
+    profile: str | None,
+    as_json: bool,
+) -> None:
+    """Prove training sets: recompute rows from the events, by brute force.
+
+    For a sample of the labels, every feature is computed again from the source:
+    a plain filter on the events by the rule of time, none of the tables in
+    between. Any value that differs, above all one that knows the future, is
+    shown and kept in a table. Exits with 1 if there is one.
+    """
+    from mlforge_sql.auditing import audit_run, verdicts
+    from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
+
+    finish_interrupted(settings.root)
+    compiled = compile_project(settings.root)
+    run = audit_run(compiled, names=training_sets, profile=profile, rows=rows, seed=seed)
+    if not compiled.project.training_sets:
+        say("the project has no training sets, so there is nothing to audit")
+        return
+    write_project(compiled)
+    for _ in run:
+        pass
+    found = verdicts(compiled, run, profile=profile, rows=rows)
+    if not found:
+        for text in run.errors or ["dbt ran no audit"]:
+            say(f"error: {text}", style="red")
+        raise click.exceptions.Exit(1)
+    if as_json:
+        print_json({"version": 1, "audits": [_plain(item) for item in found]})
+    else:
+        _show(found)
+    if not all(item.equal for item in found):
+        raise click.exceptions.Exit(1)
+
+
+def _plain(item: Verdict) -> dict[str, object]:
+    values = dataclasses.asdict(item)
+    names, examples = values.pop("names"), values.pop("examples")
+    shown = [dict(zip(names, map(_text, row), strict=True)) for row in examples]
+    return {**values, "equal": item.equal, "examples": shown}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _show(found: tuple[Verdict, ...]) -> None:
+    print_table(
+        ("training set", "feature", "rows recomputed", "columns", "verdict"),
+        [
+            (
+                item.training_set,
+                item.feature,
+                f"{item.rows:,} of {item.total:,}",
+                str(item.columns),
+                _word(item),
+            )
+            for item in found
+        ],
+    )
+    for item in found:
+        if item.problem:
+            say(f"\nerror: {item.training_set}, {item.feature}: {item.problem}", style="red")
+        elif not item.equal:
+            _show_differences(item)
+    rows = sum(item.rows for item in found)
+    values = sum(item.rows * item.columns for item in found)
+    wrong = sum(item.differences or 0 for item in found)
+    if all(item.equal for item in found):
+        say(
+            f"\nPASS: {values:,} values of {rows:,} rows computed again from the events, all equal",
+            style="green",
+        )
+    elif wrong:
+        say(f"\nFAIL: {wrong:,} of {values:,} values are not what the events say", style="red")
+    else:
+        say("\nFAIL: not every audit could run; `mlforge build` makes the tables", style="red")
+
+
+def _word(item: Verdict) -> str:
+    if item.differences is None:
+        return "did not run"
+    if item.equal:
+        return "equal"
+    return f"{item.differences:,} value{'s' if item.differences != 1 else ''} differ"
+
+
+def _show_differences(item: Verdict) -> None:
+    click.echo()
+    click.secho(f"{item.training_set}, {item.feature}:", bold=True)
+    print_table(
+        item.names,
+        [["NULL" if value is None else str(value) for value in row] for row in item.examples],
+    )
+    more = (item.differences or 0) - len(item.examples)
+    if more > 0:
+        say(f"and {more:,} more in {item.table}")
