@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -140,6 +141,7 @@ def project_macros(
     context = {
         "env_var": env_var,
         "source": source,
+        "target": SimpleNamespace(type="duckdb", name="dev"),
         "var": given.get,
         "config": lambda **_: "",
     }

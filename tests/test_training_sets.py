@@ -571,7 +571,9 @@ def test_the_properties_of_a_training_set(tmp_path: Path) -> None:
     assert about["features"] == ["last"]
     (test,) = model["data_tests"]
     assert test["mlforge_same_row_count"]["arguments"] == {"other": "ref('int_fraud__labels')"}
-    exposures = yaml.safe_load(compiled_text(found, "models/training/_training.exposures.yml"))["exposures"]
+    exposures = yaml.safe_load(compiled_text(found, "models/training/_training.exposures.yml"))[
+        "exposures"
+    ]
     first, second = exposures
     assert (first["name"], first["type"], first["depends_on"]) == ("fraud", "ml", ["ref('fraud')"])
     assert first["owner"] == {"name": "Risk", "email": "risk@example.com"}

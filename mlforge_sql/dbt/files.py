@@ -94,7 +94,7 @@ class _Writer:
 
     def write_project(self) -> None:
         config = self._project.config
-        self._yaml("dbt_project.yml", dbt_project(config), [PROJECT_FILE])
+        self._yaml("dbt_project.yml", dbt_project(self._project), [PROJECT_FILE])
         self._yaml("profiles.yml", profiles(config), [PROJECT_FILE])
         ignore = PurePosixPath(".gitignore")
         self.files[ignore] = (

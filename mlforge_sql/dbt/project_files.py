@@ -13,8 +13,16 @@ from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCat
 DATABASE_FILE = "features.duckdb"
 
 
-def dbt_project(config: ProjectConfig) -> dict[str, Any]:
+def dbt_project(project: Project) -> dict[str, Any]:
     """``dbt_project.yml``."""
+    config = project.config
+    folders = {
+        "staging": {"+materialized": "view"},
+        "intermediate": {"+materialized": "view"},
+        "features": {"+materialized": "table"},
+    }
+    if project.training_sets:  # dbt warns of folders without models
+        folders["training"] = {"+materialized": "table"}
     return {
         "name": config.name,
         "version": "1.0.0",
@@ -28,14 +36,7 @@ def dbt_project(config: ProjectConfig) -> dict[str, Any]:
             "send_anonymous_usage_stats": False,
             "require_generic_test_arguments_property": True,
         },
-        "models": {
-            config.name: {
-                "staging": {"+materialized": "view"},
-                "intermediate": {"+materialized": "view"},
-                "features": {"+materialized": "table"},
-                "training": {"+materialized": "table"},
-            }
-        },
+        "models": {config.name: folders},
         "on-run-end": ["{{ mlforge_record_run(results) }}"],
     }
 

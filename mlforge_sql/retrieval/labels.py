@@ -74,7 +74,8 @@ def file_labels(
         message = f"cannot tell the format of `{path}`"
         hint = "use a file that ends in .parquet, .csv or .json"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
-    location = "'" + str(path).replace("'", "''") + "'"
+    located = path if "://" in str(path) else path.absolute()
+    location = "'" + str(located).replace("'", "''") + "'"
     plain = f"{reader}({location})"
     found = _described(store, plain, str(path))
     if reader == "read_parquet":

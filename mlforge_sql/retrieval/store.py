@@ -138,6 +138,7 @@ def open_store(root: Path, project: Project, profile: str | None) -> DuckDbStore
         raise RetrievalError([Diagnostic("MF064", message, hint=hint)])
     settings: dict[str, Any] = {
         "temp_directory": str(Path(tempfile.gettempdir()) / "mlforge_duckdb"),
+        "file_search_path": str(root / project.config.dbt_project_dir),  # views have dbt's paths
         **store.settings,
         "TimeZone": "UTC",
     }

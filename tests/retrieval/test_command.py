@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
-from conftest import LABELS
+from purchases import LABELS
 
 from mlforge_sql.cli import main
 

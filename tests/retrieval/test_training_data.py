@@ -15,7 +15,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from conftest import LABELS
+from purchases import LABELS
 
 import mlforge_sql as mlf
 from mlforge_sql.errors import RetrievalError, SpecErrors

@@ -101,7 +101,7 @@
     {%- set found = {} -%}
     {%- set query = 'select * from ' ~ mlforge_as_table(relation) ~ ' as labels where false' -%}
     {%- for column in adapter.get_column_schema_from_query(query) -%}
-        {%- do found.update({column.name: column.data_type}) -%}
+        {%- do found.update({column.name: column.dtype}) -%}
     {%- endfor -%}
     {{- return(found) -}}
 {% endmacro %}
@@ -165,6 +165,8 @@
     } -%}
     {%- if name in kinds -%}
         {{- return(kinds[name]) -}}
+    {%- elif name.startswith('varchar') or name.startswith('character') -%}
+        {{- return('iso_text') -}}
     {%- elif name.startswith('timestamp') -%}
         {{- return('timestamp') -}}
     {%- endif -%}
