@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help sync demo test lint types imports bench scale clean
+.PHONY: help sync demo test lint types imports bench scale stream clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -36,9 +36,13 @@ test: lint types imports  ## every check and test
 
 bench: $(STAMP)  ## side-by-side timings, ratios only
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/training.py
 
 scale: $(STAMP)  ## 10M events under a 4 GB memory limit
 	$(BIN)/python benchmarks/scale.py
+
+stream: $(STAMP)  ## 20M labels to parquet under a 4 GB memory limit
+	$(BIN)/python benchmarks/stream.py
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) example_project/data example_project/dbt example_project/feature_store

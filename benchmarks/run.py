@@ -278,12 +278,12 @@ def measure(letter: str, root: Path) -> None:
     print(json.dumps({"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb}))
 
 
-def in_process(step: str, root: Path, *options: str) -> str:
+def in_process(step: str, root: Path, *options: str, script: str = __file__) -> str:
     """Run a step in a process of its own, and return what it printed.
 
     All steps that need memory do: a process counts its parent's memory into its own peak.
     """
-    command = [sys.executable, __file__, "--step", step, "--folder", str(root), *options]
+    command = [sys.executable, script, "--step", step, "--folder", str(root), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise click.ClickException(f"step {step} failed:\n{done.stderr[-3000:]}")
