@@ -52,7 +52,9 @@ def test_the_python_says_the_same(tmp_path: Path) -> None:
     assert from_python.splitlines()[1:] == from_yaml.splitlines()[1:]
 
 
-@pytest.mark.parametrize("name", ["make demo", "make test", "make bench", "make scale"])
+@pytest.mark.parametrize(
+    "name", ["make demo", "make test", "make bench", "make scale", "make stream"]
+)
 def test_commands_exist(name: str) -> None:
     assert name in README
     target = name.removeprefix("make ")
