@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlforge_sql.keys import surrogate_key
-from mlforge_sql.loading.definitions import feature
+from mlforge_sql.loading.decorators import feature
 from mlforge_sql.retrieval import Definitions, load_project
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling

@@ -825,7 +825,7 @@ def test_training_set_asks_for_columns(project: Run, native: Macros) -> None:
     def columns(query: str) -> list[SimpleNamespace]:
         asked.append(query)
         found = project.connection.execute(f"describe {query}").fetchall()
-        return [SimpleNamespace(name=row[0], data_type=row[1]) for row in found]
+        return [SimpleNamespace(name=row[0], dtype=row[1]) for row in found]
 
     native._context["adapter"].get_column_schema_from_query = columns
     native._context["ref"] = Relation

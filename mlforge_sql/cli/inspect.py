@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from mlforge_sql.cli._options import Settings, json_option, pass_settings
@@ -19,37 +21,27 @@ def inspect() -> None:
 @pass_settings
 def feature(settings: Settings, name: str, as_json: bool) -> None:
     """Show a feature: its clock, its columns and types, its models."""
-    from mlforge_sql.compiler import compile_project
+    from mlforge_sql.compiler import plan_project
     from mlforge_sql.plan.describe import describe_feature
 
-    compiled = compile_project(settings.root)
-    found = describe_feature(compiled.project, compiled.plan, name)
+    found = describe_feature(*plan_project(settings.root), name)
     if as_json:
         print_json({"version": 1, "feature": found})
         return
-    click.secho(found["name"], bold=True)
-    if found["description"]:
-        click.echo(found["description"])
-    click.echo()
-    for key in (
-        "declared in",
-        "source",
-        "keys",
-        "time",
-        "ttl",
-        "filter",
-        "tags",
-        "version",
-        "tiles",
-        "models",
-    ):
-        value = found[key]
-        if value:
-            click.echo(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}")
-    click.echo()
-    print_table(
-        ("column", "type", "meaning"),
-        [(item["name"], item["type"], item["meaning"]) for item in found["columns"]],
+    _show(
+        found,
+        (
+            "declared in",
+            "source",
+            "keys",
+            "time",
+            "ttl",
+            "filter",
+            "tags",
+            "version",
+            "tiles",
+            "models",
+        ),
     )
     if found["validators"]:
         click.echo()
@@ -71,11 +63,16 @@ def training_set(settings: Settings, name: str, as_json: bool) -> None:
     if as_json:
         print_json({"version": 1, "training_set": found})
         return
+    _show(found, ("declared in", "labels", "time", "features", "tags", "models"))
+
+
+def _show(found: dict[str, Any], keys: tuple[str, ...]) -> None:
+    """The name, the description, what the keys say, and the columns."""
     click.secho(found["name"], bold=True)
     if found["description"]:
         click.echo(found["description"])
     click.echo()
-    for key in ("declared in", "labels", "time", "features", "tags", "models"):
+    for key in keys:
         value = found[key]
         if value:
             click.echo(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}")

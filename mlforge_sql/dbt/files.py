@@ -137,7 +137,7 @@ class _Writer:
         by_labels = {node.name: node for node in self._plan.labels}
         for node in self._plan.training_sets:
             labels = by_labels.get(node.labels)
-            properties = labels_properties(node)
+            properties = labels_properties(node, labels)
             if labels is not None:
                 self._model(INTERMEDIATE, labels, properties, origins[node.name])
             elif node.sql is not None:

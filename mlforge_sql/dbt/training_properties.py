@@ -13,18 +13,20 @@ from mlforge_sql.dbt.properties import (
     model_config,
 )
 from mlforge_sql.plan.describe import column_meanings
-from mlforge_sql.plan.nodes import Latest, Rolling, TrainingSet
+from mlforge_sql.plan.nodes import Labels, Latest, Rolling, TrainingSet
 from mlforge_sql.project.model import ResolvedTrainingSet
 from mlforge_sql.sql.branches import Branches
 
 
-def labels_properties(node: TrainingSet) -> Properties:
+def labels_properties(node: TrainingSet, labels: Labels | None) -> Properties:
     """Properties of the model with a training set's labels."""
-    return {
-        "name": node.labels,
-        "description": jinja_safe(f"The labels of `{node.name}`, as they are."),
-        "config": model_config("labels", training_set=node.name),
-    }
+    keys = labels.keys if labels else ()
+    text = f"The labels of `{node.name}`, as they are"
+    text += ", with surrogate keys for what they are computed from." if keys else "."
+    config = model_config("labels", training_set=node.name)
+    if any(key.salt_env for key in keys):
+        config["materialized"] = "table"  # a view's text would keep the salt in the catalog
+    return {"name": node.labels, "description": jinja_safe(text), "config": config}
 
 
 def training_properties(

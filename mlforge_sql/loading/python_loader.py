@@ -22,7 +22,7 @@ from sqlglot.errors import SqlglotError
 
 from mlforge_sql.errors import Diagnostic, Location, suggest
 from mlforge_sql.expressions import ExpressionError, parse_expression
-from mlforge_sql.loading.definitions import feature
+from mlforge_sql.loading.decorators import feature
 from mlforge_sql.spec.base import Made, recording
 from mlforge_sql.spec.validators import PARAMETERS
 

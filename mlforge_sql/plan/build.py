@@ -56,7 +56,9 @@ def build_plan(project: Project) -> Plan:
         joinables=tuple(joinable(feature) for feature in project.features),
         surrogates=surrogate_keys(project),
         labels=tuple(
-            labels(item, item.source) for item in project.training_sets if item.source is not None
+            labels(item, item.source, project.config.surrogate_key_salt_env)
+            for item in project.training_sets
+            if item.source is not None
         ),
         training_sets=tuple(training_set(item) for item in project.training_sets),
         audits=audits(project),

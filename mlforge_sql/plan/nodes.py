@@ -390,6 +390,7 @@ class Labels:
         source: Name of the source it reads.
         model: dbt model that it reads instead of a dbt source.
         columns: The source's columns.
+        keys: Surrogate keys, in the place of the columns they are computed from.
         event_time: The source's event time, which dedupe may order by.
         where: Filter of the raw rows.
         dedupe: How repeated events are dropped.
@@ -399,6 +400,7 @@ class Labels:
     source: str
     model: str | None
     columns: tuple[str, ...]
+    keys: tuple[SurrogateKey, ...]
     event_time: EventTime
     where: Expr | None
     dedupe: Dedupe | None

@@ -43,13 +43,16 @@ def surrogate_keys(project: Project) -> tuple[SurrogateKey, ...]:
     return tuple(found.values())
 
 
-def labels(training_set: ResolvedTrainingSet, source: ResolvedSource) -> Labels:
+def labels(
+    training_set: ResolvedTrainingSet, source: ResolvedSource, salt_env: str | None
+) -> Labels:
     """The labels of a training set, when they are the rows of a source."""
     return Labels(
         name=labels_name(training_set.name),
         source=source.spec.name,
         model=source.spec.model,
-        columns=tuple(source.schema),
+        columns=tuple(name for name in source.schema if name in training_set.columns),
+        keys=tuple(SurrogateKey(key.name, key.parts, salt_env) for key in training_set.hashed),
         event_time=source_time(source),
         where=source.where,
         dedupe=dedupe(source),

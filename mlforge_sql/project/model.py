@@ -183,6 +183,7 @@ class ResolvedTrainingSet:
         columns: The labels' own columns and types, in their order.
         timestamp: The label's time, its column spelled as the labels do.
         features: The features that are joined.
+        hashed: Join keys that stand in the place of the columns they are computed from.
     """
 
     spec: TrainingSet
@@ -191,6 +192,7 @@ class ResolvedTrainingSet:
     columns: Mapping[str, ColumnType]
     timestamp: Timestamp
     features: tuple[Requested, ...]
+    hashed: tuple[KeyColumn, ...] = ()
 
     @property
     def name(self) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mlforge_sql.errors import Diagnostic, suggest
+from mlforge_sql.project.keys import merge_keys
 from mlforge_sql.project.labels import LabelColumns, check_labels
-from mlforge_sql.project.model import ResolvedFeature, ResolvedSource, ResolvedTrainingSet
+from mlforge_sql.project.model import (
+    KeyColumn,
+    Requested,
+    ResolvedFeature,
+    ResolvedSource,
+    ResolvedTrainingSet,
+)
 from mlforge_sql.project.requests import resolve_requests
 from mlforge_sql.project.sources import declared_columns
 from mlforge_sql.spec.source import Timestamp
@@ -48,10 +55,18 @@ class TrainingSetResolver:
         if timestamp is None:
             return None
         check_labels(columns, timestamp, requests, place, self._problems)
+        hashed = _hashed(columns, requests) if spec.labels.pseudonymize else ()
+        columns = _pseudonymous(columns, hashed)
+        if timestamp.column not in columns and len(self._problems) == before:
+            message = f"`{timestamp.column}` cannot be pseudonymized: it is the label's time"
+            hint = "remove `pseudonymize`, and leave columns out with `sql`"
+            self._problems.append(Diagnostic("MF017", message, place("labels"), hint))
         if len(self._problems) > before or not requests:
             return None
         named = timestamp.model_copy(update={"column": columns.spelling(timestamp.column)})
-        return ResolvedTrainingSet(spec, item.origin, source, columns.types, named, requests)
+        return ResolvedTrainingSet(
+            spec, item.origin, source, columns.types, named, requests, hashed
+        )
 
     def _is_unread(self, name: str) -> bool:
         return name not in self._features and self._specs.unread.may_declare(name)
@@ -102,3 +117,20 @@ class TrainingSetResolver:
             return given
         same = given.column.casefold() == source.timestamp.casefold()
         return source.spec.timestamp if same else given
+
+
+def _hashed(columns: LabelColumns, requests: Sequence[Requested]) -> tuple[KeyColumn, ...]:
+    """The join keys that the labels do not have, but can be computed from their columns."""
+    keys = merge_keys(request.feature.keys for request in requests)
+    return tuple(
+        key
+        for key in keys
+        if key.parts and key.name not in columns and all(name in columns for name, _ in key.parts)
+    )
+
+
+def _pseudonymous(columns: LabelColumns, keys: Sequence[KeyColumn]) -> LabelColumns:
+    """The columns with keys in the place of what they are computed from."""
+    hidden = {name.casefold() for key in keys for name, _ in key.parts}
+    kept = {name: kind for name, kind in columns.types.items() if name.casefold() not in hidden}
+    return LabelColumns({**{key.name: key.type for key in keys}, **kept})

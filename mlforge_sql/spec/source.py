@@ -43,6 +43,13 @@ class Timestamp(Spec):
         return self
 
 
+def timestamp_by_name(values: Any) -> Any:
+    """The values of a spec whose ``timestamp`` may be just a column's name."""
+    if isinstance(values, dict) and isinstance(values.get("timestamp"), str):
+        return {**values, "timestamp": {"column": values["timestamp"]}}
+    return values
+
+
 class Dedupe(Spec):
     """Keep one row of each key: the last by ``order_by``, descending."""
 
@@ -102,9 +109,7 @@ class Source(Spec):
     @model_validator(mode="before")
     @classmethod
     def _timestamp_by_name(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("timestamp"), str):
-            return {**values, "timestamp": {"column": values["timestamp"]}}
-        return values
+        return timestamp_by_name(values)
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:

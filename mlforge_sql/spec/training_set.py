@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from mlforge_sql.spec.base import Name, Names, Spec, one_or_many, record
 from mlforge_sql.spec.feature import Feature
-from mlforge_sql.spec.source import Source, Timestamp
+from mlforge_sql.spec.source import Source, Timestamp, timestamp_by_name
 
 AUDITED_ROWS = 1000
 """Label rows that the leakage audit recomputes, unless a training set says otherwise."""
@@ -83,6 +83,14 @@ class Labels(Spec):
         description="Column names and types, for a model or a query: neither is read while compiling.",
     )
 
+    pseudonymize: bool = Field(
+        default=False,
+        description=(
+            "For a source: put surrogate keys in the place of the columns they are computed from, "
+            "so that names and the like do not reach the training set."
+        ),
+    )
+
     @model_validator(mode="after")
     def _one_place(self) -> Labels:
         given = [name for name in ("source", "model", "sql") if getattr(self, name) is not None]
@@ -102,6 +110,12 @@ class Labels(Spec):
                 "mlforge_conflict",
                 "the source already says what its columns are",
                 {"code": "MF017", "at": "columns", "hint": "declare `columns` at the source"},
+            )
+        if self.source is None and self.pseudonymize:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`pseudonymize` is for the rows of a source",
+                {"code": "MF017", "at": "pseudonymize", "hint": "leave the columns out yourself"},
             )
         return self
 
@@ -144,9 +158,7 @@ class TrainingSet(Spec):
     @model_validator(mode="before")
     @classmethod
     def _timestamp_by_name(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("timestamp"), str):
-            return {**values, "timestamp": {"column": values["timestamp"]}}
-        return values
+        return timestamp_by_name(values)
 
     @model_validator(mode="after")
     def _not_itself(self) -> TrainingSet:

@@ -89,7 +89,7 @@ class _Query:
     def labels(self) -> Step:
         computed = {key.name: key for key in self.node.computed}
         keys = [
-            surrogate_key(computed[name], self.dialect, "training_set")
+            surrogate_key(computed[name], self.dialect, "training_set", widened=True)
             if name in computed
             else column(name, "training_set")
             for name in self.node.keys

@@ -34,7 +34,7 @@ def empty_value(column: JoinedColumn, dialect: Dialect) -> str | None:
 
 def key_text(key: SurrogateKey, dialect: Dialect) -> str:
     """SQL of a surrogate key over the columns of the labels."""
-    return sql_text(surrogate_key(key, dialect, LABELS), dialect)
+    return sql_text(surrogate_key(key, dialect, LABELS, widened=True), dialect)
 
 
 def instant_text(time: EventTime, value: str, dialect: Dialect) -> str:

@@ -85,7 +85,9 @@ def _projections(node: Staging, dialect: Dialect) -> list[exp.Expr]:
     return [*keys, *kept]
 
 
-def surrogate_key(key: SurrogateKey, dialect: Dialect, table: str | None = None) -> exp.Expr:
+def surrogate_key(
+    key: SurrogateKey, dialect: Dialect, table: str | None = None, *, widened: bool = False
+) -> exp.Expr:
     """``sha256`` over ``<length>:<text>`` of each part, ``~`` for NULL; NULL when all parts are.
 
     ``mlforge_sql.keys.surrogate_key`` is the same rule in Python.
@@ -93,7 +95,8 @@ def surrogate_key(key: SurrogateKey, dialect: Dialect, table: str | None = None)
     Args:
         key: The key.
         dialect: How to say it.
-        table: Alias of another table that has the parts, decimals perhaps of another precision.
+        table: Alias of the table that has the parts.
+        widened: Whether decimals may be of another precision than the key's own.
     """
     parts: list[exp.Expr] = []
     if key.salt_env:
@@ -102,7 +105,7 @@ def surrogate_key(key: SurrogateKey, dialect: Dialect, table: str | None = None)
     for name, kind in key.parts:
         value: exp.Expr = column(name, table)
         wide = replace(kind, precision=38)
-        if table is not None and kind.kind is Kind.DECIMAL:
+        if widened and kind.kind is Kind.DECIMAL:
             text = dialect.key_text(dialect.cast(value, wide), wide)
         else:
             text = dialect.key_text(value, kind)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ import duckdb
 import pytest
 from events import at, table
 from harness import write_parquet, write_project
-from test_dbt_build import Result, compile_and_write, dbt, query
+from test_dbt_build import Result, compile_and_write, dbt, query, strict_parse
 
 pytestmark = pytest.mark.functional
 
@@ -132,21 +129,4 @@ def test_both_parsers_are_clean(audited: Audited) -> None:
     done = dbt(audited.root, "--warn-error", "parse", "--no-partial-parse")
     assert done.done.returncode == 0, done.output
     assert "deprecat" not in done.output.lower()
-    copy = audited.root.parent / "v2"
-    shutil.copytree(
-        audited.root / "dbt", copy / "dbt", ignore=shutil.ignore_patterns("target", "logs")
-    )
-    parser = Path(sys.executable).parent / "dbt-core-experimental-parser"
-    v2 = subprocess.run(
-        [str(parser), "parse", "--profiles-dir", ".", "--target", "dev"],
-        cwd=copy / "dbt",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    output = v2.stdout + v2.stderr
-    assert v2.returncode == 0, output
-    assert "Finished 'parse' successfully" in output, output
-    assert "warning" not in output.lower(), output
-    assert "error" not in output.lower(), output
+    strict_parse(audited.root)

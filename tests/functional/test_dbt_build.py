@@ -103,7 +103,10 @@ def query(root: Path, sql: str) -> Rows:
 
 
 def tables(root: Path) -> set[str]:
-    return {row["table_name"] for row in query(root, "select table_name from duckdb_tables()")}
+    return {
+        row["table_name"]
+        for row in query(root, "select table_name from duckdb_tables() where schema_name = 'main'")
+    }
 
 
 def close(left: Any, right: Any) -> bool:
@@ -267,13 +270,12 @@ def test_v1_parser_is_clean(builds: Builds) -> None:
     assert "deprecat" not in done.output.lower()
 
 
-def test_v2_parser_is_clean(builds: Builds) -> None:
+def strict_parse(root: Path) -> None:
+    """The stricter v2 parser finds nothing to say about a copy of the project."""
     parser = Path(sys.executable).parent / "dbt-core-experimental-parser"
     assert parser.is_file(), "pip install dbt-core-experimental-parser"
-    copy = builds.root.parent / "v2"
-    shutil.copytree(
-        builds.root / "dbt", copy / "dbt", ignore=shutil.ignore_patterns("target", "logs")
-    )
+    copy = root.parent / f"{root.name}_v2"
+    shutil.copytree(root / "dbt", copy / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
     done = subprocess.run(
         [str(parser), "parse", "--profiles-dir", ".", "--target", "dev"],
         cwd=copy / "dbt",
@@ -287,6 +289,10 @@ def test_v2_parser_is_clean(builds: Builds) -> None:
     assert "Finished 'parse' successfully" in output, output
     assert "warning" not in output.lower(), output
     assert "error" not in output.lower(), output
+
+
+def test_v2_parser_is_clean(builds: Builds) -> None:
+    strict_parse(builds.root)
 
 
 # A build of bad rows

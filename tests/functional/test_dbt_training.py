@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from harness import compile_and_run, write_parquet, write_project
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
-from test_dbt_build import compile_and_write, dbt, query
+from test_dbt_build import compile_and_write, dbt, query, strict_parse
 
 import mlforge_sql as mlf
 
@@ -171,17 +171,7 @@ def test_empty_and_second_parser(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built, copy)
     done = dbt(copy, "run", "--empty", "--select", "train", "by_hand", "of_a_query", "joined")
     assert done.done.returncode == 0, done.output
-    parser = Path(sys.executable).parent / "dbt-core-experimental-parser"
-    strict = subprocess.run(
-        [str(parser), "parse", "--profiles-dir", ".", "--target", "dev"],
-        cwd=copy / "dbt",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert strict.returncode == 0, strict.stdout + strict.stderr
-    assert "warning" not in (strict.stdout + strict.stderr).lower()
+    strict_parse(copy)
 
 
 @pytest.mark.parametrize("name", FAULTY)
