@@ -154,7 +154,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
 
 def test_build_is_green(builds: Builds) -> None:
     for build in (builds.first, builds.second):
-        assert build.statuses() <= {"success", "pass"}, build.output
+        assert build.statuses() <= {"success", "pass", "no-op"}, build.output  # exposures
     tests = [name for name in builds.first.results if name.startswith("test.")]
     validators = sum(len(item.rules) for item in builds.compiled.project.features)
     assert validators >= 10
