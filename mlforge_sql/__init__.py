@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlforge_sql.errors import RetrievalError, SpecErrors
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.retrieval import Definitions, load_project
@@ -31,8 +32,10 @@ __all__ = [
     "Feature",
     "FeatureSpec",
     "Labels",
+    "RetrievalError",
     "Rolling",
     "Source",
+    "SpecErrors",
     "Timestamp",
     "TrainingSet",
     "feature",

@@ -11,7 +11,9 @@ from mlforge_sql.building import local_profile
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.artifacts import NodeResult
 from mlforge_sql.dbt.run import DbtRun
-from mlforge_sql.errors import Diagnostic, SpecErrors, suggest
+from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.project.requests import output_names
+from mlforge_sql.project.selection import select_training_sets
 from mlforge_sql.retrieval.store import DuckDbStore, open_store
 
 SHOWN = 5
@@ -71,23 +73,43 @@ def audit_run(
 
     Raises:
         SpecErrors: Unknown training set or profile, or a profile whose engine is not supported yet.
+        RetrievalError: A training set is not built.
     """
-    chosen = tuple(names)
-    known = [item.name for item in compiled.project.training_sets]
-    problems = [
-        Diagnostic("MF051", f"unknown training set `{name}`", hint=suggest(name, known))
-        for name in chosen
-        if name not in known
-    ]
-    if problems:
-        raise SpecErrors(problems)
+    chosen = select_training_sets(compiled.project, names)
     variables: dict[str, int] = {"mlforge_audit_seed": seed}
     if rows is not None:
         variables["mlforge_audit_rows"] = rows
     target = local_profile(compiled, profile)
+    _check_built(compiled, chosen, profile)
     tags = [f"tag:mlforge_audit_{name}" for name in chosen] or ["tag:mlforge_audit"]
     command = ["test", "--target", target, "--vars", json.dumps(variables), "--select", *tags]
     return DbtRun(compiled.folder, compiled.root, command)
+
+
+def _check_built(compiled: Compiled, chosen: Sequence[str], profile: str | None) -> None:
+    """See that the training sets are there, with the columns of their specs."""
+    sets = [item for item in compiled.project.training_sets if not chosen or item.name in chosen]
+    if not sets:
+        return
+    store = open_store(compiled.root, compiled.project, profile)
+    try:
+        problems: list[Diagnostic] = []
+        hint = f"run `mlforge build --training-sets {','.join(item.name for item in sets)}`"
+        for item in sets:
+            found = store.columns(item.name)
+            missing = [name for name in output_names(item.features) if name not in found]
+            if not found:
+                message = f"training set `{item.name}` is not built in profile `{store.profile}`"
+                problems.append(Diagnostic("MF064", message, hint=hint))
+            elif missing:
+                message = (
+                    f"the table of training set `{item.name}` has no column `{missing[0]}` yet"
+                )
+                problems.append(Diagnostic("MF064", message, hint=hint))
+    finally:
+        store.connection.close()
+    if problems:
+        raise RetrievalError(problems)
 
 
 def verdicts(

@@ -8,7 +8,7 @@ from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.project.model import current_name
-from mlforge_sql.project.selection import find_profile, select_features
+from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
 from mlforge_sql.spec.config import LocalStore
 
 
@@ -17,6 +17,7 @@ def build_features(
     *,
     names: Iterable[str] = (),
     tags: Iterable[str] = (),
+    training_sets: Iterable[str] = (),
     profile: str | None = None,
     arguments: Sequence[str] = (),
 ) -> DbtRun:
@@ -26,6 +27,7 @@ def build_features(
         compiled: The project; write it before you run.
         names: Features to build; with ``tags`` empty too, all.
         tags: Build features with any of these tags.
+        training_sets: Build these training sets and their features.
         profile: Profile to build in; the default one if None.
         arguments: Further arguments for dbt.
 
@@ -35,10 +37,13 @@ def build_features(
     names, tags = tuple(names), tuple(tags)
     target = local_profile(compiled, profile)
     features = [item.spec for item in compiled.project.features]
-    chosen = select_features(features, names, tags)
+    wanted = select_training_sets(compiled.project, training_sets)
+    chosen = select_features(features, names, tags) if names or tags or not wanted else ()
     command = ["build", "--target", target]
-    if names or tags:
-        command += ["--select", *(f"+{current_name(item.name)}" for item in chosen)]
+    if names or tags or wanted:
+        selected = [*(current_name(item.name) for item in chosen), *wanted]
+        command += ["--select", *(f"+{name}" for name in selected)]
+        command += ["--indirect-selection", "buildable"]  # no audit of what is not rebuilt
     return DbtRun(compiled.folder, compiled.root, [*command, *arguments])
 
 

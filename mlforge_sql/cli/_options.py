@@ -39,9 +39,10 @@ class Settings:
 pass_settings = click.make_pass_decorator(Settings)
 
 
-def _split(
+def split(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
+    """The parts of ``a,b``, from every use of an option."""
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
@@ -51,9 +52,21 @@ def features_option(command: Command) -> Command:
         "--features",
         "names",
         multiple=True,
-        callback=_split,
+        callback=split,
         metavar="NAME[,NAME]",
         help="Only these features. Can be repeated.",
+    )(command)
+
+
+def training_sets_option(command: Command) -> Command:
+    """``--training-sets a,b``."""
+    return click.option(
+        "--training-sets",
+        "training_sets",
+        multiple=True,
+        callback=split,
+        metavar="NAME[,NAME]",
+        help="Only these training sets, and their features. Can be repeated.",
     )(command)
 
 
@@ -62,7 +75,7 @@ def tags_option(command: Command) -> Command:
     return click.option(
         "--tags",
         multiple=True,
-        callback=_split,
+        callback=split,
         metavar="TAG[,TAG]",
         help="Only features with one of these tags. Can be repeated.",
     )(command)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,6 +26,13 @@ def width() -> int:
     return min(shutil.get_terminal_size((80, 24)).columns, 100)
 
 
+def table_width() -> int:
+    """Columns for tables on stdout: no limit where another program reads them."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return width()
+    return sys.maxsize
+
+
 def say(text: str = "", *, style: str | None = None) -> None:
     """Talk to the user, on stderr."""
     click.secho(text, err=True, fg=style)
@@ -37,7 +46,9 @@ def print_json(value: Any) -> None:
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print data in columns, on stdout; the widest columns are wrapped to fit the terminal."""
     cells = [list(headings), *(list(row) for row in rows)]
-    widths = fit([max(len(row[index]) for row in cells) for index in range(len(headings))], width())
+    widths = fit(
+        [max(len(row[index]) for row in cells) for index in range(len(headings))], table_width()
+    )
     for number, row in enumerate(cells):
         wrapped = [
             textwrap.wrap(cell, size, break_on_hyphens=False) or [""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +41,8 @@ def audit(
     a plain filter on the events by the rule of time, none of the tables in
     between. Any value that differs, above all one that knows the future, is
     shown and kept in a table. Exits with 1 if there is one.
+
+    What is audited is the table of the training set, as it was last built.
     """
     from mlforge_sql.auditing import audit_run, verdicts
     from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
@@ -61,7 +64,7 @@ def audit(
     if as_json:
         print_json({"version": 1, "audits": [_plain(item) for item in found]})
     else:
-        _show(found)
+        _show(found, quiet=settings.quiet)
     if not all(item.equal for item in found):
         raise click.exceptions.Exit(1)
 
@@ -77,7 +80,9 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _show(found: tuple[Verdict, ...]) -> None:
+def _show(found: tuple[Verdict, ...], *, quiet: bool) -> None:
+    if quiet and all(item.equal for item in found):
+        return
     print_table(
         ("training set", "feature", "rows recomputed", "columns", "verdict"),
         [
@@ -100,14 +105,14 @@ def _show(found: tuple[Verdict, ...]) -> None:
     values = sum(item.rows * item.columns for item in found)
     wrong = sum(item.differences or 0 for item in found)
     if all(item.equal for item in found):
-        say(
+        click.secho(
             f"\nPASS: {values:,} values of {rows:,} rows computed again from the events, all equal",
-            style="green",
+            fg="green",
         )
     elif wrong:
-        say(f"\nFAIL: {wrong:,} of {values:,} values are not what the events say", style="red")
+        click.secho(f"\nFAIL: {wrong:,} of {values:,} values are not what the events say", fg="red")
     else:
-        say("\nFAIL: not every audit could run; `mlforge build` makes the tables", style="red")
+        click.secho("\nFAIL: not every audit could run", fg="red")
 
 
 def _word(item: Verdict) -> str:
@@ -123,8 +128,14 @@ def _show_differences(item: Verdict) -> None:
     click.secho(f"{item.training_set}, {item.feature}:", bold=True)
     print_table(
         item.names,
-        [["NULL" if value is None else str(value) for value in row] for row in item.examples],
+        [[_cell(value) for value in row] for row in item.examples],
     )
     more = (item.differences or 0) - len(item.examples)
     if more > 0:
-        say(f"and {more:,} more in {item.table}")
+        click.echo(f"and {more:,} more in {item.table}")
+
+
+def _cell(value: object) -> str:
+    """A value as it is shown; of a surrogate key its first digits."""
+    text = "NULL" if value is None else str(value)
+    return f"{text[:8]}..." if re.fullmatch(r"[0-9a-f]{64}", text) else text

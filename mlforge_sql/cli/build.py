@@ -14,6 +14,7 @@ from mlforge_sql.cli._options import (
     pass_settings,
     profile_option,
     tags_option,
+    training_sets_option,
 )
 from mlforge_sql.cli._render import say, width
 
@@ -25,22 +26,24 @@ if TYPE_CHECKING:
 @click.command("build")
 @features_option
 @tags_option
+@training_sets_option
 @profile_option
 @click.option("--full-refresh", is_flag=True, help="Build every table from scratch.")
 @click.argument("dbt_arguments", nargs=-1, type=click.UNPROCESSED)
 @pass_settings
-def build(
+def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     settings: Settings,
     names: tuple[str, ...],
     tags: tuple[str, ...],
+    training_sets: tuple[str, ...],
     profile: str | None,
     full_refresh: bool,
     dbt_arguments: tuple[str, ...],
 ) -> None:
-    """Compile, then build and test the features with dbt.
+    """Compile, then build and test features and training sets with dbt.
 
-    Without --features and --tags all features are built. What stands after
-    `--` goes to `dbt build`, such as: mlforge build -- --vars '{as_of: 2024-06-01}'
+    Without --features, --tags and --training-sets everything is built; with
+    --features or --tags no training set is. What stands after `--` goes to `dbt build`, such as: mlforge build -- --vars '{as_of: 2024-06-01}'
     """
     from mlforge_sql.building import build_features
     from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
@@ -51,6 +54,7 @@ def build(
         compiled,
         names=names,
         tags=tags,
+        training_sets=training_sets,
         profile=profile,
         arguments=[*(["--full-refresh"] if full_refresh else []), *dbt_arguments],
     )
@@ -105,6 +109,13 @@ def _show_end(settings: Settings, run: DbtRun) -> None:
 
 def _show_problem(item: NodeResult) -> None:
     color = "red" if item.failed else "yellow"
+    if item.meta.get("kind") == "audit" and item.failures:
+        what = f"{item.meta['feature']} in {item.meta['training_set']}"
+        say(
+            f"error: audit of {what}: {item.failures:,} values differ; see `mlforge audit`",
+            style=color,
+        )
+        return
     word = "error" if item.failed else "warning"
     if item.kind == "test" and item.failures is not None and item.status in {"fail", "warn"}:
         rows = f"{item.failures:,} row{'s' if item.failures != 1 else ''}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlforge_sql.cli._options import Settings, features_option, pass_settings, profile_option
+from mlforge_sql.cli._options import Settings, pass_settings, profile_option, split
 from mlforge_sql.cli._render import print_json, say
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 @click.command("training-data")
 @click.argument("labels")
-@features_option
+@click.option(
+    "--features",
+    "names",
+    multiple=True,
+    callback=split,
+    metavar="NAME[:COLUMN][,...]",
+    help="Features, all their columns or one. Required; can be repeated.",
+)
 @click.option(
     "--timestamp",
     metavar="COLUMN",
@@ -47,7 +54,7 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
     profile: str | None,
     as_json: bool,
 ) -> None:
-    r"""Join features to LABELS, each as of the label's own time.
+    """Join features to LABELS, each as of the label's own time.
 
     LABELS is a parquet, csv or json file, or the name of a table of the
     profile's store. It has the join keys, or the columns they are computed
@@ -55,15 +62,15 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
     order; feature columns are called <feature>__<column>.
 
     \b
-    mlforge training-data labels.parquet --timestamp label_time \
+    mlforge training-data labels.parquet --timestamp label_time \\
         --features customer_spend,merchant_spend:amount_sum_7d --out train.parquet
-    """
+    """  # noqa: D301 - click's mark for a paragraph that is not filled
     from mlforge_sql.retrieval.export import write_training_data
     from mlforge_sql.retrieval.project import load
     from mlforge_sql.spec.source import Timestamp
 
     if not names:
-        raise click.UsageError("--features: name at least one feature")
+        raise click.UsageError("name at least one feature, such as --features customer_spend")
     if as_json and out is None:
         raise click.UsageError("--json needs --out: the rows themselves go to stdout")
     if timestamp_format and not timestamp:

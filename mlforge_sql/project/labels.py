@@ -132,7 +132,8 @@ def _check_type(
     message = (
         f"column `{columns.spelling(name)}` of the labels is {found}, the feature's is {wanted}"
     )
-    hint = f"cast it to {wanted}: keys of different types are never silently converted"
+    pandas = "; pandas: `pd.to_datetime(...).dt.date`" if wanted.kind is Kind.DATE else ""
+    hint = f"cast it to {wanted}: keys of different types are never silently converted{pandas}"
     problems.append(Diagnostic("MF061", message, place("labels"), hint))
 
 

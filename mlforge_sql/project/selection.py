@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mlforge_sql.errors import Diagnostic, SpecErrors, suggest
+from mlforge_sql.project.model import Project
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.feature import Feature
 
@@ -37,6 +38,24 @@ def select_features(
     return tuple(
         feature for feature in features if feature.name in names or set(tags) & set(feature.tags)
     )
+
+
+def select_training_sets(project: Project, names: Iterable[str]) -> tuple[str, ...]:
+    """The names, when every one is that of a training set.
+
+    Raises:
+        SpecErrors: A name that no training set has.
+    """
+    chosen = tuple(names)
+    known = [item.name for item in project.training_sets]
+    problems = [
+        Diagnostic("MF051", f"unknown training set `{name}`", hint=suggest(name, known))
+        for name in chosen
+        if name not in known
+    ]
+    if problems:
+        raise SpecErrors(problems)
+    return chosen
 
 
 def find_profile(config: ProjectConfig, name: str | None) -> str:

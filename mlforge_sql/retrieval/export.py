@@ -68,6 +68,9 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
         message = f"cannot tell the format of `{out}`"
         hint = "use a file that ends in .parquet, .csv, .json or .jsonl"
         raise RetrievalError([Diagnostic("MF065", message, hint=hint)])
+    if out is not None and out.absolute() in data.inputs:
+        message = f"`{out}` is what the training data is made from"
+        raise RetrievalError([Diagnostic("MF065", message, hint="write to another file")])
     folder = out.parent if out else Path(tempfile.gettempdir())
     try:
         with tempfile.TemporaryDirectory(prefix=".mlforge_", dir=folder) as scratch:
@@ -85,7 +88,7 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
                 stdout.flush()
             else:
                 os.replace(staged, out)  # noqa: PTH105 - replaces on every system
-    except duckdb.Error as error:
+    except (duckdb.Error, RuntimeError) as error:
         raise data.problem(error) from error
     except BrokenPipeError:
         raise

@@ -29,10 +29,12 @@ class LabelTable:
     Attributes:
         relation: SQL for a from clause.
         columns: Their columns and types.
+        file: The file they are in.
     """
 
     relation: str
     columns: Mapping[str, ColumnType]
+    file: Path | None = None
 
     def numbered(
         self, requests: Sequence[Requested], timestamp: str | None, added: Mapping[str, str]
@@ -75,11 +77,14 @@ def file_labels(
         hint = "use a file that ends in .parquet, .csv or .json"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
     located = path if "://" in str(path) else path.absolute()
+    if "://" not in str(path) and not set("*?[") & set(str(path)) and not path.is_file():
+        message = f"there is no file `{path}`"
+        raise RetrievalError([Diagnostic("MF063", message, hint="check the path")])
     location = "'" + str(located).replace("'", "''") + "'"
     plain = f"{reader}({location})"
     found = _described(store, plain, str(path))
     if reader == "read_parquet":
-        return LabelTable(plain, found)
+        return LabelTable(plain, found, path.absolute())
     wanted = {name.casefold(): kind for name, kind in key_types(requests).items()}
     dialect = DuckDb()
     types = {
@@ -91,8 +96,9 @@ def file_labels(
         f"'{name.replace(chr(39), chr(39) * 2)}': '{kind}'" for name, kind in types.items()
     )
     argument = "types" if reader == "read_csv" else "columns"
-    typed = f"{reader}({location}, {argument} = {{{listed}}})"
-    return LabelTable(typed, _described(store, typed, str(path)))
+    dates = ", dateformat = '%Y-%m-%d'" if "date" in types.values() else ""
+    typed = f"{reader}({location}, {argument} = {{{listed}}}{dates})"
+    return LabelTable(typed, _described(store, typed, str(path)), path.absolute())
 
 
 def table_labels(store: DuckDbStore, name: str) -> LabelTable:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from mlforge_sql.compiler import plan_project, project_macros
-from mlforge_sql.loading.load import find_project
+from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors
+from mlforge_sql.loading.load import PROJECT_FILE, find_project
 from mlforge_sql.retrieval.frames import Output, output_for
 from mlforge_sql.retrieval.store import open_store
 from mlforge_sql.retrieval.training import TrainingData, TrainingDataBuilder, Wanted
+from mlforge_sql.spec.base import is_recording
 from mlforge_sql.spec.source import Timestamp
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ class LoadedProject:
             RetrievalError: As there.
         """
         store = open_store(self.root, self._project, profile)
-        builder = TrainingDataBuilder(self._project, project_macros(self._plan), store)
+        builder = TrainingDataBuilder(self._project, project_macros(self._plan), store, self.root)
         time = Timestamp(timestamp) if isinstance(timestamp, str) else timestamp
         try:
             return builder.build(_several(features), entity_df, time, whole=whole)
@@ -124,6 +126,15 @@ def _several(features: Sequence[Wanted] | Wanted) -> Iterable[Wanted]:
 
 def load(path: str | Path) -> LoadedProject:
     """Read the project at ``path``; see ``load_project``."""
-    root = find_project(Path(path).resolve())
+    if is_recording():
+        message = "a spec file asks for the project while the project is being read"
+        hint = 'put what it does with the project under `if __name__ == "__main__":`'
+        raise RetrievalError([Diagnostic("MF003", message, hint=hint)])
+    try:
+        root = find_project(Path(path).resolve())
+    except SpecErrors as error:
+        message = f"no `{PROJECT_FILE}` in `{path}` or in any folder above"
+        hint = "give the folder of a project"
+        raise SpecErrors([Diagnostic("MF004", message, hint=hint)]) from error
     project, plan = plan_project(root)
     return LoadedProject(root, project, plan)

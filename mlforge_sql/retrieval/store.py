@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.dbt.project_files import DATABASE_FILE
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.project.model import Project, Requested
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 CATALOG = "features"
+METADATA = "_mlforge_metadata"
 SCHEMA = "main"
 
 
@@ -76,13 +78,23 @@ class DuckDbStore:
         names = tuple(str(item[0]) for item in found.description or ())
         return names, tuple(tuple(row) for row in found.fetchall())
 
+    def built_hashes(self) -> dict[str, str]:
+        """The hash of the spec that each feature was last built from, where a build recorded it."""
+        if METADATA not in self.tables():
+            return {}
+        rows = self.connection.execute(
+            f"select feature, arg_max(spec_hash, built_at) from {self.relation(METADATA)} group by feature"  # noqa: S608 - quoted
+        )
+        return {str(name): str(found) for name, found in rows.fetchall()}
+
     def check_built(self, requests: Iterable[Requested]) -> None:
-        """See that the feature tables are there, with the columns that are asked for.
+        """See that the feature tables are there, from these specs and with the columns wanted.
 
         Raises:
             RetrievalError: One is not.
         """
         problems: list[Diagnostic] = []
+        hashes = self.built_hashes()
         for request in requests:
             name = request.feature.name
             found = self.columns(name)
@@ -93,6 +105,9 @@ class DuckDbStore:
                 problems.append(Diagnostic("MF064", message, hint=hint))
             elif missing:
                 message = f"the table of feature `{name}` has no column `{missing[0]}` yet"
+                problems.append(Diagnostic("MF064", message, hint=hint))
+            elif hashes.get(name, current := spec_hash(request.feature)) != current:
+                message = f"the table of feature `{name}` was built from an older definition of it"
                 problems.append(Diagnostic("MF064", message, hint=hint))
         if problems:
             raise RetrievalError(problems)
@@ -106,7 +121,10 @@ class DuckDbStore:
         parts = name.split(".")
         if parts[-1] in self.tables() and parts[:-1] in ([], [SCHEMA]):
             return self.relation(parts[-1])
-        hint = suggest(name, self.tables()) + "; or name a parquet, csv or json file"
+        known = [item for item in self.tables() if not item.startswith(("_", "int_", "stg_"))]
+        near = suggest(name, self.tables())
+        hint = near if near.startswith("did you mean") else suggest(name, known)
+        hint += "; or name a parquet, csv or json file"
         message = f"there is no file and, in profile `{self.profile}`, no table `{name}`"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.macros import MacroError, Macros
@@ -52,6 +52,7 @@ class TrainingData:
         names: Names of the feature columns.
         frame: The labels, when the features are put beside them.
         timestamp: The label time's column; None for values as of now.
+        inputs: Files that the rows come from, which an output must not replace.
     """
 
     store: DuckDbStore
@@ -59,6 +60,7 @@ class TrainingData:
     names: tuple[str, ...]
     frame: LabelFrame | None
     timestamp: str | None
+    inputs: frozenset[Path] = frozenset()
 
     def relation(self) -> Any:
         """A lazy DuckDB relation; it keeps the store open."""
@@ -99,7 +101,7 @@ class TrainingData:
 
         try:
             return self._sql(query).to_arrow_table()
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
             raise self.problem(error) from error
 
     def _sql(self, query: str) -> Any:
@@ -110,8 +112,10 @@ class TrainingData:
         except duckdb.Error as error:
             raise self.problem(error) from error
 
-    def problem(self, error: Exception) -> RetrievalError:
-        """What DuckDB says of the labels' values."""
+    def problem(self, error: Exception) -> BaseException:
+        """What DuckDB says of the labels' values; an interrupt is the user's."""
+        if isinstance(error, RuntimeError) and "interrupt" in str(error).casefold():
+            return KeyboardInterrupt()
         hint = None
         if type(error).__name__ == "ConversionException" and self.timestamp:
             hint = f"`{self.timestamp}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
@@ -127,10 +131,14 @@ class TrainingDataBuilder:
         project: The project.
         macros: Files of its macros.
         store: Where the features are.
+        root: Folder of ``mlforge.yaml``.
     """
 
-    def __init__(self, project: Project, macros: Any, store: DuckDbStore) -> None:
+    def __init__(
+        self, project: Project, macros: Mapping[PurePosixPath, str], store: DuckDbStore, root: Path
+    ) -> None:
         self._project = project
+        self._root = root
         self._store = store
         self._macros = Macros(macros, "duckdb", store.relation)
 
@@ -239,7 +247,12 @@ class TrainingDataBuilder:
             kept = f"* exclude ({', '.join(quoted(name) for name in added)})"
         query = f"select {kept} from ({joined}\n) as joined order by {quoted(row)}"  # noqa: S608 - compiled, or quoted
         time = timestamp.column if timestamp else None
-        return TrainingData(self._store, query, names, frame, time)
+        return TrainingData(self._store, query, names, frame, time, self._inputs(table))
+
+    def _inputs(self, table: LabelTable) -> frozenset[Path]:
+        paths = [item.spec.path for item in self._project.sources if item.spec.path is not None]
+        sources = (self._root / path for path in paths)
+        return frozenset((*sources, *((table.file,) if table.file else ())))
 
 
 def _feature_spec(item: Wanted) -> FeatureSpec:

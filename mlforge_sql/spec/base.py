@@ -64,6 +64,11 @@ def recording() -> Iterator[list[Made]]:
         _made.reset(token)
 
 
+def is_recording() -> bool:
+    """True while a project's Python files are being run to collect their specs."""
+    return _made.get() is not None
+
+
 def record(spec: Spec) -> None:
     """Note where a spec was made, when somebody is recording."""
     made = _made.get()

@@ -130,7 +130,7 @@ def test_where_it_cannot_write(run: Any, root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((LABEL_FILE,), "--features: name at least one feature"),
+        ((LABEL_FILE,), "name at least one feature, such as --features customer_spend"),
         ((LABEL_FILE, *WANTED, "--json"), "--json needs --out"),
         (
             (LABEL_FILE, "--features", "spend", "--timestamp-format", "%Y"),
