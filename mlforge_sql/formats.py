@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 READERS = {
@@ -17,6 +18,20 @@ READERS = {
 TEXT_READERS = frozenset({"read_csv", "read_json"})
 """Table functions that guess column types from text."""
 
+PARQUET_COLUMNS = """
+    select
+        name,
+        count(*) = count(distinct file_name)
+        and count(distinct concat_ws(' ', type, logical_type, scale)) > 1 as differs
+    from parquet_schema(?)
+    group by name
+    order by name
+"""
+"""The names in parquet files, and whether a column of that name has several types."""
+
+WHOLE = "hive_partitioning = false"
+"""Argument of every reader: a folder called ``key=value`` never replaces what the files say."""
+
 COMPRESSIONS = (".gz", ".zst")
 
 
@@ -30,3 +45,21 @@ def reader_of(path: str) -> str | None:
     name = PurePosixPath(path)
     suffix = PurePosixPath(name.stem).suffix if name.suffix in COMPRESSIONS else name.suffix
     return READERS.get(suffix.lower())
+
+
+def parquet_problem(found: Iterable[tuple[object, ...]], columns: Iterable[str]) -> str | None:
+    """What DuckDB would read from parquet files without a word, and wrongly; None for nothing.
+
+    Args:
+        found: Rows of ``PARQUET_COLUMNS``.
+        columns: The columns as DuckDB calls them: of two that differ by case alone, it renames one.
+    """
+    rows = [(str(name), bool(differs)) for name, differs in found]
+    for name, differs in rows:
+        if differs:
+            return f"column `{name}` does not have the same type in all files"
+    raw = {name for name, _ in rows}
+    for name in columns:
+        if name not in raw:
+            return f"two columns differ from `{name.rpartition('_')[0]}` by case alone"
+    return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from mlforge_sql.dbt.paths import is_absolute, project_dir
-from mlforge_sql.formats import reader_of
+from mlforge_sql.formats import WHOLE, reader_of
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.types import ColumnType
 
@@ -20,11 +20,11 @@ def external_location(path: str, schema: Mapping[str, ColumnType], dbt_project_d
     located = f"'{_location(path, dbt_project_dir)}'"
     match reader:
         case "read_csv":
-            return f"read_csv({located}, types = {_types(schema)})"
+            return f"read_csv({located}, types = {_types(schema)}, {WHOLE})"
         case "read_json":
-            return f"read_json({located}, columns = {_types(schema)})"
+            return f"read_json({located}, columns = {_types(schema)}, {WHOLE})"
         case _:
-            return f"{reader}({located})"
+            return f"{reader}({located}, {WHOLE})"
 
 
 def _location(path: str, dbt_project_dir: str) -> str:

@@ -12,6 +12,9 @@ from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCat
 
 DATABASE_FILE = "features.duckdb"
 
+REQUIRED_SETTINGS = {"TimeZone": "UTC", "default_order": "ASC"}
+"""Settings of DuckDB that the meaning of the SQL rests on; a profile cannot change them."""
+
 
 def dbt_project(project: Project) -> dict[str, Any]:
     """``dbt_project.yml``."""
@@ -62,7 +65,7 @@ def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
                 "schema": "main",
                 "threads": 1,
             }
-            output["settings"] = {**safe_values(store.settings), "TimeZone": "UTC"}
+            output["settings"] = {**safe_values(store.settings), **REQUIRED_SETTINGS}
             return output
         case UnityCatalogStore():
             host = "{{ env_var('DATABRICKS_HOST') | replace('https://', '') | replace('/', '') }}"

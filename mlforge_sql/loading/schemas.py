@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import InvalidExpression, SchemaUnreadable
-from mlforge_sql.formats import READERS, TEXT_READERS, reader_of
+from mlforge_sql.formats import (
+    PARQUET_COLUMNS,
+    READERS,
+    TEXT_READERS,
+    WHOLE,
+    parquet_problem,
+    reader_of,
+)
 from mlforge_sql.types import ColumnType, Kind, parse_type
 
 if TYPE_CHECKING:
@@ -69,8 +76,13 @@ class SchemaReader:
         try:
             # types of text are guessed: from all rows, because what is guessed is what is read
             sample = ", sample_size = -1" if reader in TEXT_READERS else ""
-            query = f"describe select * from {reader}(?{sample})"  # noqa: S608 - the names are ours
+            query = f"describe select * from {reader}(?, {WHOLE}{sample})"  # noqa: S608 - the names are ours
             rows = self._query(query, [full])
+            if reader == "read_parquet":
+                raw = self._query(PARQUET_COLUMNS, [full])
+                problem = parquet_problem(raw, (str(row[0]) for row in rows))
+                if problem:
+                    raise SchemaUnreadable(f"cannot read `{path}`: {problem}")
         except self._duckdb_error() as error:
             text = str(error).splitlines()[0].replace(full, path)
             raise SchemaUnreadable(f"cannot read `{path}`: {text}") from error

@@ -132,9 +132,11 @@ def _check_type(
     message = (
         f"column `{columns.spelling(name)}` of the labels is {found}, the feature's is {wanted}"
     )
-    pandas = "; pandas: `pd.to_datetime(...).dt.date`" if wanted.kind is Kind.DATE else ""
-    hint = f"cast it to {wanted}: keys of different types are never silently converted{pandas}"
-    problems.append(Diagnostic("MF061", message, place("labels"), hint))
+    at = place("labels")
+    hint = f"cast it to {wanted}: keys of different types are never silently converted"
+    if at is None and wanted.kind is Kind.DATE:
+        hint += "; in pandas with `pd.to_datetime(...).dt.date`"
+    problems.append(Diagnostic("MF061", message, at, hint))
 
 
 def _compares(found: ColumnType, wanted: ColumnType) -> bool:

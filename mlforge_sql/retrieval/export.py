@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.formats import WHOLE
 from mlforge_sql.retrieval.store import quoted
 from mlforge_sql.retrieval.training import TrainingData
 
@@ -80,7 +81,7 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
             if out is None or FORMATS[out.suffix.lower()] != "parquet":
                 kind = FORMATS[out.suffix.lower()] if out else "csv"
                 text = Path(scratch) / f"rows.{kind}"
-                _copy(data, f"(from read_parquet({_literal(staged)}))", text, kind)
+                _copy(data, f"(from read_parquet({_literal(staged)}, {WHOLE}))", text, kind)
                 staged = text
             if out is None:
                 with staged.open("rb") as rows:
@@ -111,7 +112,7 @@ def _literal(file: Path) -> str:
 
 def _summary(data: TrainingData, file: Path) -> Summary:
     counts = ", ".join(f"count({quoted(name)})" for name in data.names)
-    query = f"select count(*), {counts} from read_parquet({_literal(file)})"  # noqa: S608 - names are quoted
+    query = f"select count(*), {counts} from read_parquet({_literal(file)}, {WHOLE})"  # noqa: S608 - names are quoted
     row = data.store.connection.execute(query).fetchone() or (0,)
     rows = int(row[0])
     nulls = {

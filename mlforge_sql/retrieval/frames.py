@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
@@ -46,20 +47,26 @@ class LabelFrame:
         """Some of its columns as Arrow.
 
         Raises:
-            RetrievalError: A column cannot be an Arrow array, such as one of mixed types.
+            RetrievalError: A column cannot be an Arrow array, such as one of mixed types, or two
+            columns differ by case alone.
         """
         import pyarrow as pa
 
+        check_names(names)
         frame = _eager(self.native)
         arrays = {}
         for name in names:
             try:
                 table = frame.select(name).to_arrow()
-            except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            except (pa.ArrowException, OverflowError, TypeError, UnicodeError) as error:
                 message = f"column `{name}` of the labels has values of different types"
                 hint = f"give it one type; Arrow says: {str(error).splitlines()[0]}"
                 raise RetrievalError([Diagnostic("MF061", message, hint=hint)]) from error
             arrays[name] = table.column(name)
+            if pa.types.is_date(arrays[name].type) and _has_datetimes(self.native, name):
+                message = f"column `{name}` of the labels has dates and times of day"
+                hint = "give it one type, such as `pd.to_datetime(...)`"
+                raise RetrievalError([Diagnostic("MF061", message, hint=hint)])
         return pa.table(arrays)
 
     def with_columns(self, features: pa.Table) -> Any:
@@ -96,6 +103,9 @@ def label_frame(value: Any) -> LabelFrame | None:
         if isinstance(error, ValueError):
             message, hint = f"the labels cannot be read: {error}", "rename the columns"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)]) from error
+    if not all(isinstance(name, str) for name in frame.columns):
+        message = "the labels have columns whose names are not text"
+        raise RetrievalError([Diagnostic("MF063", message, hint="rename them")])
     if isinstance(frame, nw.DataFrame):
         return LabelFrame(value)
     if frame.implementation.is_duckdb():
@@ -104,6 +114,26 @@ def label_frame(value: Any) -> LabelFrame | None:
         return LabelFrame(value.collect(), lazy=True)
     message = f"labels cannot be a lazy frame of {frame.implementation.value}"
     raise RetrievalError([Diagnostic("MF063", message, hint="collect it first")])
+
+
+def check_names(names: Iterable[str]) -> None:
+    """See that no two columns differ by case alone: DuckDB would take the first for both.
+
+    Raises:
+        RetrievalError: Two do.
+    """
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            message = f"columns `{other}` and `{name}` of the labels differ by case alone"
+            raise RetrievalError([Diagnostic("MF063", message, hint="rename one")])
+
+
+def _has_datetimes(native: Any, name: str) -> bool:
+    """Whether a pandas column of Python objects has times of day among its dates."""
+    values = native[name] if hasattr(native, "iloc") else ()
+    return any(isinstance(value, datetime) for value in values)
 
 
 def _is_stream(value: Any) -> bool:
@@ -139,6 +169,10 @@ def to_pandas(table: pa.Table) -> Any:
     }
     plain = table.select([name for name in table.column_names if name not in nullable]).to_pandas()
     integers = {
-        name: pd.array(table.column(name).to_pylist(), dtype="Int64") for name in sorted(nullable)
+        name: pd.array(
+            table.column(name).to_pylist(),
+            dtype="UInt64" if pa.types.is_uint64(table.schema.field(name).type) else "Int64",
+        )
+        for name in sorted(nullable)
     }
     return plain.assign(**integers)[table.column_names]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.files import spec_hash
-from mlforge_sql.dbt.project_files import DATABASE_FILE
+from mlforge_sql.dbt.project_files import DATABASE_FILE, REQUIRED_SETTINGS
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.project.model import Project, Requested
 from mlforge_sql.project.selection import find_profile
@@ -158,7 +158,8 @@ def open_store(root: Path, project: Project, profile: str | None) -> DuckDbStore
         "temp_directory": str(Path(tempfile.gettempdir()) / "mlforge_duckdb"),
         "file_search_path": str(root / project.config.dbt_project_dir),  # views have dbt's paths
         **store.settings,
-        "TimeZone": "UTC",
+        **REQUIRED_SETTINGS,
+        "preserve_insertion_order": "true",
     }
     connection = duckdb.connect()
     try:

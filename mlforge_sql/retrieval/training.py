@@ -117,7 +117,7 @@ class TrainingData:
         if isinstance(error, RuntimeError) and "interrupt" in str(error).casefold():
             return KeyboardInterrupt()
         hint = None
-        if type(error).__name__ == "ConversionException" and self.timestamp:
+        if self.timestamp and f"source column {self.timestamp}" in str(error):
             hint = f"`{self.timestamp}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
         elif type(error).__name__ == "OutOfMemoryException":
             hint = "write to a file, or raise `memory_limit` in the profile's settings"
@@ -164,8 +164,7 @@ class TrainingDataBuilder:
         """
         requests = self._requests(wanted)
         self._store.check_built(requests)
-        name = timestamp.column if timestamp else None
-        frame, table = self._labels(labels, requests, name, whole=whole)
+        frame, table = self._labels(labels, requests, timestamp, whole=whole)
         problems: list[Diagnostic] = []
         unread = dict.fromkeys(frame.names if frame else (), TIMESTAMP)
         columns = LabelColumns({**unread, **table.columns})
@@ -187,7 +186,12 @@ class TrainingDataBuilder:
         return requests
 
     def _labels(
-        self, labels: Any, requests: Sequence[Requested], timestamp: str | None, *, whole: bool
+        self,
+        labels: Any,
+        requests: Sequence[Requested],
+        timestamp: Timestamp | None,
+        *,
+        whole: bool,
     ) -> tuple[LabelFrame | None, LabelTable]:
         if isinstance(labels, str) and _is_table_name(labels):
             return None, table_labels(self._store, labels)
@@ -200,7 +204,7 @@ class TrainingDataBuilder:
         if whole:
             return None, arrow_labels(self._store, frame.columns(frame.names))
         wanted = {name.casefold() for name in key_types(requests)}
-        wanted |= {timestamp.casefold()} if timestamp else set()
+        wanted |= {timestamp.column.casefold()} if timestamp else set()
         needed = [name for name in frame.names if name.casefold() in wanted]
         table = arrow_labels(self._store, frame.columns(needed)) if needed else LabelTable("", {})
         return frame, table
@@ -219,13 +223,11 @@ class TrainingDataBuilder:
             now = datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" ")
             added[_free("mlforge_now", table)] = f"timestamp '{now}'"
             instant = f"{LABELS}.{quoted(_free('mlforge_now', table))}"
-        wanted = key_types(requests)
+        wanted = {name.casefold(): kind for name, kind in key_types(requests).items()}
+        if timestamp is not None:
+            wanted[timestamp.column.casefold()] = TIMESTAMP
         typed = {
-            name: str(
-                TIMESTAMP if timestamp and name == timestamp.column else wanted.get(name, kind)
-            )
-            if is_null_type(kind)
-            else str(kind)
+            name: str(wanted.get(name.casefold(), kind) if is_null_type(kind) else kind)
             for name, kind in table.columns.items()
         }
         names = tuple(output_names(requests))

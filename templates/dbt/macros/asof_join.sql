@@ -330,9 +330,9 @@ window mlforge_history as (
 {% macro mlforge_microseconds(duration) %}
     {%- set units = {'s': 1000000, 'm': 60000000, 'h': 3600000000, 'd': 86400000000, 'w': 604800000000} -%}
     {%- set found = modules.re.match('^([0-9]+)([smhdw])$', duration | string) -%}
-    {%- if not found -%}
+    {%- if not found or found.group(1) | int == 0 -%}
         {%- do exceptions.raise_compiler_error(
-            "'" ~ duration ~ "' is not a duration: write a whole number and s, m, h, d or w, such as 7d."
+            "'" ~ duration ~ "' is not a duration: write a whole number above 0 and s, m, h, d or w, such as 7d."
         ) -%}
     {%- endif -%}
     {{- return((found.group(1) | int) * units[found.group(2)]) -}}
