@@ -778,7 +778,10 @@ def test_a_ttl_that_is_no_duration(native: Macros) -> None:
         native,
         "{{ asof_join(ref('orders'), ref('rates'), ['code'], 'a', 'b', ['rate'], ttl='soon') }}",
     )
-    assert said == "'soon' is not a duration: write a whole number and s, m, h, d or w, such as 7d."
+    assert (
+        said
+        == "'soon' is not a duration: write a whole number above 0 and s, m, h, d or w, such as 7d."
+    )
 
 
 COLUMNS = "label_columns={'user_id': 'text', 'label_time': 'timestamp', 'row_id': 'integer'}"

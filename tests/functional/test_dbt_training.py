@@ -210,7 +210,7 @@ def test_audit_command(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built, copy)
     honest = audit(copy)
     assert honest.returncode == 0, honest.stderr
-    assert "PASS: 240 values of 90 rows computed again from the events, all equal" in honest.stderr
+    assert "PASS: 240 values of 90 rows computed again from the events, all equal" in honest.stdout
     assert "train         spend       30 of 30         4        equal" in honest.stdout
     with duckdb.connect(str(copy / "feature_store" / "features.duckdb")) as connection:
         connection.execute("update train set spend__amount_sum_7d = 1e6 where shop_id = 1")
@@ -220,7 +220,7 @@ def test_audit_command(built: Path, tmp_path: Path) -> None:
     assert "amount_sum_7d" in caught.stdout
     assert "1000000.0" in caught.stdout
     assert "name 1" not in caught.stdout, "what a key is computed from is personal"
-    assert "FAIL: " in caught.stderr
+    assert "FAIL: " in caught.stdout
     found: dict[str, Any] = json.loads(audit(copy, "train", "--json").stdout)
     verdict = next(item for item in found["audits"] if item["feature"] == "spend")
     assert not verdict["equal"]
