@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help sync demo test lint types imports bench scale stream clean
+.PHONY: help sync demo test lint types imports warehouse bench scale stream clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -44,5 +44,8 @@ scale: $(STAMP)  ## 10M events under a 4 GB memory limit
 stream: $(STAMP)  ## 20M labels to parquet under a 4 GB memory limit
 	$(BIN)/python benchmarks/stream.py
 
+warehouse: $(STAMP)  ## the tests of the local Databricks warehouse, with Spark (minutes, Java 17)
+	MLFORGE_WAREHOUSE=.cache/warehouse MLFORGE_WAREHOUSE_DBT=.cache/dbt-databricks $(BIN)/pytest -n 0 -q tests/warehouse
+
 clean:  ## remove what the commands made
-	rm -rf $(VENV) example_project/data example_project/dbt example_project/feature_store
+	rm -rf $(VENV) .cache example_project/data example_project/dbt example_project/feature_store

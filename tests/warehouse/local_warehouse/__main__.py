@@ -1,0 +1,99 @@
+"""`python -m warehouse.local_warehouse`: start the warehouse and serve until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from warehouse.local_warehouse.catalog import Catalogs
+from warehouse.local_warehouse.control import Control
+from warehouse.local_warehouse.https_server import ADDRESS, HttpsServer
+from warehouse.local_warehouse.sessions import Workspace
+from warehouse.local_warehouse.spark_engine import SparkRuntime
+from warehouse.local_warehouse.statement_log import StatementLog
+from warehouse.local_warehouse.switches import Switches
+from warehouse.local_warehouse.thrift_server import WarehouseService
+from warehouse.local_warehouse.tls import ensure_certificate, server_context
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("local_warehouse", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+    parser.add_argument("--data", type=Path, required=True, help="tables, logs and scratch files")
+    parser.add_argument("--certificates", type=Path, required=True)
+    parser.add_argument("--token", default="local-token")
+    parser.add_argument("--catalogs", default="main,dev", help="names, the first is the default")
+    parser.add_argument("--delta-jar", type=Path, default=Path(sys.prefix) / "delta.jar")
+    parser.add_argument("--ready-file", type=Path, help="written as JSON when it is ready")
+    parser.add_argument(
+        "--stop-with-input", action="store_true", help="stop when the standard input ends"
+    )
+    return parser.parse_args()
+
+
+def _announce(file: Path | None, server: HttpsServer, certificate: Path, seconds: float) -> None:
+    document = {
+        "host": ADDRESS,
+        "port": server.port,
+        "pid": os.getpid(),
+        "certificate": str(certificate),
+        "seconds": round(seconds, 1),
+    }
+    print(json.dumps(document), flush=True)
+    if file is not None:
+        unfinished = file.with_suffix(".part")
+        unfinished.write_text(json.dumps(document), "utf-8")
+        unfinished.replace(file)
+
+
+def main() -> None:
+    """Start, serve, stop."""
+    started, given = time.monotonic(), _arguments()
+    folder = given.data.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in ("tables", "scratch"):  # the catalog lives in memory: old tables are unreachable
+        shutil.rmtree(folder / old, ignore_errors=True)
+    certificate = ensure_certificate(given.certificates.resolve())
+    catalogs = Catalogs(tuple(given.catalogs.split(",")))
+    log = StatementLog(folder / "statements.jsonl")
+    runtime = SparkRuntime(folder, given.delta_jar, catalogs)
+    workspace, switches = Workspace(catalogs), Switches()
+    service = WarehouseService(workspace, runtime.new_session, log, switches)
+
+    def reset() -> None:
+        service.forget()
+        runtime.reset()
+        workspace.governance.clear()
+        log.clear()
+
+    control = Control(workspace.privileges, switches, reset)
+    context = server_context(certificate.parent)
+    server = HttpsServer(given.port, context, given.token, service, control)
+
+    def stop(*_: object) -> None:
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    def stop_at_end_of_input() -> None:
+        sys.stdin.buffer.read()
+        stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if given.stop_with_input:
+        threading.Thread(target=stop_at_end_of_input, daemon=True).start()
+    _announce(given.ready_file, server, certificate, time.monotonic() - started)
+    server.serve_forever(poll_interval=0.1)
+    runtime.stop()
+    sys.stdout.flush()
+    os._exit(0)  # statements that still run must not keep the process
+
+
+if __name__ == "__main__":
+    main()

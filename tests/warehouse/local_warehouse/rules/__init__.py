@@ -1,0 +1,26 @@
+"""The statements of Databricks SQL that Spark and Delta lack, one named rule each."""
+
+from __future__ import annotations
+
+from warehouse.local_warehouse.rules import (
+    comments,
+    constraints,
+    describe,
+    grants,
+    inserts,
+    namespaces,
+    tables,
+    tags,
+)
+from warehouse.local_warehouse.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *namespaces.RULES,
+    *describe.RULES,
+    *tags.RULES,
+    *constraints.RULES,
+    *comments.RULES,
+    *grants.RULES,
+    *inserts.RULES,
+    *tables.RULES,
+)

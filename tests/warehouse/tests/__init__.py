@@ -1,0 +1,3 @@
+"""The warehouse's own tests."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+select * from {{ ref('order_stats') }} where order_count < 0
