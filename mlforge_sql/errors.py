@@ -48,6 +48,7 @@ CODES: dict[str, str] = {
     "MF042": "SQL that is not row by row",
     "MF043": "SQL does not fit the columns",
     "MF044": "default does not fit the column type",
+    "MF045": "ttl shorter than a window",
     "MF050": "file in the way",
     "MF051": "unknown feature or tag",
     "MF052": "engine not supported yet",

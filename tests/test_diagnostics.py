@@ -58,7 +58,7 @@ def test_messages_are_for_users(case: Case) -> None:
         assert not re.search(
             r"<class|Traceback|pydantic|sqlglot\.|TokenType|dictionary|tuple", line
         )
-        assert re.match(r"[\w./]+:\d+:\d+: error\[MF\d{3}\]: \S", line)
+        assert re.match(r"[\w./]+:\d+:\d+: (error|warning)\[MF\d{3}\]: \S", line)
 
 
 def test_everything_is_said_in_one_run_and_nothing_is_written(data: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from mlforge_sql.cli._options import (
     tags_option,
     training_sets_option,
 )
-from mlforge_sql.cli._render import say, width
+from mlforge_sql.cli._render import say, show_diagnostics, width
 
 if TYPE_CHECKING:
     from mlforge_sql.dbt.artifacts import NodeResult
@@ -50,6 +50,8 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
+    if not settings.quiet:
+        show_diagnostics(settings.root, compiled.project.warnings)
     run = build_features(
         compiled,
         names=names,

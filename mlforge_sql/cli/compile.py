@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlforge_sql.cli._options import Settings, pass_settings
-from mlforge_sql.cli._render import say
+from mlforge_sql.cli._render import say, show_diagnostics
 
 if TYPE_CHECKING:
     from mlforge_sql.project.model import Project
@@ -32,6 +32,8 @@ def compile_(settings: Settings, check: bool, dry_run: bool) -> None:
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
+    if not settings.quiet:
+        show_diagnostics(settings.root, compiled.project.warnings)
     changes = pending_changes(compiled) if check or dry_run else write_project(compiled)
     folder = compiled.project.config.dbt_project_dir
     if check or dry_run:

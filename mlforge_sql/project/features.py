@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from mlforge_sql.errors import Diagnostic, Location, has_errors, suggest
+from mlforge_sql.errors import Diagnostic, Location, Severity, has_errors, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, RowQuery, parse_row_query
 from mlforge_sql.project.keys import KeyResolver, is_reserved
 from mlforge_sql.project.metrics import MetricResolver, personal_problems
@@ -146,6 +146,7 @@ class FeatureResolver:
             latest = self._latest(available, selected, source, keys)
             names = [(column.name, self._selected_at(column.name)) for column in latest]
             order = self._tie_order(everything, keys, source)
+        self._check_ttl(windows)
         rules = resolve_rules(self._feature, available, self._types, self._problems)
         self._check_names(names, keys)
         if source is None or has_errors(self._problems[before:]):
@@ -159,6 +160,20 @@ class FeatureResolver:
         return ResolvedFeature(
             self._spec, self._origin, source, keys, where, inputs, windows, latest, order, rules
         )
+
+    def _check_ttl(self, windows: Sequence[WindowColumn]) -> None:
+        """Warn where a value can be too old although its window still holds events."""
+        ttl = self._spec.ttl
+        if ttl is None:
+            return
+        for item in windows:
+            if item.window is None or item.window.microseconds > ttl.microseconds:
+                length = str(item.window) if item.window else "lifetime"
+                message = f"the ttl of {ttl} is shorter than the window of `{item.name}`, {length}"
+                hint = "values become empty while the window still holds events; remove `ttl`"
+                place = self._origin.at("ttl")
+                self._problems.append(Diagnostic("MF045", message, place, hint, Severity.WARNING))
+                return
 
     def _source(self) -> tuple[ResolvedSource, Columns] | None:
         """The feature's source and the columns of its staging model."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlforge_sql.durations import Duration
+from mlforge_sql.errors import Diagnostic
 from mlforge_sql.expressions import Expr
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.config import ProjectConfig
@@ -208,6 +209,7 @@ class Project:
     sources: tuple[ResolvedSource, ...]
     features: tuple[ResolvedFeature, ...]
     training_sets: tuple[ResolvedTrainingSet, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def staging_name(source: Source) -> str:

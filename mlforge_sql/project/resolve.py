@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors
+from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors, sort_diagnostics
 from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
@@ -72,6 +72,7 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
         tuple(complete.values()),
         tuple(linked.values()),
         tuple(_linked(item, complete, linked) for item in training_sets if item is not None),
+        sort_diagnostics(problems),
     )
 
 

@@ -90,7 +90,7 @@ def break_spec(project: Path) -> None:
 def test_every_command_has_help(project: Path) -> None:
     listed = call(project, "--help")
     assert listed.exit_code == 0
-    for command in ("compile", "build", "list", "inspect", "profile"):
+    for command in ("compile", "build", "list", "inspect", "profile", "training-data", "audit"):
         assert f"  {command} " in listed.stdout
         helped = call(project, command, "--help")
         assert helped.exit_code == 0
@@ -108,6 +108,21 @@ def test_compile_writes_and_says_so(project: Path) -> None:
     second = call(project, "compile")
     assert "0 created, 0 updated, 0 deleted" in second.stderr
     assert listing(project / "dbt") == files
+
+
+def test_a_warning_is_shown_and_the_project_is_written(project: Path) -> None:
+    file = project / "features" / "spec.yml"
+    text = file.read_text(encoding="utf-8")
+    assert "interval: 1d\n" in text
+    file.write_text(
+        text.replace("interval: 1d\n", "interval: 1d\n  ttl: 1d\n", 1), encoding="utf-8"
+    )
+    result = call(project, "compile")
+    assert result.exit_code == 0
+    assert "warning[MF045]: the ttl of 1d is shorter than the window of" in result.stderr
+    assert "nothing was written" not in result.stderr
+    assert (project / "dbt" / "dbt_project.yml").is_file()
+    assert "warning" not in call(project, "-q", "compile").stderr
 
 
 def test_dry_run_lists_files_and_writes_nothing(project: Path) -> None:
