@@ -69,7 +69,7 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
         message = f"cannot tell the format of `{out}`"
         hint = "use a file that ends in .parquet, .csv, .json or .jsonl"
         raise RetrievalError([Diagnostic("MF065", message, hint=hint)])
-    if out is not None and out.absolute() in data.inputs:
+    if out is not None and data.is_input(out):
         message = f"`{out}` is what the training data is made from"
         raise RetrievalError([Diagnostic("MF065", message, hint="write to another file")])
     folder = out.parent if out else Path(tempfile.gettempdir())
@@ -121,7 +121,7 @@ def _summary(data: TrainingData, file: Path) -> Summary:
     }
     by_feature: dict[str, dict[str, float]] = {}
     for name, share in nulls.items():
-        feature, _, column = name.partition("__")
+        feature, column = data.names[name]
         by_feature.setdefault(feature, {})[column] = share
     return Summary(rows, tuple(_null_share(item, shares) for item, shares in by_feature.items()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,7 @@ def open_store(root: Path, project: Project, profile: str | None) -> DuckDbStore
         hint = f"run `mlforge build --profile {name}`"
         raise RetrievalError([Diagnostic("MF064", message, hint=hint)])
     settings: dict[str, Any] = {
-        "temp_directory": str(Path(tempfile.gettempdir()) / "mlforge_duckdb"),
+        "temp_directory": str(Path(tempfile.gettempdir()) / f"mlforge_{uuid.uuid4().hex}"),
         "file_search_path": str(root / project.config.dbt_project_dir),  # views have dbt's paths
         **store.settings,
         **REQUIRED_SETTINGS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from mlforge_sql.plan.nodes import TimeKind
 from mlforge_sql.plan.stagings import event_time
 from mlforge_sql.project.labels import LabelColumns, check_labels, is_null_type
 from mlforge_sql.project.model import Requested
-from mlforge_sql.project.requests import output_names, resolve_requests
+from mlforge_sql.project.requests import resolve_requests
 from mlforge_sql.retrieval.frames import LabelFrame, Output, label_frame, to_pandas
 from mlforge_sql.retrieval.labels import (
     LabelTable,
@@ -49,18 +50,23 @@ class TrainingData:
         store: Where the features are.
         query: SQL of every label once, in order, with the feature columns; of the feature columns
             alone where there is a frame to put them beside.
-        names: Names of the feature columns.
+        names: Feature and column by the name of the feature column.
         frame: The labels, when the features are put beside them.
         timestamp: The label time's column; None for values as of now.
-        inputs: Files that the rows come from, which an output must not replace.
+        inputs: Files and globs that the rows come from, which an output must not replace.
     """
 
     store: DuckDbStore
     query: str
-    names: tuple[str, ...]
+    names: Mapping[str, tuple[str, str]]
     frame: LabelFrame | None
     timestamp: str | None
     inputs: frozenset[Path] = frozenset()
+
+    def is_input(self, file: Path) -> bool:
+        """Whether a file is one of those that the rows come from, or would become one."""
+        found = str(file.resolve())
+        return any(fnmatch(found, str(path.resolve())) for path in self.inputs)
 
     def relation(self) -> Any:
         """A lazy DuckDB relation; it keeps the store open."""
@@ -230,7 +236,11 @@ class TrainingDataBuilder:
             name: str(wanted.get(name.casefold(), kind) if is_null_type(kind) else kind)
             for name, kind in table.columns.items()
         }
-        names = tuple(output_names(requests))
+        names = {
+            f"{item.feature.name}__{column}": (item.feature.name, column)
+            for item in requests
+            for column in item.columns
+        }
         try:
             joined = self._macros.call(
                 "training_set",

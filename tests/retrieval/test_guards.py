@@ -65,7 +65,7 @@ def test_a_changed_ttl_needs_no_build(copy: Path) -> None:
     assert len(found) == len(LABELS)
 
 
-@pytest.mark.parametrize("out", ["data/labels.parquet", "data/events.parquet"])
+@pytest.mark.parametrize("out", ["data/labels.parquet", "data/../data/events.parquet"])
 def test_no_output_over_an_input(copy: Path, out: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copy)
     before = (copy / out).read_bytes()
@@ -79,8 +79,20 @@ def test_no_output_over_an_input(copy: Path, out: str, monkeypatch: pytest.Monke
     ]
     result = CliRunner().invoke(main, [*arguments, "--out", out])
     assert result.exit_code == 1
-    assert f"error[MF065]: `{out}` is what the training data is made from" in result.stderr
+    said = " ".join(result.stderr.split())
+    assert f"error[MF065]: `{out}` is what the training data is made from" in said
     assert (copy / out).read_bytes() == before
+
+
+def test_no_output_into_the_glob_of_a_source(copy: Path) -> None:
+    spec = copy / "features" / "spec.yml"
+    spec.write_text(spec.read_text().replace("data/events.parquet", "data/ev*.parquet"))
+    arguments = ["training-data", str(copy / "data/labels.parquet"), "--features", "spend"]
+    out = copy / "data" / "events_train.parquet"
+    result = CliRunner().invoke(main, ["--project-dir", str(copy), *arguments, "--out", str(out)])
+    assert result.exit_code == 1
+    assert "error[MF065]" in result.stderr
+    assert not out.exists()
 
 
 def test_a_spec_file_that_asks_for_training_data(copy: Path) -> None:
