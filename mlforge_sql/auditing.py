@@ -10,6 +10,7 @@ from typing import Any
 from mlforge_sql.building import local_profile
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.artifacts import NodeResult
+from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.requests import output_names
@@ -94,7 +95,9 @@ def _check_built(compiled: Compiled, chosen: Sequence[str], profile: str | None)
     store = open_store(compiled.root, compiled.project, profile)
     try:
         problems: list[Diagnostic] = []
-        hint = f"run `mlforge build --training-sets {','.join(item.name for item in sets)}`"
+        names = ",".join(item.name for item in sets)
+        hint = f"run `mlforge build --training-sets {names} --profile {store.profile}`"
+        hashes = store.built_hashes()
         for item in sets:
             found = store.columns(item.name)
             missing = [name for name in output_names(item.features) if name not in found]
@@ -106,6 +109,11 @@ def _check_built(compiled: Compiled, chosen: Sequence[str], profile: str | None)
                     f"the table of training set `{item.name}` has no column `{missing[0]}` yet"
                 )
                 problems.append(Diagnostic("MF064", message, hint=hint))
+            for request in item.features:
+                name, current = request.feature.name, spec_hash(request.feature)
+                if hashes.get(name, current) != current:
+                    message = f"feature `{name}` was built from an older definition of it"
+                    problems.append(Diagnostic("MF064", message, hint=hint))
     finally:
         store.connection.close()
     if problems:

@@ -13,6 +13,7 @@ from events import at, table
 from harness import CONFIG, Run, compile_and_run, project_macros, write_parquet, write_project
 
 from mlforge_sql.dbt.files import project_files
+from mlforge_sql.dbt.macros import MacroError
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.sql.build import func, number
 from mlforge_sql.sql.dialects.duckdb import DuckDb
@@ -270,6 +271,15 @@ def test_the_sample_is_as_large_as_it_is_told_to_be(tmp_path: Path) -> None:
     run = all_wrong(tmp_path / "less", audit_rows=30)
     assert len(users(audit(run, "last"))) == 30
     assert len(users(audit(run, "last", mlforge_audit_rows="40"))) == 40
+
+
+@pytest.mark.parametrize("rows", ["0", 0, "all", "10k", "", "-1"])
+def test_a_size_that_is_none_fails(tmp_path: Path, rows: Any) -> None:
+    run = all_wrong(tmp_path)
+    with pytest.raises(
+        MacroError, match=r"'mlforge_audit_rows' is '.*'; it must be a whole number"
+    ):
+        audit(run, "last", mlforge_audit_rows=rows)
 
 
 def test_the_seed_chooses_the_sample(tmp_path: Path) -> None:

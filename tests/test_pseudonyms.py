@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import CONFIG, Run, compile_and_run, write_parquet, write_project
+from harness import (
+    CONFIG,
+    Run,
+    compile_and_run,
+    project_macros,
+    write_parquet,
+    write_project,
+)
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
 
 import mlforge_sql as mlf
@@ -57,7 +64,38 @@ def test_the_audit_agrees(tmp_path: Path) -> None:
     run: Run = compile_and_run(project(tmp_path))
     audits = [path for path in run.compiled.files if path.parts[:2] == ("tests", "audit")]
     assert len(audits) == 2
-    assert not [path for path in audits if "first_name" in run.compiled.files[path]]
+    macros = project_macros(run.compiled, tmp_path)
+    for path in audits:
+        assert "first_name" not in run.compiled.files[path]
+        assert run.connection.execute(macros.render(run.compiled.files[path])).fetchall() == []
+    run.connection.execute("update train set spend__amount_sum_7d = 1e9")
+    spend = next(path for path in audits if path.stem.endswith("__spend"))
+    assert run.connection.execute(macros.render(run.compiled.files[spend])).fetchall()
+
+
+def test_names_are_hidden_whatever_is_asked_for(tmp_path: Path) -> None:
+    spec = deepcopy(SPEC)
+    spec["training_sets"][0] |= {
+        "labels": {"source": "labels", "pseudonymize": True},
+        "features": ["shop_spend"],
+    }
+    root = project(tmp_path)
+    write_project(root, spec)
+    assert list(compile_and_run(root).rows("train")[0])[:3] == ["user_id", "shop_id", "taken"]
+    keyed = [row | {"user_id": "u"} for row in LABELS]
+    write_parquet(root / "data" / "labels.parquet", LABEL_SCHEMA | {"user_id": "VARCHAR"}, keyed)
+    found = compile_and_run(root).rows("train")
+    assert list(found[0])[:3] == ["shop_id", "taken", "user_id"]
+    assert {row["user_id"] for row in found} == {"u"}
+
+
+def test_nothing_to_hide(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    schema = {name: kind for name, kind in LABEL_SCHEMA.items() if name != "born"}
+    rows = [{name: row[name] for name in schema} for row in LABELS]
+    write_parquet(root / "data" / "labels.parquet", schema | {"user_id": "VARCHAR"}, [row | {"user_id": "u"} for row in rows])  # fmt: skip
+    (problem,) = said(root)
+    assert "error[MF017]: `pseudonymize` hides nothing" in problem
 
 
 def test_a_salted_key_is_in_no_view(tmp_path: Path) -> None:

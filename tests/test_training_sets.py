@@ -905,3 +905,15 @@ def macro_error(macros: Macros, text: str) -> str:
     with pytest.raises(MacroError) as error:
         macros.render(text)
     return str(error.value)
+
+
+def test_rows_without_key_or_time_hold_for_nobody(tmp_path: Path, portable: frozenset[str]) -> None:
+    spec = document([LAST], training_set("last"))
+    labels = at_times("01-05 00:00") + at_times("01-05 00:00", user=None)
+    found = run(tmp_path, spec, labels, portable=portable)
+    for key, time in (("null", "timestamp '2024-01-04'"), ("'u1'", "null")):
+        found.connection.execute(f"insert into last values ({key}, {time}, -1, null)")
+    text = next(text for path, text in found.compiled.files.items() if path.name == "fraud.sql")
+    sql = project_macros(found.compiled, tmp_path, portable=portable).render(text)
+    rows = found.connection.execute(f"select user_id, last__amount from ({sql})").fetchall()
+    assert sorted(rows, key=str) == [("u1", 5000.0), (None, None)]

@@ -51,7 +51,10 @@ def audit(
     compiled = compile_project(settings.root)
     run = audit_run(compiled, names=training_sets, profile=profile, rows=rows, seed=seed)
     if not compiled.project.training_sets:
-        say("the project has no training sets, so there is nothing to audit")
+        if as_json:
+            print_json({"version": 1, "audits": []})
+        elif not settings.quiet:
+            say("the project has no training sets, so there is nothing to audit")
         return
     write_project(compiled)
     for _ in run:

@@ -73,10 +73,10 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
         raise click.UsageError("name at least one feature, such as --features customer_spend")
     if as_json and out is None:
         raise click.UsageError("--json needs --out: the rows themselves go to stdout")
-    if timestamp_format and not timestamp:
+    if timestamp_format is not None and timestamp is None:
         raise click.UsageError("--timestamp-format needs --timestamp")
     started = time.perf_counter()
-    column = Timestamp(timestamp, format=timestamp_format) if timestamp else None
+    column = None if timestamp is None else Timestamp(timestamp, format=timestamp_format)
     data = load(settings.root).training_data(names, labels, column, profile)
     summary = write_training_data(data, out, sys.stdout.buffer)
     seconds = time.perf_counter() - started

@@ -38,7 +38,7 @@ def _location(path: str, dbt_project_dir: str) -> str:
 def _types(schema: Mapping[str, ColumnType]) -> str:
     dialect = DuckDb()
     pairs = (
-        f"'{_percent(_text(name))}': '{_percent(dialect.type_name(kind))}'"
+        f"'{_percent(_text(name))}': '{_percent(_text(dialect.type_name(kind)))}'"
         for name, kind in schema.items()
     )
     return "{" + ", ".join(pairs) + "}"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlforge_sql.errors import Diagnostic, SpecErrors, suggest
 from mlforge_sql.plan.nodes import Latest, Plan, Rolling, RollingColumn
 from mlforge_sql.project.model import Project, ResolvedFeature, current_name, input_name
-from mlforge_sql.project.selection import select_features
+from mlforge_sql.project.selection import select_features, select_training_sets
 
 
 def describe_feature(project: Project, plan: Plan, name: str) -> dict[str, Any]:
@@ -53,10 +52,7 @@ def describe_training_set(project: Project, plan: Plan, name: str) -> dict[str, 
     Raises:
         SpecErrors: There is no such training set.
     """
-    known = [item.name for item in project.training_sets]
-    if name not in known:
-        message = f"unknown training set `{name}`"
-        raise SpecErrors([Diagnostic("MF051", message, hint=suggest(name, known))])
+    select_training_sets(project, (name,))
     item = next(found for found in project.training_sets if found.name == name)
     node = next(found for found in plan.training_sets if found.name == name)
     labels = item.spec.labels

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlforge_sql.errors import Diagnostic, suggest
-from mlforge_sql.project.keys import merge_keys
+from mlforge_sql.project.keys import KEY_KINDS
 from mlforge_sql.project.labels import LabelColumns, check_labels
 from mlforge_sql.project.model import (
     KeyColumn,
-    Requested,
     ResolvedFeature,
     ResolvedSource,
     ResolvedTrainingSet,
@@ -19,7 +18,7 @@ from mlforge_sql.project.sources import declared_columns
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.spec.specs import Located, Specs
 from mlforge_sql.spec.training_set import TrainingSet
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import TEXT, ColumnType
 
 
 class TrainingSetResolver:
@@ -49,14 +48,19 @@ class TrainingSetResolver:
         )
         source = self._source(item)
         columns = self._columns(item, source)
-        if columns is None:
-            return None
         timestamp = self._timestamp(item, source)
-        if timestamp is None:
+        if columns is None or timestamp is None:
             return None
         check_labels(columns, timestamp, requests, place, self._problems)
-        hashed = _hashed(columns, requests) if spec.labels.pseudonymize else ()
-        columns = _pseudonymous(columns, hashed)
+        keys = self._computable(columns) if spec.labels.pseudonymize else ()
+        if spec.labels.pseudonymize and not keys:
+            message = (
+                "`pseudonymize` hides nothing: the labels have no columns that a key is made of"
+            )
+            at = place("labels", "pseudonymize")
+            self._problems.append(Diagnostic("MF017", message, at, "remove it"))
+        hashed = tuple(key for key in keys if key.name not in columns)
+        columns = _pseudonymous(columns, keys, hashed)
         if timestamp.column not in columns and len(self._problems) == before:
             message = f"`{timestamp.column}` cannot be pseudonymized: it is the label's time"
             hint = "remove `pseudonymize`, and leave columns out with `sql`"
@@ -66,6 +70,24 @@ class TrainingSetResolver:
         named = timestamp.model_copy(update={"column": columns.spelling(timestamp.column)})
         return ResolvedTrainingSet(
             spec, item.origin, source, columns.types, named, requests, hashed
+        )
+
+    def _computable(self, columns: LabelColumns) -> tuple[KeyColumn, ...]:
+        """The surrogate keys of all entities that the labels' columns make up."""
+        return tuple(
+            KeyColumn(
+                item.spec.join_key[0],
+                TEXT,
+                tuple(
+                    (columns.spelling(part), columns.type(part)) for part in item.spec.from_columns
+                ),
+            )
+            for item in self._specs.entities
+            if item.spec.from_columns
+            and all(
+                part in columns and columns.type(part).kind in KEY_KINDS
+                for part in item.spec.from_columns
+            )
         )
 
     def _is_unread(self, name: str) -> bool:
@@ -107,8 +129,8 @@ class TrainingSetResolver:
     ) -> Timestamp | None:
         given = item.spec.timestamp
         if given is None:
-            if source is not None:
-                return source.spec.timestamp
+            if item.spec.labels.source is not None:
+                return source.spec.timestamp if source is not None else None
             message = "the training set does not say which column is the label's time"
             place = item.origin.at()
             self._problems.append(Diagnostic("MF011", message, place, "add `timestamp: <column>`"))
@@ -119,18 +141,10 @@ class TrainingSetResolver:
         return source.spec.timestamp if same else given
 
 
-def _hashed(columns: LabelColumns, requests: Sequence[Requested]) -> tuple[KeyColumn, ...]:
-    """The join keys that the labels do not have, but can be computed from their columns."""
-    keys = merge_keys(request.feature.keys for request in requests)
-    return tuple(
-        key
-        for key in keys
-        if key.parts and key.name not in columns and all(name in columns for name, _ in key.parts)
-    )
-
-
-def _pseudonymous(columns: LabelColumns, keys: Sequence[KeyColumn]) -> LabelColumns:
+def _pseudonymous(
+    columns: LabelColumns, keys: Sequence[KeyColumn], added: Sequence[KeyColumn]
+) -> LabelColumns:
     """The columns with keys in the place of what they are computed from."""
     hidden = {name.casefold() for key in keys for name, _ in key.parts}
     kept = {name: kind for name, kind in columns.types.items() if name.casefold() not in hidden}
-    return LabelColumns({**{key.name: key.type for key in keys}, **kept})
+    return LabelColumns({**{key.name: key.type for key in added}, **kept})

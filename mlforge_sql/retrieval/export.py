@@ -65,15 +65,10 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
     """
     import duckdb
 
-    if out is not None and out.suffix.lower() not in FORMATS:
-        message = f"cannot tell the format of `{out}`"
-        hint = "use a file that ends in .parquet, .csv, .json or .jsonl"
-        raise RetrievalError([Diagnostic("MF065", message, hint=hint)])
-    if out is not None and data.is_input(out):
-        message = f"`{out}` is what the training data is made from"
-        raise RetrievalError([Diagnostic("MF065", message, hint="write to another file")])
     folder = out.parent if out else Path(tempfile.gettempdir())
     try:
+        if out is not None:
+            _check_out(data, out)
         with tempfile.TemporaryDirectory(prefix=".mlforge_", dir=folder) as scratch:
             staged = Path(scratch) / "rows.parquet"
             _copy(data, f"({data.query}\n)", staged, "parquet")
@@ -99,6 +94,16 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
     finally:
         data.close()
     return summary
+
+
+def _check_out(data: TrainingData, out: Path) -> None:
+    if out.suffix.lower() not in FORMATS:
+        message = f"cannot tell the format of `{out}`"
+        hint = "use a file that ends in .parquet, .csv, .json or .jsonl"
+        raise RetrievalError([Diagnostic("MF065", message, hint=hint)])
+    if data.is_input(out):
+        message = f"`{out}` is what the training data is made from"
+        raise RetrievalError([Diagnostic("MF065", message, hint="write to another file")])
 
 
 def _copy(data: TrainingData, source: str, file: Path, kind: str) -> None:

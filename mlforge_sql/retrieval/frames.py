@@ -19,9 +19,9 @@ Arrow record batch reader."""
 
 def output_for(output: Output, labels: Any) -> Output:
     """What comes back for these labels: streams and lazy DuckDB relations give their like."""
-    if output == "same" and hasattr(labels, "to_arrow_reader"):
+    if output == "same" and is_relation(labels):
         return "relation"
-    if output == "same" and hasattr(labels, "read_next_batch"):
+    if output == "same" and is_stream(labels):
         return "reader"
     return output
 
@@ -59,8 +59,8 @@ class LabelFrame:
             try:
                 table = frame.select(name).to_arrow()
             except (pa.ArrowException, OverflowError, TypeError, UnicodeError) as error:
-                message = f"column `{name}` of the labels has values of different types"
-                hint = f"give it one type; Arrow says: {str(error).splitlines()[0]}"
+                message = f"column `{name}` of the labels cannot be read as one type"
+                hint = f"give it one; Arrow says: {str(error).splitlines()[0]}"
                 raise RetrievalError([Diagnostic("MF061", message, hint=hint)]) from error
             arrays[name] = table.column(name)
             if pa.types.is_date(arrays[name].type) and _has_datetimes(self.native, name):
@@ -93,8 +93,9 @@ def label_frame(value: Any) -> LabelFrame | None:
     """
     import narwhals as nw
 
-    if _is_stream(value):
+    if is_stream(value) or is_relation(value):
         return None
+    value = nw.to_native(value, pass_through=True)
     try:
         frame = nw.from_native(value)
     except (TypeError, ValueError) as error:
@@ -108,8 +109,6 @@ def label_frame(value: Any) -> LabelFrame | None:
         raise RetrievalError([Diagnostic("MF063", message, hint="rename them")])
     if isinstance(frame, nw.DataFrame):
         return LabelFrame(value)
-    if frame.implementation.is_duckdb():
-        return None
     if frame.implementation.is_polars():
         return LabelFrame(value.collect(), lazy=True)
     message = f"labels cannot be a lazy frame of {frame.implementation.value}"
@@ -136,7 +135,15 @@ def _has_datetimes(native: Any, name: str) -> bool:
     return any(isinstance(value, datetime) for value in values)
 
 
-def _is_stream(value: Any) -> bool:
+def is_relation(value: Any) -> bool:
+    """Whether labels are a lazy relation of DuckDB."""
+    import duckdb
+
+    return isinstance(value, duckdb.DuckDBPyRelation)
+
+
+def is_stream(value: Any) -> bool:
+    """Whether labels are a stream of Arrow batches."""
     import pyarrow as pa
 
     return isinstance(value, pa.RecordBatchReader)

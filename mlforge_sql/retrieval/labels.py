@@ -11,7 +11,7 @@ from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, parquet_problem, reader_of
 from mlforge_sql.project.labels import is_null_type
 from mlforge_sql.project.model import KeyColumn, Requested
-from mlforge_sql.retrieval.frames import check_names
+from mlforge_sql.retrieval.frames import check_names, is_stream
 from mlforge_sql.retrieval.store import DuckDbStore, first_line, quoted
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.dialects.duckdb import DuckDb
@@ -99,14 +99,16 @@ def file_labels(
     if timestamp is not None and timestamp.unit is None:
         time = timestamp.column.casefold()
         types |= {name: "varchar" for name in found if name.casefold() == time}
-    listed = ", ".join(
-        f"'{name.replace(chr(39), chr(39) * 2)}': '{kind}'" for name, kind in types.items()
-    )
+    listed = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in types.items())
     argument = "types" if reader == "read_csv" else "columns"
     typed = f"{reader}({location}, {argument} = {{{listed}}}, {WHOLE})"
     columns = {**_described(store, typed, str(path)), **keys}
     casts = {name: _exact_cast(name, kind) for name, kind in keys.items() if kind != TEXT}
     return LabelTable(typed, columns, path.absolute(), casts)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 _EXACT = {
@@ -173,17 +175,24 @@ def _plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def stored_labels(store: DuckDbStore, stream: Any) -> LabelTable:
+def stored_labels(store: DuckDbStore, labels: Any) -> LabelTable:
     """Labels in something that can be read once: they are kept in a temporary table.
 
     Raises:
-        RetrievalError: Two columns differ by case alone.
+        RetrievalError: They cannot be read, or two columns differ by case alone.
     """
-    schema = getattr(stream, "schema", None)
-    check_names(schema.names if schema is not None else ())
-    store.connection.register("mlforge_stream", stream)
-    store.connection.execute(f"create temp table {LABEL_FRAME} as from mlforge_stream")
-    store.connection.unregister("mlforge_stream")
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        stream = labels if is_stream(labels) else labels.to_arrow_reader()
+        check_names(stream.schema.names)
+        store.connection.register("mlforge_stream", stream)
+        store.connection.execute(f"create temp table {LABEL_FRAME} as from mlforge_stream")
+        store.connection.unregister("mlforge_stream")
+    except (duckdb.Error, pa.ArrowException) as error:
+        message = f"the labels cannot be read: {first_line(error)}"
+        raise RetrievalError([Diagnostic("MF063", message)]) from error
     return LabelTable(LABEL_FRAME, _described(store, LABEL_FRAME, "the labels"))
 
 

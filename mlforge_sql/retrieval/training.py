@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -57,7 +57,7 @@ class TrainingData:
     """
 
     store: DuckDbStore
-    query: str
+    query: str = field(repr=False)  # it has the salt of surrogate keys
     names: Mapping[str, tuple[str, str]]
     frame: LabelFrame | None
     timestamp: str | None
@@ -74,7 +74,12 @@ class TrainingData:
 
     def reader(self) -> pa.RecordBatchReader:
         """The rows as a stream of Arrow record batches, in the order of the labels."""
-        return self._sql(self.query).to_arrow_reader()
+        import duckdb
+
+        try:
+            return self._sql(self.query).to_arrow_reader()
+        except (duckdb.Error, RuntimeError) as error:
+            raise self.problem(error) from error
 
     def table(self) -> pa.Table:
         """The rows as an Arrow table."""
@@ -205,8 +210,7 @@ class TrainingDataBuilder:
             return None, file_labels(self._store, Path(labels), requests, timestamp)
         frame = label_frame(labels)
         if frame is None:
-            stream = labels if hasattr(labels, "read_next_batch") else labels.to_arrow_reader()
-            return None, stored_labels(self._store, stream)
+            return None, stored_labels(self._store, labels)
         if whole:
             return None, arrow_labels(self._store, frame.columns(frame.names))
         wanted = {name.casefold() for name in key_types(requests)}
@@ -271,7 +275,7 @@ def _feature_spec(item: Wanted) -> FeatureSpec:
     if isinstance(item, FeatureSpec):
         return item
     values = requested(item)
-    if not isinstance(values, dict):
+    if isinstance(item, dict) or not isinstance(values, dict):
         message = f"a feature cannot be a {type(item).__name__}"
         hint = "name it, or give a FeatureSpec"
         raise RetrievalError([Diagnostic("MF051", message, hint=hint)])

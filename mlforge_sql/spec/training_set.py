@@ -153,7 +153,7 @@ class TrainingSet(Spec):
         description="How many label rows the leakage audit recomputes for each feature.",
     )
     owner: Owner | None = Field(default=None, description="Who answers for it.")
-    tags: Names = Field(default=(), description="Tags of its models.")
+    tags: Names = Field(default=(), description="Tags of its model.")
 
     @model_validator(mode="before")
     @classmethod

@@ -111,7 +111,7 @@ class _Query:
         order = self.names.order
         query = from_step(select(exp.Star(), aliased(chance, order)), "labels")
         query = query.order_by(column(order), copy=False)
-        rows = jinja(f"var('mlforge_audit_rows', {self.node.rows}) | int")
+        rows = jinja(f"mlforge_audit_rows({self.node.rows})")
         query.set("limit", exp.Limit(expression=rows))
         return Step("sampled", query, "a random sample, always the same for the same seed")
 

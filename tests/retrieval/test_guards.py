@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from purchases import LABELS
@@ -105,6 +106,61 @@ def test_a_spec_file_that_asks_for_training_data(copy: Path) -> None:
     said = " ".join(result.stderr.split())
     assert "a spec file asks for the project while the project is being read" in said
     assert "1 error; nothing was written" in said
+
+
+def test_no_salt_in_a_repr(root: Path) -> None:
+    data = mlf.load_project(root).training_data("spend", str(root / "data/labels.parquet"), "taken")
+    assert "select" not in repr(data)
+    data.close()
+
+
+def test_an_empty_timestamp_is_no_wish_for_now(root: Path) -> None:
+    arguments = ["training-data", str(root / "data/labels.parquet"), "--features", "spend"]
+    result = CliRunner().invoke(main, ["--project-dir", str(root), *arguments, "--timestamp", ""])
+    assert result.exit_code == 1
+    assert "error[MF060]" in result.stderr
+
+
+@pytest.mark.parametrize("output", ["same", "reader", "relation", "pandas"])
+def test_text_that_is_no_time_is_said_for_every_output(root: Path, output: Any) -> None:
+    labels = pd.DataFrame(LABELS).assign(taken="yesterday")
+    project = mlf.load_project(root)
+    if output == "relation":
+        project.get_training_data("spend", labels, "taken", output=output)  # it has not run yet
+        return
+    with pytest.raises(mlf.RetrievalError, match="MF063"):
+        project.get_training_data("spend", labels, "taken", output=output)
+
+
+def test_a_stream_that_breaks(root: Path) -> None:
+    def batches() -> Any:
+        yield pa.RecordBatch.from_pandas(pd.DataFrame(LABELS))
+        raise pa.ArrowInvalid("broken")
+
+    schema = pa.Schema.from_pandas(pd.DataFrame(LABELS))
+    stream = pa.RecordBatchReader.from_batches(schema, batches())
+    with pytest.raises(mlf.RetrievalError, match="MF063"):
+        mlf.load_project(root).get_training_data("spend", stream, "taken")
+
+
+def test_columns_called_as_methods(root: Path) -> None:
+    labels = pd.DataFrame(LABELS).assign(to_arrow_reader=1, read_next_batch=2)
+    found = mlf.load_project(root).get_training_data("spend", labels, "taken")
+    assert isinstance(found, pd.DataFrame)
+
+
+def test_a_feature_with_two_underscores_in_its_name(copy: Path) -> None:
+    spec = copy / "features" / "spec.yml"
+    spec.write_text(spec.read_text().replace("name: shop_spend", "name: shop__spend"))
+    with duckdb.connect(str(copy / "feature_store" / "features.duckdb")) as connection:
+        connection.execute("alter table shop_spend rename to shop__spend")
+    spec.write_text(spec.read_text().replace("- shop_spend", "- shop__spend"))
+    arguments = ["training-data", str(copy / "data/labels.parquet"), "--features", "shop__spend"]
+    result = CliRunner().invoke(
+        main, ["--project-dir", str(copy), *arguments, "--timestamp", "taken"]
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "  shop__spend  2 columns" in result.stderr
 
 
 def test_no_project_here(tmp_path: Path) -> None:

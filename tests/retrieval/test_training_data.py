@@ -309,10 +309,16 @@ def test_other_text_and_integers_with_their_format(at_moment: Any) -> None:
     assert at_moment.get_training_data("f", given, time)["f__x"].to_pylist() == [None]
 
 
-def test_without_a_time_the_values_of_now(project: Any) -> None:
+def test_without_a_time_the_values_of_now(project: Any, root: Path, tmp_path: Path) -> None:
+    with_years = shutil.copytree(root, tmp_path / "copy")
+    spec = with_years / "features" / "spec.yml"
+    spec.write_text(spec.read_text().replace("ttl: 1d", "ttl: 30000d"))
     given = pl.DataFrame({"shop_id": [0, 7]})
     found = project.get_training_data("shop_spend", given)
     assert found["shop_spend__amount_max_2d"].to_list() == [-1, -1], "all windows are empty by now"
+    given = pd.DataFrame(LABELS[:2])[["first_name", "born"]]
+    years = mlf.load_project(with_years).get_training_data("last:amount", given)
+    assert years["last__amount"].tolist() == [39.0, 37.0], "the last events of all"
 
 
 def test_the_ttl(project: Any) -> None:
@@ -525,7 +531,7 @@ def test_mixed_types_in_a_key(project: Any, labels: pd.DataFrame) -> None:
     given = labels.assign(shop_id=[1, "a"] * 15)
     said = problem(lambda: project.get_training_data("shop_spend", given, "taken"))
     assert said.startswith(
-        "error[MF061]: column `shop_id` of the labels has values of different types"
+        "error[MF061]: column `shop_id` of the labels cannot be read as one type"
     )
 
 

@@ -207,6 +207,11 @@ select
                 {%- endif %} as {{ other.row }}
             {%- endfor %}
 from {{ member.join.relation }} as history
+where
+    history.{{ mlforge_quote(member.join.right_time) }} is not null
+            {%- for key in member.join.right_keys %}
+    and history.{{ mlforge_quote(key) }} is not null
+            {%- endfor %}
         {%- endfor %}
     {%- endset %}
 select
