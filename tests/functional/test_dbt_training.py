@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from copy import deepcopy
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +163,9 @@ def test_a_lost_label_fails(built: Path, tmp_path: Path) -> None:
 
 def test_python_reads_what_dbt_built(built: Path) -> None:
     found = mlf.load_project(built).get_training_data(["spend", "shop_spend"], "int_train__labels", "taken")  # fmt: skip
-    key = lambda row: row["taken"]  # noqa: E731
-    assert sorted(found.to_pylist(), key=key) == query(built, "select * from train order by taken")
+    assert sorted(found.to_pylist(), key=itemgetter("taken")) == query(
+        built, "select * from train order by taken"
+    )
 
 
 def test_empty_and_second_parser(built: Path, tmp_path: Path) -> None:

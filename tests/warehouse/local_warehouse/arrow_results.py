@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-from databricks.sql.thrift_api.TCLIService import ttypes  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from databricks.sql.thrift_api.TCLIService import ttypes
 
 BATCH_ROWS = 20_000
 """Rows of one Arrow batch."""

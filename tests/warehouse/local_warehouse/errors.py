@@ -47,6 +47,6 @@ def _spark_state(error: Exception) -> str | None:
         return None
     try:
         state: str | None = read()
-    except Exception:  # noqa: BLE001  an error without a Java side has no state
+    except Exception:  # noqa: BLE001 - an error without a Java side has no state
         return None
     return state

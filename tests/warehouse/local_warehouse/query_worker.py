@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 import pyarrow as pa
-from databricks import sql  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from databricks import sql
 
 
 def _encoded(rows: pa.Table) -> str:

@@ -51,7 +51,7 @@ class SparkRuntime:
     """The one Spark application, its catalogs and its sessions."""
 
     def __init__(self, folder: Path, jar: Path, catalogs: Catalogs) -> None:
-        from pyspark.sql import SparkSession  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        from pyspark.sql import SparkSession
 
         builder = SparkSession.builder.master("local[2]").appName("local warehouse")
         for key, value in _settings(folder, jar).items():
@@ -80,7 +80,7 @@ class SparkRuntime:
 
     def stop(self) -> None:
         """Stop Spark and end its Java process."""
-        from pyspark import SparkContext  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        from pyspark import SparkContext
 
         gateway: Any = SparkContext._gateway
         self._spark.stop()
@@ -90,7 +90,7 @@ class SparkRuntime:
             process.stdin.close()  # the Java side ends when its input does
             try:
                 process.wait(timeout=10)
-            except Exception:  # noqa: BLE001  whatever happened, it must not stay
+            except Exception:  # noqa: BLE001 - whatever happened, it must not stay
                 process.kill()
 
 
@@ -177,7 +177,7 @@ class SparkEngine:
             for identifier in _sequence(catalog.listTables(database, "*", False)):
                 try:
                     metadata = catalog.getTableMetadata(identifier)
-                except Exception:  # noqa: BLE001  another thread dropped it just now
+                except Exception:  # noqa: BLE001 - another thread dropped it just now
                     continue
                 found.append(_relation(TableName(*logical, identifier.table()), metadata))
         return found

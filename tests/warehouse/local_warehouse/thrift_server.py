@@ -13,9 +13,9 @@ from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from databricks.sql.thrift_api.TCLIService import TCLIService, ttypes  # type: ignore[import-not-found, import-untyped, unused-ignore]
-from thrift.protocol.TBinaryProtocol import TBinaryProtocol  # type: ignore[import-not-found, import-untyped, unused-ignore]
-from thrift.transport.TTransport import TMemoryBuffer  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from databricks.sql.thrift_api.TCLIService import TCLIService, ttypes
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.transport.TTransport import TMemoryBuffer
 
 from warehouse.local_warehouse.arrow_results import Result, success
 from warehouse.local_warehouse.engine import Engine
@@ -120,14 +120,14 @@ class WarehouseService:
 
     # Sessions -------------------------------------------------------------------------------
 
-    def OpenSession(self, request: Any) -> Any:  # noqa: N802
+    def OpenSession(self, request: Any) -> Any:
         namespace = request.initialNamespace or ttypes.TNamespace()
         try:
             session = Session(
                 self._workspace, self._new_engine(), namespace.catalogName, namespace.schemaName
             )
             session.configure(request.configuration or {})
-        except Exception as error:  # noqa: BLE001  the client gets every error as an answer
+        except Exception as error:  # noqa: BLE001 - the client gets every error as an answer
             text, state = describe(error)
             failed = ttypes.TStatus(
                 statusCode=ttypes.TStatusCode.ERROR_STATUS, errorMessage=text, sqlState=state
@@ -149,7 +149,7 @@ class WarehouseService:
             configuration={},
         )
 
-    def CloseSession(self, request: Any) -> Any:  # noqa: N802
+    def CloseSession(self, request: Any) -> Any:
         connection = self._connections.pop(request.sessionHandle.sessionId.guid, None)
         if connection is not None:
             with connection.lock:
@@ -158,7 +158,7 @@ class WarehouseService:
 
     # Statements -----------------------------------------------------------------------------
 
-    def ExecuteStatement(self, request: Any) -> Any:  # noqa: N802
+    def ExecuteStatement(self, request: Any) -> Any:
         parameters = [_parameter(item) for item in request.parameters or ()]
 
         def work(connection: Connection) -> pa.Table:
@@ -232,28 +232,28 @@ class WarehouseService:
     def _operation(self, request: Any) -> Operation:
         return self._operations[request.operationHandle.operationId.guid]
 
-    def GetOperationStatus(self, request: Any) -> Any:  # noqa: N802
+    def GetOperationStatus(self, request: Any) -> Any:
         operation = self._operation(request)
         operation.wait(1.0)
         return operation.status
 
-    def GetResultSetMetadata(self, request: Any) -> Any:  # noqa: N802
+    def GetResultSetMetadata(self, request: Any) -> Any:
         operation = self._operation(request)
         if operation.cancelled:
             return ttypes.TGetResultSetMetadataResp(status=_cancelled())
         return operation.work.result().metadata
 
-    def FetchResults(self, request: Any) -> Any:  # noqa: N802
+    def FetchResults(self, request: Any) -> Any:
         operation = self._operation(request)
         if operation.cancelled:
             return ttypes.TFetchResultsResp(status=_cancelled())
         return operation.work.result().page(request.maxRows or _PAGE_ROWS)
 
-    def CloseOperation(self, request: Any) -> Any:  # noqa: N802
+    def CloseOperation(self, request: Any) -> Any:
         self._operations.pop(request.operationHandle.operationId.guid, None)
         return ttypes.TCloseOperationResp(status=success())
 
-    def CancelOperation(self, request: Any) -> Any:  # noqa: N802
+    def CancelOperation(self, request: Any) -> Any:
         operation = self._operations.get(request.operationHandle.operationId.guid)
         if operation is not None:
             operation.cancelled = True
@@ -262,12 +262,12 @@ class WarehouseService:
 
     # Metadata calls of cursors ----------------------------------------------------------------
 
-    def GetCatalogs(self, request: Any) -> Any:  # noqa: N802
+    def GetCatalogs(self, request: Any) -> Any:
         rows = [(name,) for name in self._workspace.catalogs.names]
         work = _constant(text_rows("TABLE_CAT", rows))
         return self._start(ttypes.TGetCatalogsResp, request, work)
 
-    def GetSchemas(self, request: Any) -> Any:  # noqa: N802
+    def GetSchemas(self, request: Any) -> Any:
         def work(connection: Connection) -> pa.Table:
             named = _like(request.schemaName)
             rows = [
@@ -279,7 +279,7 @@ class WarehouseService:
 
         return self._start(ttypes.TGetSchemasResp, request, work)
 
-    def GetTables(self, request: Any) -> Any:  # noqa: N802
+    def GetTables(self, request: Any) -> Any:
         def work(connection: Connection) -> pa.Table:
             schemas, tables = _like(request.schemaName), _like(request.tableName)
             rows = [
@@ -293,7 +293,7 @@ class WarehouseService:
 
         return self._start(ttypes.TGetTablesResp, request, work)
 
-    def GetColumns(self, request: Any) -> Any:  # noqa: N802
+    def GetColumns(self, request: Any) -> Any:
         def work(connection: Connection) -> pa.Table:
             schemas, tables = _like(request.schemaName), _like(request.tableName)
             catalog = (request.catalogName or "system").lower()

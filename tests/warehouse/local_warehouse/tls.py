@@ -7,10 +7,10 @@ import ipaddress
 import ssl
 from pathlib import Path
 
-from cryptography import x509  # type: ignore[import-not-found, import-untyped, unused-ignore]
-from cryptography.hazmat.primitives import hashes, serialization  # type: ignore[import-not-found, import-untyped, unused-ignore]
-from cryptography.hazmat.primitives.asymmetric import ec  # type: ignore[import-not-found, import-untyped, unused-ignore]
-from cryptography.x509.oid import NameOID  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 _DAYS = 30
