@@ -13,7 +13,7 @@ help:  ## list the commands
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; run 'make PYTHON=/path/to/python3.11 ...'" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,databricks]'
 	@touch $(STAMP)
 
 sync: $(STAMP)  ## create the environment
@@ -32,7 +32,7 @@ imports: $(STAMP)  ## the one-way data flow
 	$(BIN)/lint-imports --no-cache
 
 test: lint types imports  ## every check and test
-	$(BIN)/pytest -n 2 --dist loadfile -q
+	MLFORGE_WAREHOUSE=.cache/warehouse $(BIN)/pytest -n 2 --dist loadfile -q -rs
 
 bench: $(STAMP)  ## side-by-side timings, ratios only
 	$(BIN)/python benchmarks/run.py
@@ -45,7 +45,7 @@ stream: $(STAMP)  ## 20M labels to parquet under a 4 GB memory limit
 	$(BIN)/python benchmarks/stream.py
 
 warehouse: $(STAMP)  ## the tests of the local Databricks warehouse, with Spark (minutes, Java 17)
-	MLFORGE_WAREHOUSE=.cache/warehouse MLFORGE_WAREHOUSE_DBT=.cache/dbt-databricks $(BIN)/pytest -n 0 -q tests/warehouse
+	MLFORGE_WAREHOUSE=.cache/warehouse $(BIN)/pytest -n 0 -q -rs tests/warehouse
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) .cache example_project/data example_project/dbt example_project/feature_store

@@ -82,11 +82,6 @@ def ensure_environment(folder: Path) -> Path | None:
     return _ensure(folder.resolve(), "requirements.txt", jar)
 
 
-def ensure_dbt(folder: Path) -> Path | None:
-    """An environment with dbt-databricks, whose pins differ from the repository's."""
-    return _ensure(folder.resolve(), "dbt-requirements.txt")
-
-
 def _ensure(environment: Path, requirements: str, *scripts: tuple[str, ...]) -> Path | None:
     files = [HERE / requirements, *(Path(script[0]) for script in scripts)]
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

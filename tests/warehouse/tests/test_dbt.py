@@ -6,15 +6,17 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from warehouse.client import Warehouse, ensure_dbt
+from warehouse.client import Warehouse
 
 pytestmark = pytest.mark.functional
+DBT = Path(sys.executable).with_name("dbt")
 PROJECT = Path(__file__).parent / "dbt_project"
 RETRIES = {"_retry_stop_after_attempts_count": 2, "_retry_stop_after_attempts_duration": 10}
 
@@ -23,7 +25,6 @@ RETRIES = {"_retry_stop_after_attempts_count": 2, "_retry_stop_after_attempts_du
 class DbtProject:
     """A copy of the project with a profile for the warehouse."""
 
-    dbt: Path
     folder: Path
     warehouse: Warehouse
 
@@ -34,7 +35,7 @@ class DbtProject:
         profile = {"shop": {"target": "local", "outputs": {"local": {**target, **changes}}}}
         (self.folder / "profiles.yml").write_text(json.dumps(profile), "utf-8")
         return subprocess.run(
-            [str(self.dbt), "--no-use-colors", *arguments],
+            [str(DBT), "--no-use-colors", *arguments],
             cwd=self.folder,
             env={**os.environ, **self.warehouse.environment(), "DBT_PROFILES_DIR": "."},
             capture_output=True,
@@ -56,24 +57,10 @@ class DbtProject:
 
 
 @pytest.fixture(scope="module")
-def dbt() -> Path:
-    """The dbt of an environment of its own."""
-    folder = os.environ.get("MLFORGE_WAREHOUSE_DBT")
-    if not folder:
-        pytest.skip("MLFORGE_WAREHOUSE_DBT does not name an environment for dbt-databricks")
-    environment = ensure_dbt(Path(folder))
-    if environment is None:
-        pytest.skip("dbt-databricks cannot be installed here (see the output)")
-    return environment / "bin" / "dbt"
-
-
-@pytest.fixture(scope="module")
-def project(
-    dbt: Path, warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
-) -> DbtProject:
+def project(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     folder = tmp_path_factory.mktemp("dbt") / "project"
     shutil.copytree(PROJECT, folder)
-    return DbtProject(dbt, folder, warehouse)
+    return DbtProject(folder, warehouse)
 
 
 def test_debug(project: DbtProject) -> None:

@@ -1,0 +1,32 @@
+"""The local Databricks warehouse, for every test that needs the second engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from warehouse.client import Warehouse, ensure_environment, start_warehouse
+
+
+@pytest.fixture(scope="session")
+def environment() -> Path:
+    """The warehouse's environment, which the variable names; installed when it is not there yet."""
+    folder = os.environ.get("MLFORGE_WAREHOUSE")
+    if not folder:
+        pytest.skip("MLFORGE_WAREHOUSE does not name an environment for the local warehouse")
+    installed = ensure_environment(Path(folder))
+    if installed is None:
+        pytest.skip("the local warehouse cannot be installed here (see the output)")
+    return installed
+
+
+@pytest.fixture(scope="session")
+def shared_warehouse(
+    environment: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Warehouse]:
+    """A running warehouse for all tests of a process: each uses schemas of its own, none stops it."""
+    folder = tmp_path_factory.mktemp("shared_warehouse")
+    with start_warehouse(environment, folder) as running:
+        yield running
