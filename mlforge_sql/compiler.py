@@ -17,9 +17,10 @@ from mlforge_sql.plan.build import build_plan
 from mlforge_sql.plan.nodes import Plan
 from mlforge_sql.project.model import Project
 from mlforge_sql.project.resolve import resolve
-from mlforge_sql.spec.config import LocalStore
+from mlforge_sql.spec.config import LocalStore, ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.specs import Specs
 from mlforge_sql.sql.branches import Branches
+from mlforge_sql.sql.dialects.databricks import Databricks
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 
 
@@ -45,8 +46,12 @@ class Compiled:
         return self.root / self.project.config.dbt_project_dir
 
 
-BRANCHES = Branches((DuckDb(),))
-"""The engines that a project is compiled for."""
+def engines(config: ProjectConfig) -> Branches:
+    """The engines that a project is compiled for: those of its profiles."""
+    kinds = {type(profile.offline_store) for profile in config.profiles.values()}
+    databricks = (Databricks(),) if UnityCatalogStore in kinds else ()
+    duckdb = (DuckDb(),) if LocalStore in kinds else ()
+    return Branches((*databricks, *duckdb))
 
 
 def compile_project(root: Path) -> Compiled:
@@ -59,7 +64,8 @@ def compile_project(root: Path) -> Compiled:
         SpecErrors: With every problem found.
     """
     project, plan = plan_project(root)
-    return Compiled(root.resolve(), project, plan, project_files(project, plan, BRANCHES))
+    files = project_files(project, plan, engines(project.config))
+    return Compiled(root.resolve(), project, plan, files)
 
 
 def plan_project(root: Path) -> tuple[Project, Plan]:
@@ -77,9 +83,9 @@ def plan_project(root: Path) -> tuple[Project, Plan]:
     return project, build_plan(project)
 
 
-def project_macros(plan: Plan) -> FileSet:
+def project_macros(project: Project, plan: Plan) -> FileSet:
     """The macros of a compiled project, as compile writes them."""
-    return macro_files(plan, BRANCHES)
+    return macro_files(plan, engines(project.config))
 
 
 def _resolve(root: Path, specs: Specs, problems: Sequence[Diagnostic]) -> Project:

@@ -20,10 +20,18 @@ def jinja_safe(text: str) -> str:
         >>> jinja_safe("plain"), jinja_safe("a{{2}}")
         ('plain', "{{ 'a{{2}}' }}")
     """
-    if not _RENDERED.search(text):
-        return text
+    return f"{{{{ {jinja_text(text)} }}}}" if _RENDERED.search(text) else text
+
+
+def jinja_text(text: str) -> str:
+    """A string in Jinja.
+
+    Examples:
+        >>> print(jinja_text('a "b"'))
+        'a "b"'
+    """
     body = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-    return f"{{{{ '{body}' }}}}"
+    return f"'{body}'"
 
 
 def safe_values(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlforge_sql.dbt.audits import audit_text
 from mlforge_sql.dbt.headers import header
-from mlforge_sql.dbt.project_files import dbt_project, profiles, sources
+from mlforge_sql.dbt.project_files import dbt_project, profiles, source_groups, sources
 from mlforge_sql.dbt.properties import (
     Properties,
     TestNames,
@@ -25,7 +25,7 @@ from mlforge_sql.dbt.training import known_features, training_set_text
 from mlforge_sql.dbt.training_properties import exposure, labels_properties, training_properties
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.loading.load import PROJECT_FILE
-from mlforge_sql.plan.nodes import Model, Plan
+from mlforge_sql.plan.nodes import Labels, Model, Plan, Staging
 from mlforge_sql.project.model import Project, ResolvedFeature
 from mlforge_sql.sql.branches import Branches
 
@@ -91,6 +91,7 @@ class _Writer:
         self._branches = branches
         self._features = {feature.name: feature for feature in project.features}
         self._names = TestNames()
+        self._groups = source_groups(project)
 
     def write_project(self) -> None:
         config = self._project.config
@@ -166,13 +167,14 @@ class _Writer:
             name = self._names.name(f"audit_{node.training_set}", node.feature)
             path = AUDITS / f"{name}.sql"
             specs = [origins[node.training_set], self._features[node.feature].origin.path]
-            query = self._branches.model(node, self._project.config.name)
+            query = self._branches.model(node, "")
             self.files[path] = f"{header(path, specs)}\n\n{audit_text(node, query)}"
 
     def _model(
         self, folder: PurePosixPath, node: Model, properties: Properties, origins: Iterable[str]
     ) -> None:
-        text = self._branches.model(node, self._project.config.name)
+        group = self._groups[node.source] if isinstance(node, Staging | Labels) else ""
+        text = self._branches.model(node, group)
         self._text_model(folder / node.name, text, properties, origins)
 
     def _text_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlforge_sql.dbt.escape import jinja_safe, safe_values
+from mlforge_sql.dbt.escape import jinja_safe, jinja_text, safe_values
 from mlforge_sql.dbt.external import external_location
 from mlforge_sql.dbt.paths import in_project
 from mlforge_sql.project.model import Project, ResolvedSource
@@ -83,20 +83,65 @@ def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
 def sources(project: Project) -> dict[str, Any] | None:
     """The dbt sources of a project; None when all its sources are dbt models."""
     labels = [item.source.spec.name for item in project.training_sets if item.source]
-    tables = [
-        _table(source, project.config)
+    used = [
+        source
         for source in project.sources
         if source.spec.model is None and (source.keys or source.spec.name in labels)
     ]
-    if not tables:
-        return None
-    return {"sources": [{"name": project.config.name, "tables": tables}]}
+    groups = source_groups(project)
+    names = dict.fromkeys(groups[source.spec.name] for source in used)
+    members = {
+        name: [source for source in used if groups[source.spec.name] == name] for name in names
+    }
+    found = [
+        {
+            "name": name,
+            **_schema(items),
+            "tables": [_table(source, project.config) for source in items],
+        }
+        for name, items in members.items()
+    ]
+    return {"sources": found} if found else None
+
+
+def source_groups(project: Project) -> dict[str, str]:
+    """The dbt source that each source's table is in: one for each schema on Databricks.
+
+    The first is named like the project; the schema's name follows for others.
+    """
+    names: dict[tuple[str, ...], str] = {(): project.config.name}
+    groups: dict[str, str] = {}
+    for source in project.sources:
+        schema = _schema_parts(source)
+        if schema not in names:
+            named = len(names) > 1
+            names[schema] = "__".join([project.config.name, *schema]) if named else names[()]
+        groups[source.spec.name] = names[schema]
+    return groups
+
+
+def _schema_parts(source: ResolvedSource) -> tuple[str, ...]:
+    """Catalog and schema of a source on Databricks."""
+    return tuple((source.spec.table or "").split(".")[:-1])
+
+
+def _schema(sources: list[ResolvedSource]) -> dict[str, Any]:
+    """Where the tables of a dbt source are on Databricks; on DuckDB they are files."""
+    parts = next((parts for source in sources if (parts := _schema_parts(source))), None)
+    if parts is None:
+        return {}
+    return {
+        key: f"{{{{ {jinja_text(part)} if target.type == 'databricks' else target.{key} }}}}"
+        for key, part in zip(("database", "schema"), parts, strict=True)
+    }
 
 
 def _table(source: ResolvedSource, config: ProjectConfig) -> dict[str, Any]:
     table: dict[str, Any] = {"name": source.spec.name}
     if source.spec.description:
         table["description"] = jinja_safe(source.spec.description)
+    if source.spec.table is not None and source.spec.table.split(".")[2] != source.spec.name:
+        table["identifier"] = jinja_safe(source.spec.table.split(".")[2])
     if source.spec.path is not None:
         location = external_location(source.spec.path, source.schema, config.dbt_project_dir)
         table["config"] = {"meta": {"external_location": location, "formatter": "oldstyle"}}

@@ -110,7 +110,9 @@ class LoadedProject:
             RetrievalError: As there.
         """
         store = open_store(self.root, self._project, profile)
-        builder = TrainingDataBuilder(self._project, project_macros(self._plan), store, self.root)
+        builder = TrainingDataBuilder(
+            self._project, project_macros(self._project, self._plan), store, self.root
+        )
         time = Timestamp(timestamp) if isinstance(timestamp, str) else timestamp
         try:
             return builder.build(_several(features), entity_df, time, whole=whole)

@@ -145,12 +145,12 @@ class _Query:
     def events(self) -> Step:
         query = select(
             *columns((*self.node.keys, self.node.event_time)),
-            *(aliased(expr.tree.copy(), name) for name, expr in self.node.inputs),
+            *(aliased(self.dialect.expression(expr), name) for name, expr in self.node.inputs),
         )
         query = from_step(query, "staged")
         query = query.where(self.dialect.is_instant(column(self.node.event_time)), copy=False)
         if self.node.where is not None:
-            query = query.where(self.node.where.tree.copy(), copy=False)
+            query = query.where(self.dialect.expression(self.node.where), copy=False)
         return Step("events", query, "the events of the feature")
 
     def extremes(self) -> Step:

@@ -63,7 +63,7 @@ class AuditValues:
         """What is aggregated, as a double."""
         if item.value is None:
             raise TypeError(item.name)
-        return as_double(item.value.tree.copy(), item.value_type, self.dialect)
+        return as_double(self.dialect.expression(item.value), item.value_type, self.dialect)
 
     def rounding(self, item: AuditColumn) -> exp.Expr:
         """What rounding may add to or take from a double, besides a part of the double itself.
@@ -114,7 +114,7 @@ class AuditValues:
         return func("coalesce", value, self._default(item))
 
     def _aggregate(self, item: AuditColumn) -> exp.Expr:
-        value = item.value.tree.copy() if item.value else exp.Star()
+        value = self.dialect.expression(item.value) if item.value else exp.Star()
         match item.function:
             case "count" | "min" | "max":
                 return self._filter(func(item.function, value), item)
@@ -137,5 +137,5 @@ class AuditValues:
             raise TypeError(item.name)
         conditions: list[exp.Expr] = [column(self.names.flag(item.window))]
         if item.where is not None:
-            conditions.append(item.where.tree.copy())
+            conditions.append(self.dialect.expression(item.where))
         return exp.Filter(this=aggregate, expression=exp.Where(this=all_of(conditions)))

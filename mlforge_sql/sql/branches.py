@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import reduce
 
 from mlforge_sql.plan.nodes import Node
 from mlforge_sql.sql.compile import compile_sql
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.types import ColumnType
+
+Parts = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +26,32 @@ class Branches:
     dialects: tuple[Dialect, ...]
 
     def model(self, node: Node, source_group: str) -> str:
-        """The text of a model: once, or once for each ``target.type``."""
+        """The text of a model; where the engines differ in a step, the step once for each."""
         texts = [compile_sql(node, dialect, source_group) for dialect in self.dialects]
-        if len(set(texts)) == 1:
-            return texts[0]
-        *first, last = zip(self.dialects, texts, strict=True)
-        lines = [
-            f"{{% {word} target.type == '{dialect.name}' %}}\n{text}"
-            for word, (dialect, text) in zip(["if", *["elif"] * len(first)], first, strict=False)
-        ]
-        return "".join(lines) + f"{{% else %}}\n{last[1]}{{% endif %}}\n"
+        return "\n\n".join(self._merged(texts)) + "\n"
+
+    def _merged(self, texts: Sequence[Parts]) -> list[str]:
+        """Parts that all texts have, and between them branches with the parts that they do not."""
+        merged: list[str] = []
+        rest = list(texts)
+        for part in (*reduce(_common, texts), None):
+            ends = [len(text) if part is None else text.index(part) for text in rest]
+            merged += self._branch([text[:end] for text, end in zip(rest, ends, strict=True)])
+            rest = [text[end + 1 :] for text, end in zip(rest, ends, strict=True)]
+            merged += [] if part is None else [part]
+        return merged
+
+    def _branch(self, texts: Sequence[Parts]) -> list[str]:
+        if not any(texts):
+            return []
+        names = [dialect.name for dialect in self.dialects[:-1]]
+        words = [f"{{% if target.type == '{name}' %}}" for name in names[:1]]
+        words += [f"{{% elif target.type == '{name}' %}}" for name in names[1:]]
+        words.append("{% else %}")
+        lines = [part for word, text in zip(words, texts, strict=True) for part in (word, *text)]
+        if not texts[-1]:
+            lines.pop()
+        return [*lines, "{% endif %}"]
 
     def type_name(self, kind: ColumnType) -> str:
         """The name of a type: one text, or a Jinja expression over ``target.type``."""
@@ -43,3 +63,9 @@ class Branches:
     def texts(self, make: Callable[[Dialect], str]) -> dict[str, str]:
         """The text of something in each dialect, by the name of the adapter."""
         return {dialect.name: make(dialect) for dialect in self.dialects}
+
+
+def _common(left: Parts, right: Parts) -> Parts:
+    """The parts that both texts have, in order."""
+    blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+    return tuple(part for block in blocks for part in left[block.a : block.a + block.size])

@@ -28,8 +28,8 @@ from mlforge_sql.sql.text import layout
 from mlforge_sql.sql.tiles import tiles_query
 
 
-def compile_sql(node: Node, dialect: Dialect, source_group: str) -> str:
-    """The text of one dbt model.
+def compile_sql(node: Node, dialect: Dialect, source_group: str) -> tuple[str, ...]:
+    """The text of one dbt model in parts, as ``layout`` gives it.
 
     Args:
         node: What to compute.
@@ -45,7 +45,7 @@ def model_query(node: Node, dialect: Dialect, source_group: str) -> ModelQuery:
         case Staging():
             return staging_query(node, dialect, source_group)
         case Input():
-            return input_query(node)
+            return input_query(node, dialect)
         case Tiles():
             return tiles_query(node, dialect)
         case Rolling():

@@ -5,13 +5,14 @@ from __future__ import annotations
 from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Input
 from mlforge_sql.sql.build import aliased, columns, from_step, ref, select, star_from
+from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
 
 
-def input_query(node: Input) -> ModelQuery:
+def input_query(node: Input, dialect: Dialect) -> ModelQuery:
     """The SQL of an input model."""
-    computed = [aliased(expr.tree.copy(), name) for name, expr in node.columns]
+    computed = [aliased(dialect.expression(expr), name) for name, expr in node.columns]
     final = from_step(select(*columns(node.keys), column(node.event_time), *computed), "events")
     if node.where is not None:
-        final = final.where(node.where.tree.copy(), copy=False)
+        final = final.where(dialect.expression(node.where), copy=False)
     return ModelQuery((Step("events", star_from(ref(node.staging))), Step("final", final)))

@@ -120,7 +120,9 @@ def _centers(node: Rolling, dialect: Dialect) -> Step:
     nearest = [
         aliased(
             exp.Filter(
-                this=dialect.median(value := as_double(item.value.tree.copy(), item.type, dialect)),
+                this=dialect.median(
+                    value := as_double(dialect.expression(item.value), item.type, dialect)
+                ),
                 expression=exp.Where(this=dialect.is_finite(value.copy())),
             ),
             item.name,
@@ -180,10 +182,10 @@ def _using(step: str, kind: str, keys: tuple[str, ...]) -> exp.Join:
 
 def _observed(item: Observation, dialect: Dialect) -> exp.Expr:
     """The distance of an event's value from the entity's center."""
-    value = _from_events(as_double(item.value.tree.copy(), item.type, dialect))
+    value = _from_events(as_double(dialect.expression(item.value), item.type, dialect))
     center = func("coalesce", column(item.name, "centers"), exp.Literal.number(0))
     distance = exp.Sub(this=value, expression=center)
-    return only_when(distance, _from_events(item.where.tree.copy()) if item.where else None)
+    return only_when(distance, _from_events(dialect.expression(item.where)) if item.where else None)
 
 
 def _from_events(tree: exp.Expr) -> exp.Expr:

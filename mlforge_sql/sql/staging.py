@@ -43,7 +43,7 @@ def rows_query(
 ) -> ModelQuery:
     """The rows of a source that count: filtered, and each event once."""
     steps = [Step(name, star_from(relation))]
-    where = node.where.tree.copy() if node.where else None
+    where = dialect.expression(node.where) if node.where else None
     if node.dedupe is not None:
         ranked = from_step(select(exp.Star(), _rank(node.dedupe, node.event_time, dialect)), name)
         if where is not None:

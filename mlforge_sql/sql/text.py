@@ -21,15 +21,20 @@ _WHEN = re.compile(r"\b(when '\w+')\s+then ")
 _RENDERED = re.compile(r"\{[{%#]|[#}%]\}|[\r\n]")
 
 
-def layout(query: ModelQuery, dialect: Dialect) -> str:
-    """The text of a model: import steps first, one thing in a step, ``final`` last."""
-    lines = [f"-- depends_on: {{{{ ref('{model}') }}}}" for model in query.depends_on]
-    if lines:
-        lines.append("")
-    steps = ",\n\n".join(_step(step, dialect) for step in query.steps)
-    last = query.steps[-1].name
-    lines += ["with", "", steps, "", f"select * from {last}", ""]  # noqa: S608 - the steps are trees
-    return "\n".join(lines)
+def layout(query: ModelQuery, dialect: Dialect) -> tuple[str, ...]:
+    """The text of a model in parts: import steps first, one thing in a step, ``final`` last.
+
+    The text is the parts with an empty line between them.
+    """
+    depends_on = "\n".join(f"-- depends_on: {{{{ ref('{model}') }}}}" for model in query.depends_on)
+    *steps, last = (_step(step, dialect) for step in query.steps)
+    return (
+        *([depends_on] if depends_on else []),
+        "with",
+        *(f"{step}," for step in steps),
+        last,
+        f"select * from {query.steps[-1].name}",  # noqa: S608 - a name of ours
+    )
 
 
 def _step(step: Step, dialect: Dialect) -> str:

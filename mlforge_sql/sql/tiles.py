@@ -44,7 +44,7 @@ def ticked_step(
     tick = dialect.tick(column(node.event_time), node.clock)
     query = from_step(select(exp.Star(), aliased(tick, node.tick)), relation)
     if where is not None:
-        query = query.where(where.tree.copy(), copy=False)
+        query = query.where(dialect.expression(where), copy=False)
     return Step("ticked", query, _tick_comment(node.tick, node.clock))
 
 
@@ -73,20 +73,20 @@ def countable(names: Iterable[str], table: str | None = None) -> exp.Expr:
 
 def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
     if measure.value is None:
-        return _filtered(exp.Count(this=exp.Star()), measure.where)
-    value = measure.value.tree.copy()
+        return _filtered(exp.Count(this=exp.Star()), measure.where, dialect)
+    value = dialect.expression(measure.value)
     match measure.kind:
         case MeasureKind.COUNT | MeasureKind.ROWS:
             aggregate = func("count", value)
         case MeasureKind.SUM:
             summed = _filtered(
-                func("sum", summable(value, measure.value_type, dialect)), measure.where
+                func("sum", summable(value, measure.value_type, dialect)), measure.where, dialect
             )
             is_double = measure.type.kind is Kind.FLOAT
             return summed if is_double else dialect.cast(summed, measure.type)
         case MeasureKind.MIN | MeasureKind.MAX:
             aggregate = func(str(measure.kind), value)
-    return _filtered(aggregate, measure.where)
+    return _filtered(aggregate, measure.where, dialect)
 
 
 def summable(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.Expr:
@@ -107,7 +107,7 @@ def as_double(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp
     return dialect.cast(value, DOUBLE)
 
 
-def _filtered(aggregate: exp.Expr, where: Expr | None) -> exp.Expr:
+def _filtered(aggregate: exp.Expr, where: Expr | None, dialect: Dialect) -> exp.Expr:
     if where is None:
         return aggregate
-    return exp.Filter(this=aggregate, expression=exp.Where(this=where.tree.copy()))
+    return exp.Filter(this=aggregate, expression=exp.Where(this=dialect.expression(where)))

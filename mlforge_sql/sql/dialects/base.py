@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from sqlglot import exp
 
+from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime
 from mlforge_sql.types import ColumnType
@@ -26,6 +27,10 @@ class Dialect(ABC):
     @abstractmethod
     def type_name(self, kind: ColumnType) -> str:
         """The engine's name of a type."""
+
+    @abstractmethod
+    def expression(self, expr: Expr) -> exp.Expr:
+        """A user's expression in the engine's words, as a tree of its own."""
 
     @abstractmethod
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.durations import MICROSECONDS
+from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
@@ -34,6 +35,10 @@ class DuckDb(Dialect):
                 return f"decimal({kind.precision},{kind.scale})"
             case _:
                 return str(kind)
+
+    def expression(self, expr: Expr) -> exp.Expr:
+        """See the base. Users write DuckDB's own SQL."""
+        return expr.tree.copy()
 
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """See the base. ``time_bucket`` rounds towards the past also before 1970."""
