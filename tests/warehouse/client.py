@@ -85,27 +85,35 @@ def ensure_environment(folder: Path) -> Path | None:
 def _ensure(environment: Path, requirements: str, *scripts: tuple[str, ...]) -> Path | None:
     files = [HERE / requirements, *(Path(script[0]) for script in scripts)]
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    stamp = environment / ".installed"
+    stamp = environment / f".installed-{wanted[:16]}"
     environment.parent.mkdir(parents=True, exist_ok=True)
     with environment.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if stamp.is_file() and stamp.read_text("utf-8") == wanted:
+        if stamp.is_file():
             return environment
         try:
             _install(environment, requirements, scripts)
         except subprocess.CalledProcessError as error:
             print(f"no environment {environment}: installing failed\n{error.stderr}")
             return None
-        stamp.write_text(wanted, "utf-8")
+        for old in environment.glob(".installed-*"):
+            old.unlink()
+        stamp.touch()
     return environment
 
 
+def _succeeds(command: Sequence[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def _install(environment: Path, requirements: str, scripts: Sequence[tuple[str, ...]]) -> None:
+    """Make the environment, or bring one up to date in place: a warehouse may be using it."""
     python = str(environment / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip"]
+    made = Path(python).exists() and _succeeds([*pip, "-V"])
     for command in (
-        [sys.executable, "-m", "venv", "--clear", str(environment)],
-        [*pip, "--requirement", str(HERE / requirements)],
+        *([] if made else [[sys.executable, "-m", "venv", "--clear", str(environment)]]),
+        [*pip, "install", "-q", "--disable-pip-version-check", "-r", str(HERE / requirements)],
         *([python, *script] for script in scripts),
     ):
         subprocess.run(command, check=True, capture_output=True, text=True)
@@ -249,6 +257,49 @@ class Warehouse:
         """The log: sql, route (`spark` or a rule's name), seconds, error, state."""
         lines = (self.folder / "data" / "statements.jsonl").read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines]
+
+    def requests(self, path: str = "") -> list[dict[str, Any]]:
+        """The log of the REST API: method, path, query, body, status, caller, error_code, message.
+
+        Args:
+            path: A text that the path of every listed call has.
+        """
+        lines = (self.folder / "data" / "requests.jsonl").read_text("utf-8").splitlines()
+        return [call for call in map(json.loads, lines) if path in call["path"]]
+
+    def put_secret(self, scope: str, key: str, value: str | None = None) -> None:
+        """Keep a secret for `secret('scope', 'key')`; the warehouse's token unless given."""
+        value = self.token if value is None else value
+        self.control("secret", {"scope": scope, "key": key, "value": value})
+
+    def fail(
+        self,
+        call: str,
+        status: int,
+        error_code: str,
+        message: str = "as the test wants it",
+        times: int | None = 1,
+    ) -> None:
+        """Answer the next calls of the REST API with an error.
+
+        Args:
+            call: Method and path, such as `POST /api/2.0/feature-store/tables/*/publish`.
+            status: HTTP status.
+            error_code: Databricks' error code.
+            message: Databricks' text.
+            times: How many calls; None until `lift`.
+        """
+        method, path = call.split()
+        body = {"status": status, "error_code": error_code, "message": message, "times": times}
+        self.control("fault", {"method": method, "path": path, **body})
+
+    def forbid(self, call: str) -> None:
+        """Answer a call with 403 PERMISSION_DENIED until `lift`."""
+        self.fail(call, 403, "PERMISSION_DENIED", "User does not have permission", times=None)
+
+    def lift(self) -> None:
+        """No call fails on demand any more."""
+        self.control("lift")
 
     def reset(self) -> None:
         """Drop every schema and table, clear the log, all switches off."""
