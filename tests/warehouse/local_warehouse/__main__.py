@@ -11,16 +11,22 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from warehouse.local_warehouse.catalog import Catalogs
-from warehouse.local_warehouse.control import Control
+from warehouse.local_warehouse.control import Action, Control
+from warehouse.local_warehouse.faults import Fault, Faults
+from warehouse.local_warehouse.http_function import ThisServer
 from warehouse.local_warehouse.https_server import ADDRESS, HttpsServer
+from warehouse.local_warehouse.request_log import RequestLog
+from warehouse.local_warehouse.rest import RestService
 from warehouse.local_warehouse.sessions import Workspace
 from warehouse.local_warehouse.spark_engine import SparkRuntime
 from warehouse.local_warehouse.statement_log import StatementLog
 from warehouse.local_warehouse.switches import Switches
 from warehouse.local_warehouse.thrift_server import WarehouseService
 from warehouse.local_warehouse.tls import ensure_certificate, server_context
+from warehouse.local_warehouse.workspace_api import WorkspaceApi
 
 
 def _arguments() -> argparse.Namespace:
@@ -53,6 +59,23 @@ def _announce(file: Path | None, server: HttpsServer, certificate: Path, seconds
         unfinished.replace(file)
 
 
+def _controls(workspace: Workspace, faults: Faults) -> dict[str, Action]:
+    """The controls of connections and of the REST API."""
+
+    def put_secret(body: dict[str, Any]) -> None:
+        workspace.secrets.put(body["scope"], body["key"], body["value"])
+
+    def lift_faults(body: dict[str, Any]) -> None:
+        del body
+        faults.lift()
+
+    return {
+        "secret": put_secret,
+        "fault": lambda body: faults.add(Fault.of(body)),
+        "lift": lift_faults,
+    }
+
+
 def main() -> None:
     """Start, serve, stop."""
     started, given = time.monotonic(), _arguments()
@@ -66,16 +89,21 @@ def main() -> None:
     runtime = SparkRuntime(folder, given.delta_jar, catalogs)
     workspace, switches = Workspace(catalogs), Switches()
     service = WarehouseService(workspace, runtime.new_session, log, switches)
+    requests, faults = RequestLog(folder / "requests.jsonl"), Faults()
+    api = WorkspaceApi(given.token, RestService(given.token), requests, faults)
 
     def reset() -> None:
         service.forget()
         runtime.reset()
-        workspace.governance.clear()
+        workspace.clear()
+        faults.lift()
         log.clear()
+        requests.clear()
 
-    control = Control(workspace.privileges, switches, reset)
+    control = Control(workspace.privileges, switches, reset, _controls(workspace, faults))
     context = server_context(certificate.parent)
-    server = HttpsServer(given.port, context, given.token, service, control)
+    server = HttpsServer(given.port, context, api, service, control)
+    workspace.server = ThisServer(api, server.port)
 
     def stop(*_: object) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()

@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from warehouse.local_warehouse.privileges import Privileges
-from warehouse.local_warehouse.rest import Request, Response
+from warehouse.local_warehouse.routing import Request, Response
 from warehouse.local_warehouse.switches import Switches
 
 PREFIX = "/local/"
+HEALTH = "/local/health"
+
+Action = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Control:
-    """`/local/...`: GET health; POST reset, deny, allow, stop, delay, unavailable."""
+    """`/local/...`: GET health; POST reset, deny, allow, stop, delay, unavailable, and others."""
 
     privileges: Privileges
     switches: Switches
     reset: Callable[[], None]
+    others: Mapping[str, Action] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Response:
         """One call."""
-        if request.path == "/local/health":
+        if request.path == HEALTH:
             return Response(200, {"state": "RUNNING", "pid": os.getpid()})
-        actions: dict[str, Callable[[dict[str, Any]], None]] = {
+        actions: dict[str, Action] = {
             "/local/reset": self._reset,
             "/local/deny": self._deny,
             "/local/allow": self._allow,
             "/local/stop": self._stop,
             "/local/delay": self._delay,
             "/local/unavailable": self._unavailable,
+            **{PREFIX + name: action for name, action in self.others.items()},
         }
         action = actions.get(request.path)
         if action is None or request.method != "POST":

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from warehouse.local_warehouse.control import PREFIX, Control
-from warehouse.local_warehouse.rest import Request, Response, RestService
+from warehouse.local_warehouse.control import HEALTH, PREFIX, Control
+from warehouse.local_warehouse.routing import Request, Response
 from warehouse.local_warehouse.switches import Switches
 from warehouse.local_warehouse.thrift_server import WarehouseService
+from warehouse.local_warehouse.workspace_api import WorkspaceApi
 
 ADDRESS = "127.0.0.1"
 _THRIFT = ("/sql/1.0/warehouses/", "/sql/protocolv1/")
@@ -25,7 +27,7 @@ class HttpsServer(ThreadingHTTPServer):
         self,
         port: int,
         context: ssl.SSLContext,
-        token: str,
+        api: WorkspaceApi,
         service: WarehouseService,
         control: Control,
     ) -> None:
@@ -33,10 +35,9 @@ class HttpsServer(ThreadingHTTPServer):
         self.socket = context.wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
         )
-        self.token = token
+        self.api = api
         self.service = service
         self.control = control
-        self.rest = RestService(token)
 
     @property
     def port(self) -> int:
@@ -71,39 +72,37 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path = self.path.split("?")[0]
-        is_thrift = path.startswith(_THRIFT)
-        if not RestService.is_open(path) and path != "/local/health" and not self._admitted():
-            return
-        if is_thrift and self.server.switches.take_unavailable():
+        path, _, query = self.path.partition("?")
+        request = Request(self.command, path, dict(self.headers.items()), body, query)
+        if path.startswith(_THRIFT):
+            self._serve_thrift(request)
+        elif path.startswith(PREFIX):
+            refused = None if path == HEALTH else self.server.api.refusal(request.headers)
+            self._send_document(refused or self.server.control.answer(request))
+        else:
+            self._send_document(self.server.api.answer(request, "rest"))
+
+    def _serve_thrift(self, request: Request) -> None:
+        refused = self.server.api.refusal(request.headers)
+        if refused is not None:
+            self._send_document(refused)
+        elif self.server.switches.take_unavailable():
             document = {"message": "The warehouse is starting, please retry"}
-            self._send_document(Response(503, document), {"Retry-After": "1"})
-            return
-        if is_thrift:
-            self._send(200, self.server.service.answer(body), "application/x-thrift")
-            return
-        request = Request(self.command, path, dict(self.headers.items()), body)
-        service = self.server.control if path.startswith(PREFIX) else self.server.rest
-        self._send_document(service.answer(request))
+            self._send_document(Response(503, document, {"Retry-After": "1"}))
+        else:
+            self._send(200, self.server.service.answer(request.body), "application/x-thrift")
 
-    def _admitted(self) -> bool:
-        given = self.headers.get("Authorization")
-        if given == f"Bearer {self.server.token}":
-            return True
-        status, reason = (403, "Invalid access token.") if given else (401, "Credential missing.")
-        headers = {"X-Thriftserver-Error-Message": reason, "X-Databricks-Reason-Phrase": reason}
-        document = {"error_code": status, "message": reason}
-        self._send_document(Response(status, document), headers)
-        return False
-
-    def _send_document(self, answer: Response, headers: dict[str, str] | None = None) -> None:
+    def _send_document(self, answer: Response) -> None:
         body = json.dumps(answer.document).encode()
-        self._send(answer.status, body, "application/json", headers or {})
+        self._send(answer.status, body, "application/json", answer.headers)
 
     def _send(
-        self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None
+        self, status: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)

@@ -119,12 +119,12 @@ def chains(pieces: Sequence[Token]) -> Iterator[Chain]:
         position = end
 
 
-def split(sql: str, separator: str = ",") -> list[str]:
-    """Parts between separators outside parentheses."""
+def split(sql: str, opening: str = "([<", closing: str = ")]>") -> list[str]:
+    """Parts between commas outside brackets; `<` is one in types, and not in expressions."""
     parts, depth, current = [], 0, ""
     for token in tokens(sql):
-        depth += _step(token, "([<", ")]>")
-        if token.text == separator and depth == 0:
+        depth += _step(token, opening, closing)
+        if token.text == "," and depth == 0:
             parts.append(current.strip())
             current = ""
         else:

@@ -7,6 +7,7 @@ import re
 from warehouse.local_warehouse.errors import WarehouseError
 
 _NEEDS = (
+    (re.compile(r"create\s+(?:connection|server)\b", re.I), "CREATE CONNECTION"),
     (re.compile(r"create\s+(?:schema|database)\b", re.I), "CREATE SCHEMA"),
     (re.compile(r"create\s+(?:or\s+replace\s+)?temp", re.I), "NONE"),
     (re.compile(r"create\s+(?:or\s+replace\s+)?(?:table|view|external)\b", re.I), "CREATE TABLE"),
@@ -37,7 +38,15 @@ class Privileges:
 
     def check(self, statement: str) -> None:
         """Refuse a statement that needs a denied privilege."""
-        privilege = required(statement)
+        self.demand(required(statement))
+
+    def demand(self, privilege: str, securable: str = "") -> None:
+        """Refuse what needs a denied privilege, on a securable that the text names.
+
+        Raises:
+            WarehouseError: The privilege is denied.
+        """
         if privilege in self._denied:
-            text = f"Insufficient privileges:\nUser does not have {privilege}."
+            where = f" on {securable}" if securable else ""
+            text = f"Insufficient privileges:\nUser does not have {privilege}{where}."
             raise WarehouseError("INSUFFICIENT_PERMISSIONS", text, "42501")

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from warehouse.local_warehouse.catalog import DEFAULT_SCHEMA, Catalogs, Field, Relation
+from warehouse.local_warehouse.connections import Connections, Secrets
 from warehouse.local_warehouse.engine import Engine
 from warehouse.local_warehouse.errors import unknown_catalog
 from warehouse.local_warehouse.governance import Governance, TableName, TableNotes
+from warehouse.local_warehouse.http_function import ThisServer, answered
 from warehouse.local_warehouse.lexer import identifiers, without_comments, without_semicolon
 from warehouse.local_warehouse.parameters import Parameter, bind
 from warehouse.local_warehouse.privileges import Privileges
@@ -37,6 +39,16 @@ class Workspace:
     catalogs: Catalogs
     governance: Governance = field(default_factory=Governance)
     privileges: Privileges = field(default_factory=Privileges)
+    connections: Connections = field(default_factory=Connections)
+    secrets: Secrets = field(default_factory=Secrets)
+    server: ThisServer | None = None
+    """Where connections lead; known when the server listens."""
+
+    def clear(self) -> None:
+        """Forget what the metastore knows."""
+        self.governance.clear()
+        self.connections.clear()
+        self.secrets.clear()
 
 
 class Session:
@@ -145,7 +157,7 @@ class Session:
 
     def spark(self, sql: str) -> pa.Table:
         """Give a statement to Spark with its names rewritten."""
-        plain, views = without_described(self, without_qualify(sql))
+        plain, views = without_described(self, without_qualify(answered(self, sql)))
         statement = rewritten(self, plain)
         for view, (catalog, name) in statement.views.items():
             views[view] = rows_of(self, catalog, name)

@@ -21,6 +21,7 @@ from warehouse.local_warehouse.arrow_results import Result, success
 from warehouse.local_warehouse.engine import Engine
 from warehouse.local_warehouse.errors import describe
 from warehouse.local_warehouse.parameters import Parameter
+from warehouse.local_warehouse.rules.connections import without_secrets
 from warehouse.local_warehouse.rules.information_schema import rows_of
 from warehouse.local_warehouse.rules.rule import text_rows
 from warehouse.local_warehouse.sessions import Session, Workspace
@@ -177,14 +178,14 @@ class WarehouseService:
             text, state = describe(error)
             failure = StatementError(connection.session.catalogs.spoken(text), state)
             if state == "HY000":
-                _LOG.exception("statement failed: %s", sql)
+                _LOG.exception("statement failed: %s", without_secrets(sql))
             raise failure from error
         else:
             return answer.rows
         finally:
             self._log.add(
                 LoggedStatement(
-                    sql=sql,
+                    sql=without_secrets(sql),
                     route=route,
                     seconds=round(time.monotonic() - start, 3),
                     session=connection.name,

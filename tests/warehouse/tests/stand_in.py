@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,9 @@ import pyarrow as pa
 
 from warehouse.local_warehouse.catalog import Catalogs, Field, Relation
 from warehouse.local_warehouse.governance import TableName
+from warehouse.local_warehouse.http_function import ThisServer
+from warehouse.local_warehouse.request_log import Caller
+from warehouse.local_warehouse.routing import Request, Response
 from warehouse.local_warehouse.sessions import Session, Workspace
 
 ORDERS = TableName("main", "shop", "orders")
@@ -85,6 +89,18 @@ class RecordingEngine:
 
 
 @dataclass
+class RecordingApi:
+    """An API with prepared answers, the last of which it repeats."""
+
+    answers: list[Response]
+    asked: list[tuple[Request, Caller]] = field(default_factory=list)
+
+    def answer(self, request: Request, caller: Caller) -> Response:
+        self.asked.append((request, caller))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@dataclass
 class StandIn:
     """A session in `main.shop` and its engine."""
 
@@ -102,6 +118,12 @@ class StandIn:
         """Execute; its rows."""
         rows: list[dict[str, Any]] = self.session.execute(sql).rows.to_pylist()
         return rows
+
+    def api(self, answers: Sequence[Response] = (), port: int = 8443) -> RecordingApi:
+        """Let connections lead to an API that remembers what it was asked."""
+        recording = RecordingApi(list(answers))
+        self.session.workspace.server = ThisServer(recording, port)
+        return recording
 
     def sent(self, sql: str) -> str:
         """Execute; what Spark got last, in one line."""

@@ -8,7 +8,8 @@ import pytest
 from warehouse.local_warehouse.control import Control
 from warehouse.local_warehouse.errors import WarehouseError
 from warehouse.local_warehouse.privileges import Privileges
-from warehouse.local_warehouse.rest import Request, RestService
+from warehouse.local_warehouse.rest import RestService
+from warehouse.local_warehouse.routing import Request
 from warehouse.local_warehouse.statement_log import LoggedStatement, StatementLog
 from warehouse.local_warehouse.switches import Switches
 from warehouse.tests.stand_in import StandIn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from warehouse.local_warehouse.rules import (
     comments,
+    connections,
     constraints,
     describe,
     grants,
@@ -20,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     *tags.RULES,
     *constraints.RULES,
     *comments.RULES,
+    *connections.RULES,
     *grants.RULES,
     *inserts.RULES,
     *tables.RULES,

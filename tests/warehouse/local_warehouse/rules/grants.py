@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
     from warehouse.local_warehouse.sessions import Session
 
-_KINDS = "table|view|schema|database|catalog|function|volume"
+_KINDS = "table|view|schema|database|catalog|function|volume|connection"
 _OBJECT = rf"(?:({_KINDS})\s+)?({DOTTED})"
 
 
 def _object(session: Session, kind: str | None, text: str) -> tuple[str, str]:
+    if kind is None and text.lower() == "metastore":
+        return "METASTORE", "metastore"
     kind = (kind or "table").lower().replace("database", "schema")
-    if kind == "catalog":
+    if kind in {"catalog", "connection"}:
         return kind.upper(), identifiers(text)[0]
     if kind == "schema":
         return kind.upper(), ".".join(session.schema_name(text))
@@ -48,7 +50,7 @@ def show_grants(session: Session, match: re.Match[str]) -> pa.Table:
     return text_rows("Principal ActionType ObjectType ObjectKey", rows)
 
 
-@rule(rf"alter\s+(?:table|view|schema|catalog)\s+{DOTTED}\s+(?:set\s+)?owner\s+to\s+")
+@rule(rf"alter\s+(?:table|view|schema|catalog|connection)\s+{DOTTED}\s+(?:set\s+)?owner\s+to\s+")
 def set_owner(session: Session, match: re.Match[str]) -> pa.Table:
     """There is one owner here."""
     del session, match

@@ -129,9 +129,9 @@ def drop_schema(session: Session, match: re.Match[str]) -> pa.Table:
     return rows
 
 
-@rule(rf"create\s+(?:catalog|volume|connection)\b|(?:drop|alter)\s+(?:catalog|volume)\s+{NAME}")
+@rule(rf"create\s+(?:catalog|volume)\b|(?:drop|alter)\s+(?:catalog|volume)\s+{NAME}")
 def refuse_securables(session: Session, match: re.Match[str]) -> pa.Table:
-    """Catalogs are declared at the start; volumes and connections do not exist."""
+    """Catalogs are declared at the start; volumes do not exist."""
     del session
     kind = identifiers(match[0])[1].upper()
     text = f"The local warehouse cannot create or change a {kind}; catalogs come from --catalogs."
