@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 
 from mlforge_sql.compiler import Compiled
@@ -9,7 +10,10 @@ from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.project.model import current_name
 from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
-from mlforge_sql.spec.config import LocalStore
+from mlforge_sql.spec.config import LocalStore, UnityCatalogStore
+from mlforge_sql.workspace.adapter import check_adapter
+from mlforge_sql.workspace.login import find_login
+from mlforge_sql.workspace.reach import check_reachable
 
 
 def build_features(
@@ -32,10 +36,10 @@ def build_features(
         arguments: Further arguments for dbt.
 
     Raises:
-        SpecErrors: Unknown feature, tag or profile, or a profile whose engine is not supported yet.
+        SpecErrors: Unknown feature, tag or profile, or a profile that dbt cannot run in from here.
     """
     names, tags = tuple(names), tuple(tags)
-    target = local_profile(compiled, profile)
+    target = ready_profile(compiled, profile)
     features = [item.spec for item in compiled.project.features]
     wanted = select_training_sets(compiled.project, training_sets)
     chosen = select_features(features, names, tags) if names or tags or not wanted else ()
@@ -45,6 +49,24 @@ def build_features(
         command += ["--select", *(f"+{name}" for name in selected)]
         command += ["--indirect-selection", "buildable"]  # no audit of what is not rebuilt
     return DbtRun(compiled.folder, compiled.root, [*command, *arguments])
+
+
+def ready_profile(compiled: Compiled, profile: str | None) -> str:
+    """The profile's name, or the default one's, once dbt can run in it from here.
+
+    For Databricks: the adapter is installed, the environment has all that the login needs, and the
+    host answers.
+
+    Raises:
+        SpecErrors: Unknown profile, or one that dbt cannot run in.
+    """
+    config = compiled.project.config
+    target = find_profile(config, profile)
+    store = config.profiles[target].offline_store
+    if isinstance(store, UnityCatalogStore):
+        check_adapter()
+        check_reachable(find_login(store, os.environ).host)
+    return target
 
 
 def local_profile(compiled: Compiled, profile: str | None) -> str:

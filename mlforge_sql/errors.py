@@ -59,6 +59,10 @@ CODES: dict[str, str] = {
     "MF063": "labels cannot be read",
     "MF064": "feature table cannot be read",
     "MF065": "file cannot be written",
+    "MF075": "dbt-databricks missing or too old",
+    "MF076": "environment variable missing",
+    "MF077": "host does not answer",
+    "MF078": "login refused",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

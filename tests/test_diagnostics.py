@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from diagnostic_cases import CASES, Case, diagnostics, read_cases, write_data
 
-from mlforge_sql.building import build_features
+from mlforge_sql.building import local_profile
 from mlforge_sql.cli import main
 from mlforge_sql.compiler import compile_project, write_project
 from mlforge_sql.errors import CODES, SpecErrors, plain
@@ -24,7 +24,8 @@ GOOD = "features:\n- {name: good, source: transactions, entities: merchant, sele
 ALL = [case for file in FILES for case in read_cases(file)]
 ALL_AT_ONCE = read_cases(CASES / "all_at_once.yml")[0]
 ELSEWHERE = {"MF004", "MF050", "MF052", "MF053", "MF063", "MF064", "MF065"}
-"""Codes that no spec file leads to; tested below, in ``test_write`` and in ``retrieval``."""
+ELSEWHERE |= {f"MF{number:03}" for number in range(75, 79)}
+"""Codes that no spec file leads to; tested below, in ``test_write``, ``retrieval`` and ``cli``."""
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +156,7 @@ def test_an_engine_that_is_not_supported_yet(data: Path, tmp_path: Path) -> None
     case = Case("live", {"features/good.yml": GOOD, "mlforge.yaml": config}, {}, ())
     root = case.write(tmp_path / "project", data)
     with pytest.raises(SpecErrors) as error:
-        build_features(compile_project(root), profile="live")
+        local_profile(compile_project(root), "live")
     assert message(error) == [
         (
             "error[MF052]: profile `live` is on Databricks, whose SQL is not compiled yet; "

@@ -10,7 +10,8 @@ from typing import Any
 
 from mlforge_sql.dbt.audits import audit_text
 from mlforge_sql.dbt.headers import header
-from mlforge_sql.dbt.project_files import dbt_project, profiles, source_groups, sources
+from mlforge_sql.dbt.profiles import profiles
+from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
 from mlforge_sql.dbt.properties import (
     Properties,
     TestNames,

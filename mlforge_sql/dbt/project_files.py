@@ -1,19 +1,13 @@
-"""The files that make a folder a dbt project: ``dbt_project.yml``, ``profiles.yml``, sources."""
+"""The files that make a folder a dbt project: ``dbt_project.yml`` and the sources."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mlforge_sql.dbt.escape import jinja_safe, jinja_text, safe_values
+from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.dbt.external import external_location
-from mlforge_sql.dbt.paths import in_project
 from mlforge_sql.project.model import Project, ResolvedSource
-from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
-
-DATABASE_FILE = "features.duckdb"
-
-REQUIRED_SETTINGS = {"TimeZone": "UTC", "default_order": "ASC"}
-"""Settings of DuckDB that the meaning of the SQL rests on; a profile cannot change them."""
+from mlforge_sql.spec.config import ProjectConfig
 
 
 def dbt_project(project: Project) -> dict[str, Any]:
@@ -42,42 +36,6 @@ def dbt_project(project: Project) -> dict[str, Any]:
         "models": {config.name: folders},
         "on-run-end": ["{{ mlforge_record_run(results) }}"],
     }
-
-
-def profiles(config: ProjectConfig) -> dict[str, Any]:
-    """``profiles.yml``: one target for each profile; secrets only as environment variables."""
-    outputs = {
-        name: _output(profile, config.dbt_project_dir) for name, profile in config.profiles.items()
-    }
-    return {config.name: {"target": config.default, "outputs": outputs}}
-
-
-def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
-    store = profile.offline_store
-    match store:
-        case LocalStore():
-            path = in_project(
-                f"{store.path.removeprefix('./').rstrip('/')}/{DATABASE_FILE}", dbt_project_dir
-            )
-            output: dict[str, Any] = {
-                "type": "duckdb",
-                "path": path,
-                "schema": "main",
-                "threads": 1,
-            }
-            output["settings"] = {**safe_values(store.settings), **REQUIRED_SETTINGS}
-            return output
-        case UnityCatalogStore():
-            host = "{{ env_var('DATABRICKS_HOST') | replace('https://', '') | replace('/', '') }}"
-            return {
-                "type": "databricks",
-                "catalog": jinja_safe(store.catalog),
-                "schema": jinja_safe(store.schema_),
-                "host": host,
-                "http_path": "{{ env_var('DATABRICKS_HTTP_PATH') }}",
-                "token": "{{ env_var('DATABRICKS_TOKEN') }}",
-                "threads": 4,
-            }
 
 
 def sources(project: Project) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.files import spec_hash
-from mlforge_sql.dbt.project_files import DATABASE_FILE, REQUIRED_SETTINGS
+from mlforge_sql.dbt.profiles import DATABASE_FILE, REQUIRED_SETTINGS
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.project.model import Project, Requested
 from mlforge_sql.project.selection import find_profile

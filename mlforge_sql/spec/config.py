@@ -29,6 +29,21 @@ class UnityCatalogStore(Spec):
     KIND: Literal["unity_catalog"]
     catalog: str = Field(description="Catalog of the feature tables.")
     schema_: str = Field(alias="schema", description="Schema of the feature tables.")
+    auth: Literal["token", "oauth", "browser"] | None = Field(
+        default=None,
+        description=(
+            "How to log in: `token` (DATABRICKS_TOKEN), `oauth` (a service principal's "
+            "DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET) or `browser` (a person; no secret). "
+            "Without it: `oauth` where DATABRICKS_CLIENT_ID is set, `token` where it is not."
+        ),
+    )
+    warehouse_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = Field(
+        default=None,
+        description=(
+            "SQL warehouse that dbt runs on. Without it the environment says which: "
+            "DATABRICKS_HTTP_PATH or, where that is not set, DATABRICKS_WAREHOUSE_ID."
+        ),
+    )
 
 
 class DatabricksOnlineStore(Spec):

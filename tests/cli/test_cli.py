@@ -260,7 +260,6 @@ def test_profile(project: Path) -> None:
 
 
 def test_build_refuses_what_it_cannot_do(project: Path) -> None:
-    assert "error[MF052]" in call(project, "build", "--profile", "databricks").stderr
     assert "error[MF025]" in call(project, "build", "--profile", "prod").stderr
     assert "error[MF051]" in call(project, "build", "--features", "nope").stderr
     assert not (project / "dbt").exists()
