@@ -16,15 +16,16 @@ class NamedWindow:
     Attributes:
         name: Its name.
         partition_by: Columns.
-        order_by: Column.
-        frame: Text after ``range between``; integers and keywords only.
+        order_by: Columns.
+        frame: Text after ``range between``; integers and keywords only. None for the engine's
+            own: everything up to the current row and its peers, or all without an order.
         comment: Why the frame is what it is.
     """
 
     name: str
     partition_by: tuple[exp.Expr, ...]
-    order_by: exp.Expr
-    frame: str
+    order_by: tuple[exp.Expr, ...]
+    frame: str | None = None
     comment: str | None = None
 
 

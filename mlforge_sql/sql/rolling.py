@@ -4,46 +4,32 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Observation, Rolling, RollingColumn, Window
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn, Window
 from mlforge_sql.sql.build import (
     aliased,
     columns,
     from_step,
     func,
     literal,
-    number,
-    only_when,
     ref,
     select,
     star_from,
-    union,
 )
 from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.sql.query import ModelQuery, NamedWindow, Step
-from mlforge_sql.sql.tiles import as_double, countable, ticked_step, tiles_select
+from mlforge_sql.sql.frames import frame_steps, needs_flag
+from mlforge_sql.sql.query import ModelQuery, Step
+from mlforge_sql.sql.rolling_names import FLAG, over_name, spread_name
+from mlforge_sql.sql.running import running_steps
+from mlforge_sql.sql.tiles import AGAIN, ticked_step
 from mlforge_sql.types import BIGINT, DOUBLE
-
-FLAG = "is_change_point"
-
-_AGAIN = {
-    MeasureKind.ROWS: "sum",
-    MeasureKind.COUNT: "sum",
-    MeasureKind.SUM: "sum",
-    MeasureKind.MIN: "min",
-    MeasureKind.MAX: "max",
-}
-"""The function that aggregates each measure over tiles."""
 
 
 def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
     steps = [
         *_source_steps(node, dialect),
-        _change_points(node),
-        *(_spread_steps(node, dialect) if node.observations else []),
-        _timeline(node, dialect),
-        _windowed(node),
+        *(frame_steps if dialect.slides else running_steps)(node, dialect),
         _final(node, dialect),
     ]
     reads_input = node.tiles is None or bool(node.observations)
@@ -61,189 +47,7 @@ def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
     if node.tiles is None or node.observations:
         steps.append(Step("events", star_from(ref(node.input))))
         steps.append(ticked_step("events", node, dialect))
-    if node.tiles is None:
-        query = tiles_select("ticked", (*_names(node), node.tick), node.measures, dialect)
-        steps.append(Step("tiles", query, "events of one entity and tick belong together"))
     return steps
-
-
-def _change_points(node: Rolling) -> Step:
-    """The ticks at which a window gains or loses events."""
-    tick = exp.Add(this=column(node.tick, "tiles"), expression=column("shift", "shifts"))
-    query = select(*columns(_names(node), "tiles"), aliased(tick, node.tick)).distinct(copy=False)
-    rows = [exp.Tuple(expressions=[number(shift)]) for shift in node.shifts]
-    alias = exp.TableAlias(this=identifier("shifts"), columns=[identifier("shift")])
-    query = from_step(query, "tiles").join(
-        exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS"), copy=False
-    )
-    comment = "a value can change when events enter a window and when they leave it"
-    return Step("change_points", query, comment)
-
-
-def _spread_steps(node: Rolling, dialect: Dialect) -> list[Step]:
-    """Std and variance: of the events themselves, because squared sums would lose digits."""
-    keys = (*_names(node), node.tick)
-    nothing = [aliased(dialect.cast(exp.Null(), DOUBLE), item.name) for item in node.observations]
-    points = select(*columns(keys), aliased(exp.true(), FLAG), *nothing)
-    observed = [aliased(_observed(item, dialect), item.name) for item in node.observations]
-    events = select(*columns(keys, "ticked"), aliased(exp.false(), FLAG), *observed)
-    events = from_step(events, "ticked").join(_using("centers", "INNER", _names(node)), copy=False)
-    events = events.where(countable(keys, "ticked"), copy=False)
-    found = {
-        _spread_name(item): _over(
-            dialect.spread(str(item.spread), column(item.observation.name)), item.window
-        )
-        for item in node.columns
-        if item.observation is not None
-    }
-    over = select(*columns((*keys, FLAG)), *(aliased(tree, name) for name, tree in found.items()))
-    used = [item.window for item in node.columns if item.observation is not None]
-    return [
-        _centers(node, dialect),
-        Step("observed", union([from_step(points, "change_points"), events], distinct=False)),
-        Step(
-            "spread",
-            from_step(over, "observed"),
-            "std and variance look at the events themselves: squared sums would lose digits",
-            _windows(node, used),
-        ),
-    ]
-
-
-def _centers(node: Rolling, dialect: Dialect) -> Step:
-    """The middle of each entity's values: taken off them, it keeps the digits of std and variance.
-
-    Neither depends on where zero is, but in floating point both lose digits with the distance from
-    it (Chan, Golub and LeVeque 1983, "shifted data").
-    """
-    keys = _names(node)
-    nearest = [
-        aliased(
-            exp.Filter(
-                this=dialect.median(
-                    value := as_double(dialect.expression(item.value), item.type, dialect)
-                ),
-                expression=exp.Where(this=dialect.is_finite(value.copy())),
-            ),
-            item.name,
-        )
-        for item in node.observations
-    ]
-    query = from_step(select(*columns(keys), *nearest), "ticked")
-    query = query.where(countable((*keys, node.tick)), copy=False).group_by(
-        *columns(keys), copy=False
-    )
-    comment = "std and variance keep their digits when they are computed near zero"
-    return Step("centers", query, comment)
-
-
-def _needs_flag(node: Rolling) -> bool:
-    """Whether tiles are in windows at ticks that are no change points themselves."""
-    return 0 not in node.shifts and bool(node.measures)
-
-
-def _carried(node: Rolling) -> tuple[str, ...]:
-    """Columns that are computed before the timeline."""
-    names = (_spread_name(item) for item in node.columns if item.observation is not None)
-    return tuple(dict.fromkeys(names))
-
-
-def _timeline(node: Rolling, dialect: Dialect) -> Step:
-    """Change points with the tiles of their ticks; other tiles too, where windows need them."""
-    keys = (*_names(node), node.tick)
-    base = "spread" if node.observations else "change_points"
-    measures = [item.name for item in node.measures]
-    if not _needs_flag(node):
-        query = select(*columns((*keys, *_carried(node)), base), *columns(measures, "tiles"))
-        query = from_step(query, base)
-        if measures:
-            query = query.join(_using("tiles", "LEFT", keys), copy=False)
-        if node.observations:
-            query = query.where(column(FLAG, base), copy=False)
-        return Step("timeline", query)
-    no_measures = [
-        aliased(dialect.cast(exp.Null(), item.type), item.name) for item in node.measures
-    ]
-    points = select(*columns((*keys, *_carried(node))), *no_measures, aliased(exp.true(), FLAG))
-    points = from_step(points, base)
-    if node.observations:
-        points = points.where(column(FLAG), copy=False)
-    no_spread = [aliased(dialect.cast(exp.Null(), DOUBLE), name) for name in _carried(node)]
-    tiles = select(*columns(keys), *no_spread, *columns(measures), aliased(exp.false(), FLAG))
-    comment = "no window ends at its own tick: tiles stand beside the change points"
-    return Step("timeline", union([points, from_step(tiles, "tiles")], distinct=False), comment)
-
-
-def _using(step: str, kind: str, keys: tuple[str, ...]) -> exp.Join:
-    side = {"side": "LEFT"} if kind == "LEFT" else {"kind": kind}
-    table = exp.Table(this=identifier(step))
-    return exp.Join(this=table, using=[identifier(name) for name in keys], **side)
-
-
-def _observed(item: Observation, dialect: Dialect) -> exp.Expr:
-    """The distance of an event's value from the entity's center."""
-    value = _from_events(as_double(dialect.expression(item.value), item.type, dialect))
-    center = func("coalesce", column(item.name, "centers"), exp.Literal.number(0))
-    distance = exp.Sub(this=value, expression=center)
-    return only_when(distance, _from_events(dialect.expression(item.where)) if item.where else None)
-
-
-def _from_events(tree: exp.Expr) -> exp.Expr:
-    """The tree with its columns taken from the events."""
-    for found in list(tree.find_all(exp.Column)):
-        found.set("table", identifier("ticked"))
-    return tree
-
-
-def _windowed(node: Rolling) -> Step:
-    """Every measure over every window."""
-    found: dict[str, exp.Expr] = {}
-    used: list[Window] = []
-    for item in node.columns:
-        for measure in (item.measure, item.count):
-            if measure is not None:
-                used.append(item.window)
-                again = func(_AGAIN[measure.kind], column(measure.name))
-                found[_over_name(measure.name, item.window)] = _over(again, item.window)
-    flag = (FLAG,) if _needs_flag(node) else ()
-    kept = columns((*_names(node), node.tick, *flag, *_carried(node)))
-    query = select(*kept, *(aliased(tree, name) for name, tree in found.items()))
-    return Step("windowed", from_step(query, "timeline"), None, _windows(node, used))
-
-
-def _windows(node: Rolling, used: list[Window]) -> tuple[NamedWindow, ...]:
-    return tuple(_window(node, window) for window in dict.fromkeys(used))
-
-
-def _over_name(measure: str, window: Window) -> str:
-    return f"{measure}{window.suffix}"
-
-
-def _spread_name(item: RollingColumn) -> str:
-    if item.observation is None or item.spread is None:
-        raise TypeError(item.name)
-    return f"{item.spread}_of_{item.observation.name}{item.window.suffix}"
-
-
-def _over(aggregate: exp.Expr, window: Window) -> exp.Expr:
-    return exp.Window(this=aggregate, alias=identifier(window.name), over="OVER")
-
-
-def _window(node: Rolling, window: Window) -> NamedWindow:
-    """The frame of a window: ``t - o - W < tick <= t - o`` in whole ticks."""
-    offset = node.clock.ticks(window.offset)
-    end = f"{offset} preceding" if offset else "current row"
-    start = "unbounded preceding"
-    comment = None
-    if window.length is not None:
-        ticks = node.clock.ticks(window.length)
-        start = f"{ticks + offset - 1} preceding" if ticks + offset > 1 else "current row"
-        unit = f"tick of {node.clock.interval}" if node.clock.interval else "microsecond"
-        comment = f"{window.length} = {ticks} {unit}{'s' if ticks > 1 and not node.clock.interval else ''}"
-        if node.clock.interval and ticks > 1:
-            comment = f"{window.length} = {ticks} ticks of {node.clock.interval}"
-    keys = tuple(columns(_names(node)))
-    return NamedWindow(window.name, keys, column(node.tick), f"{start} and {end}", comment)
 
 
 def _final(node: Rolling, dialect: Dialect) -> Step:
@@ -253,7 +57,7 @@ def _final(node: Rolling, dialect: Dialect) -> Step:
     query = from_step(
         select(*columns(keys), aliased(instant, "feature_timestamp"), *values), "windowed"
     )
-    if _needs_flag(node):
+    if dialect.slides and needs_flag(node):
         query = query.where(column(FLAG), copy=False)
     return Step("final", query)
 
@@ -261,16 +65,16 @@ def _final(node: Rolling, dialect: Dialect) -> Step:
 def _value(item: RollingColumn, dialect: Dialect) -> exp.Expr:
     """A feature column from its windowed measures."""
     if item.observation is not None:
-        value: exp.Expr = column(_spread_name(item))
+        value: exp.Expr = column(spread_name(item))
     elif item.measure is None:
         raise TypeError(item.name)
     elif item.count is not None:
         total = _double(item.measure, item.window, dialect)
-        count = column(_over_name(item.count.name, item.window))
+        count = column(over_name(item.count.name, item.window))
         value = exp.Div(this=total, expression=func("nullif", count, exp.Literal.number(0)))
     else:
-        value = column(_over_name(item.measure.name, item.window))
-        if item.measure.type != DOUBLE and _AGAIN[item.measure.kind] == "sum":
+        value = column(over_name(item.measure.name, item.window))
+        if item.measure.type != DOUBLE and AGAIN[item.measure.kind] == "sum":
             value = dialect.cast(value, item.type)
     if item.zero:
         return _count(item, value, dialect)
@@ -288,5 +92,5 @@ def _count(item: RollingColumn, value: exp.Expr, dialect: Dialect) -> exp.Expr:
 
 
 def _double(measure: Measure, window: Window, dialect: Dialect) -> exp.Expr:
-    value = column(_over_name(measure.name, window))
+    value = column(over_name(measure.name, window))
     return value if measure.type == DOUBLE else dialect.cast(value, DOUBLE)

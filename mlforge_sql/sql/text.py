@@ -7,13 +7,16 @@ import textwrap
 
 from sqlglot import exp
 
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.dialects.base import DOUBLED, ESCAPED, Dialect
 from mlforge_sql.sql.query import ModelQuery, NamedWindow, Step
 
-_PARTS = re.compile(
-    r"""(?P<jinja>\{\{.*?\}\})|(?P<string>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?P<rest>(?:(?!\{\{)[^'"])+)""",
-    re.DOTALL,
-)
+_PARTS = {
+    quotes: re.compile(
+        rf"""(?P<jinja>\{{\{{.*?\}}\}})|(?P<string>{quotes})|(?P<rest>(?:(?!\{{\{{)[^'"`])+)""",
+        re.DOTALL,
+    )
+    for quotes in (DOUBLED, ESCAPED)
+}
 _NOT_NULL = re.compile(r"\bnot ([a-z_][\w.]*) is null\b")
 _FILTER = re.compile(r"filter\(where\s+")
 _VALUES = re.compile(r"\(values\s+(?:\(-?\d+\),?\s*)+\)")
@@ -52,10 +55,12 @@ def _step(step: Step, dialect: Dialect) -> str:
 
 def _window(window: NamedWindow, dialect: Dialect) -> str:
     keys = ", ".join(sql_text(item, dialect) for item in window.partition_by)
-    order = sql_text(window.order_by, dialect)
+    order = ", ".join(sql_text(item, dialect) for item in window.order_by)
     comment = f"-- {window.comment}\n" if window.comment else ""
-    frame = f"    partition by {keys} order by {order}\n    range between {window.frame}"
-    return f"{comment}{window.name} as (\n{frame}\n)"
+    over = f"partition by {keys}" + (f" order by {order}" if order else "")
+    if window.frame is None:
+        return f"{comment}{window.name} as ({over})"
+    return f"{comment}{window.name} as (\n    {over}\n    range between {window.frame}\n)"
 
 
 def _is_import(query: exp.Query) -> bool:
@@ -81,7 +86,9 @@ def sql_text(tree: exp.Expr, dialect: Dialect, *, in_jinja: bool = False) -> str
         comments=False,
         copy=False,
     )
-    return "".join(_part(match, in_jinja=in_jinja) for match in _PARTS.finditer(text))
+    return "".join(
+        _part(match, in_jinja=in_jinja) for match in _PARTS[dialect.quotes].finditer(text)
+    )
 
 
 def _part(match: re.Match[str], *, in_jinja: bool) -> str:

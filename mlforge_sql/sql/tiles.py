@@ -24,6 +24,15 @@ from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
 
+AGAIN = {
+    MeasureKind.ROWS: "sum",
+    MeasureKind.COUNT: "sum",
+    MeasureKind.SUM: "sum",
+    MeasureKind.MIN: "min",
+    MeasureKind.MAX: "max",
+}
+"""The function that aggregates each measure over tiles."""
+
 
 def tiles_query(node: Tiles, dialect: Dialect) -> ModelQuery:
     """The SQL of a tiles model."""

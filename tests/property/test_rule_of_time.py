@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import oracle
 import strategies
@@ -21,6 +21,14 @@ from harness import Run, compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 
 EPOCH = datetime(1970, 1, 1)
+
+
+class Readable(Protocol):
+    """A project that has run somewhere."""
+
+    def rows(self, table: str, order: str | None = None) -> list[dict[str, Any]]:
+        """All rows of a table."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def build(project: strategies.GeneratedProject, **options: Any) -> Run:
 
 
 def steps_of(
-    run: Run, feature: str, keys: tuple[str, ...]
+    run: Readable, feature: str, keys: tuple[str, ...]
 ) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
     """The step function of every entity: instants in order, each once, and their rows."""
     found: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
@@ -111,7 +119,9 @@ def instants(points: list[int], seed: int) -> list[int]:
     return sorted(near)
 
 
-def check_feature(run: Run, project: strategies.GeneratedProject, feature: dict[str, Any]) -> None:
+def check_feature(
+    run: Readable, project: strategies.GeneratedProject, feature: dict[str, Any]
+) -> None:
     keys = tuple(strategies.join_keys(strategies.feature_entity(project, feature)))
     clock = strategies.oracle_clock(feature)
     delay = strategies.oracle_delay(project)

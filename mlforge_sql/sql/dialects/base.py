@@ -12,6 +12,12 @@ from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime
 from mlforge_sql.types import ColumnType
 
+DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
+"""Quoted text and names of standard SQL."""
+
+ESCAPED = r"""'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`"""
+"""Quoted text and names of Spark: a backslash escapes the character after it."""
+
 
 class Dialect(ABC):
     """One engine's SQL.
@@ -19,10 +25,14 @@ class Dialect(ABC):
     Attributes:
         name: dbt's adapter type.
         sqlglot: sqlglot's name of the dialect.
+        slides: Whether a sliding window frame is kept up to date, rather than read anew for each row.
+        quotes: Regular expression of quoted text and names.
     """
 
     name: ClassVar[str]
     sqlglot: ClassVar[str]
+    slides: ClassVar[bool]
+    quotes: ClassVar[str] = DOUBLED
 
     @abstractmethod
     def type_name(self, kind: ColumnType) -> str:

@@ -8,7 +8,7 @@ from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.dialects.base import ESCAPED, Dialect
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _INTEGERS = {8: "tinyint", 16: "smallint", 32: "int", 64: "bigint"}
@@ -19,6 +19,8 @@ class Databricks(Dialect):
 
     name = "databricks"
     sqlglot = "databricks"
+    slides = False
+    quotes = ESCAPED
 
     def type_name(self, kind: ColumnType) -> str:
         """Databricks' name of a type."""

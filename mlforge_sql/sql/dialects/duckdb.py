@@ -21,6 +21,7 @@ class DuckDb(Dialect):
 
     name = "duckdb"
     sqlglot = "duckdb"
+    slides = True
 
     def type_name(self, kind: ColumnType) -> str:
         """DuckDB's name of a type."""

@@ -1,0 +1,132 @@
+"""Std and variance in blocks: counts, means and squared deviations of two parts make those of both.
+
+With ``n``, ``m`` and ``s`` the number, the mean and the sum of squared deviations of each part, the
+sum of squared deviations of both is ``s1 + s2 + (m1 - m2)^2 * n1 * n2 / (n1 + n2)`` (Chan, Golub and
+LeVeque 1979). Values are first moved to the middle of their entity's, where digits are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Observation, Rolling, RollingColumn, Spread, Window
+from mlforge_sql.sql.build import aliased, func, number, only_when
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.rolling_names import new_window, old_window, over, spread_name
+from mlforge_sql.sql.tiles import as_double
+
+_PARTS = (("count", "count"), ("mean", "avg"), ("deviation", "var_pop"))
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What std and variance of one feature are computed from."""
+
+    node: Rolling
+    dialect: Dialect
+
+    @property
+    def names(self) -> list[str]:
+        """Columns of the observed values."""
+        return [item.name for item in self.node.observations]
+
+    @property
+    def columns(self) -> list[RollingColumn]:
+        """The std and variance columns, each window and function once."""
+        found = (item for item in self.node.columns if item.observation is not None)
+        return list({spread_name(item): item for item in found}.values())
+
+    @property
+    def windows(self) -> list[Window]:
+        """Their windows."""
+        return list(dict.fromkeys(item.window for item in self.columns))
+
+    def observed(self) -> list[exp.Expr]:
+        """The values of single events."""
+        return [aliased(self._observed(item), item.name) for item in self.node.observations]
+
+    def _observed(self, item: Observation) -> exp.Expr:
+        value = as_double(self.dialect.expression(item.value), item.type, self.dialect)
+        return only_when(value, self.dialect.expression(item.where) if item.where else None)
+
+    def centered(self, entity: str) -> Iterator[exp.Expr]:
+        """The distance of each value from the median of its entity's finite values.
+
+        Args:
+            entity: Name of a window with all rows of an entity.
+        """
+        for item in self.node.observations:
+            value = column(item.name)
+            finite = only_when(value, self.dialect.is_finite(value.copy()))
+            center = func("coalesce", over(self.dialect.median(finite), entity), number(0))
+            yield aliased(exp.Sub(this=value.copy(), expression=center), item.name)
+
+    def read(self) -> Iterator[exp.Expr]:
+        """The moments of both parts of every window."""
+        done: set[tuple[str, Window]] = set()
+        for item in self.columns:
+            name = self._name(item)
+            value = column(name)
+            if item.window.length is None:
+                yield aliased(
+                    over(self.dialect.spread(str(item.spread), value), item.window.name),
+                    spread_name(item),
+                )
+            elif (name, item.window) not in done:
+                done.add((name, item.window))
+                for word, window in (
+                    ("new", new_window(item.window)),
+                    ("old", old_window(item.window)),
+                ):
+                    for part, function in _PARTS:
+                        tree = over(func(function, value.copy()), window)
+                        yield aliased(tree, self._part(item, part, word))
+
+    def combined(self) -> Iterator[exp.Expr]:
+        """Std and variance of both parts together."""
+        for item in self.columns:
+            if item.window.length is None:
+                yield column(spread_name(item))
+                continue
+            yield aliased(self._combined(item), spread_name(item))
+
+    def _name(self, item: RollingColumn) -> str:
+        if item.observation is None:
+            raise TypeError(item.name)
+        return item.observation.name
+
+    def _part(self, item: RollingColumn, part: str, word: str) -> str:
+        return f"{self._name(item)}_{part}{item.window.suffix}_{word}"
+
+    def _combined(self, item: RollingColumn) -> exp.Expr:
+        counts = [column(self._part(item, "count", word)) for word in ("new", "old")]
+        means = [column(self._part(item, "mean", word)) for word in ("new", "old")]
+        total = exp.Add(this=counts[0], expression=counts[1])
+        within = [
+            _zero(
+                exp.Mul(this=column(self._part(item, "deviation", word)), expression=count.copy())
+            )
+            for word, count in zip(("new", "old"), counts, strict=True)
+        ]
+        apart = func("power", exp.Sub(this=means[0], expression=means[1]), number(2))
+        weight = exp.Mul(
+            this=exp.Mul(this=apart, expression=counts[0].copy()), expression=counts[1].copy()
+        )
+        both = exp.Paren(this=total.copy())
+        between = _zero(exp.Div(this=weight, expression=both))
+        squares = exp.Add(this=exp.Add(this=within[0], expression=within[1]), expression=between)
+        freedom = exp.Paren(this=exp.Sub(this=total.copy(), expression=number(1)))
+        variance: exp.Expr = exp.Div(this=exp.Paren(this=squares), expression=freedom)
+        if item.spread is Spread.STD:
+            variance = func("sqrt", variance)
+        enough = exp.GTE(this=total, expression=number(2))
+        return only_when(variance, enough)
+
+
+def _zero(tree: exp.Expr) -> exp.Expr:
+    """The tree, or 0 where it is NULL."""
+    return func("coalesce", tree, number(0))
