@@ -15,7 +15,8 @@ from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.requests import output_names
 from mlforge_sql.project.selection import select_training_sets
-from mlforge_sql.retrieval.store import DuckDbStore, open_store
+from mlforge_sql.retrieval.backends.opening import open_store
+from mlforge_sql.retrieval.backends.store import Store
 
 SHOWN = 5
 """Differences that a verdict shows."""
@@ -115,7 +116,7 @@ def _check_built(compiled: Compiled, chosen: Sequence[str], profile: str | None)
                     message = f"feature `{name}` was built from an older definition of it"
                     problems.append(Diagnostic("MF064", message, hint=hint))
     finally:
-        store.connection.close()
+        store.close()
     if problems:
         raise RetrievalError(problems)
 
@@ -141,7 +142,7 @@ def verdicts(
     try:
         return tuple(_verdict(compiled, item, store, rows) for item in _sorted(compiled, audited))
     finally:
-        store.connection.close()
+        store.close()
 
 
 def _sorted(compiled: Compiled, results: Sequence[NodeResult]) -> Iterator[NodeResult]:
@@ -154,9 +155,7 @@ def _sorted(compiled: Compiled, results: Sequence[NodeResult]) -> Iterator[NodeR
                 yield result
 
 
-def _verdict(
-    compiled: Compiled, result: NodeResult, store: DuckDbStore, rows: int | None
-) -> Verdict:
+def _verdict(compiled: Compiled, result: NodeResult, store: Store, rows: int | None) -> Verdict:
     name, feature = str(result.meta["training_set"]), str(result.meta["feature"])
     training_set = next(item for item in compiled.project.training_sets if item.name == name)
     columns = next(

@@ -17,7 +17,7 @@ from mlforge_sql.spec.training_set import TrainingSet
 if TYPE_CHECKING:
     from mlforge_sql.retrieval.frames import Output
     from mlforge_sql.retrieval.project import LoadedProject
-    from mlforge_sql.retrieval.training import Wanted
+    from mlforge_sql.retrieval.wanted import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import WHOLE
-from mlforge_sql.retrieval.store import quoted
+from mlforge_sql.retrieval.local import literal, problem, quoted
 from mlforge_sql.retrieval.training import TrainingData
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
@@ -71,12 +71,12 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
             _check_out(data, out)
         with tempfile.TemporaryDirectory(prefix=".mlforge_", dir=folder) as scratch:
             staged = Path(scratch) / "rows.parquet"
-            _copy(data, f"({data.query}\n)", staged, "parquet")
+            data.rows.write_parquet(staged)
             summary = _summary(data, staged)
             if out is None or FORMATS[out.suffix.lower()] != "parquet":
                 kind = FORMATS[out.suffix.lower()] if out else "csv"
                 text = Path(scratch) / f"rows.{kind}"
-                _copy(data, f"(from read_parquet({_literal(staged)}, {WHOLE}))", text, kind)
+                _copy(data, f"(from read_parquet({literal(str(staged))}, {WHOLE}))", text, kind)
                 staged = text
             if out is None:
                 with staged.open("rb") as rows:
@@ -85,7 +85,7 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
             else:
                 os.replace(staged, out)  # noqa: PTH105 - replaces on every system
     except (duckdb.Error, RuntimeError) as error:
-        raise data.problem(error) from error
+        raise problem(error, data.timestamp) from error
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -108,17 +108,13 @@ def _check_out(data: TrainingData, out: Path) -> None:
 
 def _copy(data: TrainingData, source: str, file: Path, kind: str) -> None:
     options = "format csv, header" if kind == "csv" else f"format {kind}"
-    data.store.connection.execute(f"copy {source} to {_literal(file)} ({options})")
-
-
-def _literal(file: Path) -> str:
-    return "'" + str(file).replace("'", "''") + "'"
+    data.store.local.execute(f"copy {source} to {literal(str(file))} ({options})")
 
 
 def _summary(data: TrainingData, file: Path) -> Summary:
     counts = ", ".join(f"count({quoted(name)})" for name in data.names)
-    query = f"select count(*), {counts} from read_parquet({_literal(file)}, {WHOLE})"  # noqa: S608 - names are quoted
-    row = data.store.connection.execute(query).fetchone() or (0,)
+    query = f"select count(*), {counts} from read_parquet({literal(str(file))}, {WHOLE})"  # noqa: S608 - names are quoted
+    row = data.store.local.execute(query).fetchone() or (0,)
     rows = int(row[0])
     nulls = {
         name: (rows - int(count)) / rows if rows else 0.0

@@ -1,23 +1,22 @@
-"""Labels as users give them: a frame, a file, a table; all end as a relation in DuckDB."""
+"""Labels as users give them. Local ones, a frame, a file or a stream, end as a relation in DuckDB."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, parquet_problem, reader_of
-from mlforge_sql.project.labels import is_null_type
-from mlforge_sql.project.model import KeyColumn, Requested
 from mlforge_sql.retrieval.frames import check_names, is_stream
-from mlforge_sql.retrieval.store import DuckDbStore, first_line, quoted
-from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.retrieval.joining import Join
+from mlforge_sql.retrieval.local import described, first_line, literal, quoted
 from mlforge_sql.sql.dialects.duckdb import DuckDb
-from mlforge_sql.types import TEXT, TIMESTAMP, ColumnType, Kind, parse_type
+from mlforge_sql.types import TEXT, ColumnType, Kind
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 LABEL_FRAME = "mlforge_labels"
@@ -26,48 +25,24 @@ LABEL_FRAME = "mlforge_labels"
 
 @dataclass(frozen=True)
 class LabelTable:
-    """Labels in DuckDB.
+    """Labels that can be read.
 
     Attributes:
         relation: SQL for a from clause.
         columns: Their columns and types.
         file: The file they are in.
         casts: SQL of columns that are read as text and have another type.
+        local: Whether they are in the store's local DuckDB, and not in a table or query of it.
     """
 
     relation: str
     columns: Mapping[str, ColumnType]
     file: Path | None = None
     casts: Mapping[str, str] = field(default_factory=dict)
-
-    def numbered(
-        self, requests: Sequence[Requested], timestamp: str | None, added: Mapping[str, str]
-    ) -> str:
-        """A query of the labels with further columns, name to SQL; untyped NULLs get a type."""
-        wanted = {key.casefold(): kind for key, kind in key_types(requests).items()}
-        if timestamp is not None:
-            wanted[timestamp.casefold()] = TIMESTAMP
-        replaced = [f"{sql} as {quoted(name)}" for name, sql in self.casts.items()]
-        replaced += [
-            f"cast(null as {DuckDb().type_name(wanted[name.casefold()])}) as {quoted(name)}"
-            for name, kind in self.columns.items()
-            if is_null_type(kind) and name.casefold() in wanted
-        ]
-        star = f"* replace ({', '.join(replaced)})" if replaced else "*"
-        more = "".join(f", {sql} as {quoted(name)}" for name, sql in added.items())
-        return f"select {star}{more} from {self.relation}"  # noqa: S608 - names are quoted
+    local: bool = True
 
 
-def key_types(requests: Sequence[Requested]) -> dict[str, ColumnType]:
-    """The columns that features are joined on: join keys, and what they are computed from."""
-    keys: list[KeyColumn] = [key for item in requests for key in item.feature.keys]
-    found = {key.name: key.type for key in keys}
-    return {**found, **{name: kind for key in keys for name, kind in key.parts}}
-
-
-def file_labels(
-    store: DuckDbStore, path: Path, requests: Sequence[Requested], timestamp: Timestamp | None
-) -> LabelTable:
+def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -> LabelTable:
     """Labels in a parquet, csv or json file.
 
     Keys in csv and json are read as text and cast to the types of the features' keys, so that
@@ -85,30 +60,26 @@ def file_labels(
     if "://" not in str(path) and not set("*?[") & set(str(path)) and not path.is_file():
         message = f"there is no file `{path}`"
         raise RetrievalError([Diagnostic("MF063", message, hint="check the path")])
-    location = "'" + str(located).replace("'", "''") + "'"
+    location = literal(str(located))
     plain = f"{reader}({location}, {WHOLE})"
-    found = _described(store, plain, str(path))
+    found = described(connection, plain, str(path))
     if reader == "read_parquet":
-        _check_parquet(store, str(located), str(path), found)
+        _check_parquet(connection, str(located), str(path), found)
         return LabelTable(plain, found, path.absolute())
-    wanted = {name.casefold(): kind for name, kind in key_types(requests).items()}
+    wanted = {name.casefold(): kind for name, kind in join.key_types.items()}
     dialect = DuckDb()
     keys = {name: wanted[name.casefold()] for name in found if name.casefold() in wanted}
     types = {name: dialect.type_name(kind) for name, kind in found.items()}
     types |= dict.fromkeys(keys, "varchar")
-    if timestamp is not None and timestamp.unit is None:
-        time = timestamp.column.casefold()
+    if join.timestamp is not None and join.timestamp.unit is None:
+        time = join.timestamp.column.casefold()
         types |= {name: "varchar" for name in found if name.casefold() == time}
-    listed = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in types.items())
+    listed = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
     argument = "types" if reader == "read_csv" else "columns"
     typed = f"{reader}({location}, {argument} = {{{listed}}}, {WHOLE})"
-    columns = {**_described(store, typed, str(path)), **keys}
+    columns = {**described(connection, typed, str(path)), **keys}
     casts = {name: _exact_cast(name, kind) for name, kind in keys.items() if kind != TEXT}
     return LabelTable(typed, columns, path.absolute(), casts)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 _EXACT = {
@@ -123,18 +94,21 @@ def _exact_cast(name: str, kind: ColumnType) -> str:
     """SQL of text as another type; text that would lose something is an error."""
     pattern = _EXACT.get(kind.kind, rf"[+-]?[0-9]*([.][0-9]{{0,{kind.scale}}}0*)?")
     text = quoted(name)
-    literal = name.replace("'", "''")
+    column = name.replace("'", "''")
     return (
         f"case when {text} is null then null when regexp_full_match({text}, '{pattern}') "
         f"then cast({text} as {DuckDb().type_name(kind)}) "
-        f"else error('column `{literal}` has a value that is no {kind}: ' || {text}) end"
+        f"else error('column `{column}` has a value that is no {kind}: ' || {text}) end"
     )
 
 
 def _check_parquet(
-    store: DuckDbStore, location: str, path: str, columns: Mapping[str, ColumnType]
+    connection: duckdb.DuckDBPyConnection,
+    location: str,
+    path: str,
+    columns: Mapping[str, ColumnType],
 ) -> None:
-    raw = store.connection.execute(PARQUET_COLUMNS, [location]).fetchall()
+    raw = connection.execute(PARQUET_COLUMNS, [location]).fetchall()
     problem = parquet_problem(raw, columns)
     if problem:
         message = f"cannot read `{path}`: {problem}"
@@ -142,20 +116,10 @@ def _check_parquet(
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
 
 
-def table_labels(store: DuckDbStore, name: str) -> LabelTable:
-    """Labels in a table or view of the store.
-
-    Raises:
-        RetrievalError: There is none of this name, or it cannot be read.
-    """
-    relation = store.find_table(name)
-    return LabelTable(relation, _described(store, relation, name))
-
-
-def arrow_labels(store: DuckDbStore, table: pa.Table) -> LabelTable:
+def arrow_labels(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> LabelTable:
     """Labels in an Arrow table."""
-    store.connection.register(LABEL_FRAME, _plain(table))
-    return LabelTable(LABEL_FRAME, _described(store, LABEL_FRAME, "the labels"))
+    connection.register(LABEL_FRAME, _plain(table))
+    return LabelTable(LABEL_FRAME, described(connection, LABEL_FRAME, "the labels"))
 
 
 def _plain(table: pa.Table) -> pa.Table:
@@ -175,7 +139,7 @@ def _plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def stored_labels(store: DuckDbStore, labels: Any) -> LabelTable:
+def stored_labels(connection: duckdb.DuckDBPyConnection, labels: Any) -> LabelTable:
     """Labels in something that can be read once: they are kept in a temporary table.
 
     Raises:
@@ -187,21 +151,10 @@ def stored_labels(store: DuckDbStore, labels: Any) -> LabelTable:
     try:
         stream = labels if is_stream(labels) else labels.to_arrow_reader()
         check_names(stream.schema.names)
-        store.connection.register("mlforge_stream", stream)
-        store.connection.execute(f"create temp table {LABEL_FRAME} as from mlforge_stream")
-        store.connection.unregister("mlforge_stream")
+        connection.register("mlforge_stream", stream)
+        connection.execute(f"create temp table {LABEL_FRAME} as from mlforge_stream")
+        connection.unregister("mlforge_stream")
     except (duckdb.Error, pa.ArrowException) as error:
         message = f"the labels cannot be read: {first_line(error)}"
         raise RetrievalError([Diagnostic("MF063", message)]) from error
-    return LabelTable(LABEL_FRAME, _described(store, LABEL_FRAME, "the labels"))
-
-
-def _described(store: DuckDbStore, relation: str, name: str) -> dict[str, ColumnType]:
-    import duckdb
-
-    try:
-        rows = store.connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608 - ours, or quoted
-    except duckdb.Error as error:
-        message = f"cannot read `{name}`: {first_line(error)}"
-        raise RetrievalError([Diagnostic("MF063", message)]) from error
-    return {str(column): parse_type(str(kind)) for column, kind, *_ in rows}
+    return LabelTable(LABEL_FRAME, described(connection, LABEL_FRAME, "the labels"))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from mlforge_sql.compiler import plan_project, project_macros
+from mlforge_sql.compiler import plan_project
+from mlforge_sql.dbt.files import FileSet, macro_files
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors
 from mlforge_sql.loading.load import PROJECT_FILE, find_project
+from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.frames import Output, output_for
-from mlforge_sql.retrieval.store import open_store
-from mlforge_sql.retrieval.training import TrainingData, TrainingDataBuilder, Wanted
+from mlforge_sql.retrieval.training import TrainingData, TrainingDataBuilder
+from mlforge_sql.retrieval.wanted import Wanted, several
 from mlforge_sql.spec.base import is_recording
 from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.sql.branches import Branches
+from mlforge_sql.sql.dialects.base import Dialect
 
 if TYPE_CHECKING:
     from mlforge_sql.plan.nodes import Plan
@@ -110,20 +114,17 @@ class LoadedProject:
             RetrievalError: As there.
         """
         store = open_store(self.root, self._project, profile)
-        builder = TrainingDataBuilder(
-            self._project, project_macros(self._project, self._plan), store, self.root
-        )
+        builder = TrainingDataBuilder(self._project, self._macros, store, self.root)
         time = Timestamp(timestamp) if isinstance(timestamp, str) else timestamp
         try:
-            return builder.build(_several(features), entity_df, time, whole=whole)
+            return builder.build(several(features), entity_df, time, whole=whole)
         except BaseException:
-            store.connection.close()
+            store.close()
             raise
 
-
-def _several(features: Sequence[Wanted] | Wanted) -> Iterable[Wanted]:
-    one = isinstance(features, str) or not isinstance(features, Sequence)
-    return (features,) if one else features  # type: ignore[return-value]  # one is not a sequence
+    def _macros(self, dialect: Dialect) -> FileSet:
+        """The project's macros in the words of one engine."""
+        return macro_files(self._plan, Branches((dialect,)))
 
 
 def load(path: str | Path) -> LoadedProject:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.dbt.macros import MacroError, Macros
+from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import reader_of
-from mlforge_sql.plan.nodes import TimeKind
-from mlforge_sql.plan.stagings import event_time
-from mlforge_sql.project.labels import LabelColumns, check_labels, is_null_type
-from mlforge_sql.project.model import Requested
-from mlforge_sql.project.requests import resolve_requests
+from mlforge_sql.project.labels import LabelColumns, check_labels
+from mlforge_sql.retrieval.backends.store import Rows, Store
 from mlforge_sql.retrieval.frames import LabelFrame, Output, label_frame, to_pandas
-from mlforge_sql.retrieval.labels import (
-    LabelTable,
-    arrow_labels,
-    file_labels,
-    key_types,
-    stored_labels,
-    table_labels,
-)
-from mlforge_sql.retrieval.store import DuckDbStore, first_line, quoted
-from mlforge_sql.spec.feature import Feature
+from mlforge_sql.retrieval.joining import Join
+from mlforge_sql.retrieval.labels import LabelTable, arrow_labels, file_labels, stored_labels
+from mlforge_sql.retrieval.wanted import Wanted, nowhere, resolve_wanted
 from mlforge_sql.spec.source import Timestamp
-from mlforge_sql.spec.training_set import FeatureSpec, requested
-from mlforge_sql.sql.dialects.duckdb import DuckDb
-from mlforge_sql.sql.joins import LABELS, instant_text
+from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.types import TIMESTAMP
 
 if TYPE_CHECKING:
@@ -39,25 +27,23 @@ if TYPE_CHECKING:
 
     from mlforge_sql.project.model import Project
 
-Wanted = str | FeatureSpec | Feature
-
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Labels joined to features: a query that has not run yet.
+    """Labels joined to features: rows that have not been read yet.
 
     Attributes:
         store: Where the features are.
-        query: SQL of every label once, in order, with the feature columns; of the feature columns
-            alone where there is a frame to put them beside.
+        rows: Every label once, in order, with the feature columns; the feature columns alone where
+            there is a frame to put them beside.
         names: Feature and column by the name of the feature column.
         frame: The labels, when the features are put beside them.
         timestamp: The label time's column; None for values as of now.
         inputs: Files and globs that the rows come from, which an output must not replace.
     """
 
-    store: DuckDbStore
-    query: str = field(repr=False)  # it has the salt of surrogate keys
+    store: Store
+    rows: Rows
     names: Mapping[str, tuple[str, str]]
     frame: LabelFrame | None
     timestamp: str | None
@@ -70,24 +56,19 @@ class TrainingData:
 
     def relation(self) -> Any:
         """A lazy DuckDB relation; it keeps the store open."""
-        return self._sql(self.query)
+        return self.rows.relation()
 
     def reader(self) -> pa.RecordBatchReader:
         """The rows as a stream of Arrow record batches, in the order of the labels."""
-        import duckdb
-
-        try:
-            return self._sql(self.query).to_arrow_reader()
-        except (duckdb.Error, RuntimeError) as error:
-            raise self.problem(error) from error
+        return self.rows.reader()
 
     def table(self) -> pa.Table:
         """The rows as an Arrow table."""
-        return self._run(self.query)
+        return self.rows.table()
 
     def close(self) -> None:
         """Let go of the store."""
-        self.store.connection.close()
+        self.store.close()
 
     def as_output(self, output: Output) -> Any:
         """The rows as what was asked for."""
@@ -107,51 +88,24 @@ class TrainingData:
             case _:
                 return self.table()
 
-    def _run(self, query: str) -> pa.Table:
-        import duckdb
-
-        try:
-            return self._sql(query).to_arrow_table()
-        except (duckdb.Error, RuntimeError) as error:
-            raise self.problem(error) from error
-
-    def _sql(self, query: str) -> Any:
-        import duckdb
-
-        try:
-            return self.store.connection.sql(query)
-        except duckdb.Error as error:
-            raise self.problem(error) from error
-
-    def problem(self, error: Exception) -> BaseException:
-        """What DuckDB says of the labels' values; an interrupt is the user's."""
-        if isinstance(error, RuntimeError) and "interrupt" in str(error).casefold():
-            return KeyboardInterrupt()
-        hint = None
-        if self.timestamp and f"source column {self.timestamp}" in str(error):
-            hint = f"`{self.timestamp}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
-        elif type(error).__name__ == "OutOfMemoryException":
-            hint = "write to a file, or raise `memory_limit` in the profile's settings"
-        return RetrievalError([Diagnostic("MF063", first_line(error), hint=hint)])
-
 
 class TrainingDataBuilder:
     """Joins labels to features of one project.
 
     Args:
         project: The project.
-        macros: Files of its macros.
+        macros: Files of its macros in the words of an engine.
         store: Where the features are.
         root: Folder of ``mlforge.yaml``.
     """
 
     def __init__(
-        self, project: Project, macros: Mapping[PurePosixPath, str], store: DuckDbStore, root: Path
+        self, project: Project, macros: Callable[[Dialect], FileSet], store: Store, root: Path
     ) -> None:
         self._project = project
         self._root = root
         self._store = store
-        self._macros = Macros(macros, "duckdb", store.relation)
+        self._macros = macros
 
     def build(
         self,
@@ -165,7 +119,7 @@ class TrainingDataBuilder:
 
         Args:
             wanted: Features.
-            labels: A frame, a path, or the name of a table.
+            labels: A frame, a path, the name of a table, or a query.
             timestamp: The label's time; None for values as of now.
             whole: Whether the query has the labels' own columns when they are a frame in memory;
                 if not, the features are put beside the frame, which stays as it is.
@@ -173,97 +127,37 @@ class TrainingDataBuilder:
         Raises:
             RetrievalError: Something does not fit; nothing has run.
         """
-        requests = self._requests(wanted)
+        requests = resolve_wanted(self._project, wanted)
         self._store.check_built(requests)
-        frame, table = self._labels(labels, requests, timestamp, whole=whole)
+        join = Join.of(requests, timestamp, self._macros)
+        frame, table = self._labels(labels, join, whole=whole)
         problems: list[Diagnostic] = []
         unread = dict.fromkeys(frame.names if frame else (), TIMESTAMP)
         columns = LabelColumns({**unread, **table.columns})
-        check_labels(columns, timestamp, requests, _nowhere, problems)
+        check_labels(columns, timestamp, requests, nowhere, problems)
         if problems:
             raise RetrievalError(problems)
-        return self._joined(requests, frame, table, timestamp)
-
-    def _requests(self, wanted: Iterable[Wanted]) -> tuple[Requested, ...]:
-        specs = [_feature_spec(item) for item in wanted]
-        if not specs:
-            message = "no features are asked for"
-            raise RetrievalError([Diagnostic("MF051", message, hint="name at least one")])
-        problems: list[Diagnostic] = []
-        known = {feature.name: feature for feature in self._project.features}
-        requests = resolve_requests(specs, known, _nowhere, problems)
-        if problems:
-            raise RetrievalError(problems)
-        return requests
+        rows = self._store.join(table, join, own=frame is None)
+        return TrainingData(self._store, rows, join.names, frame, join.time, self._inputs(table))
 
     def _labels(
-        self,
-        labels: Any,
-        requests: Sequence[Requested],
-        timestamp: Timestamp | None,
-        *,
-        whole: bool,
+        self, labels: Any, join: Join, *, whole: bool
     ) -> tuple[LabelFrame | None, LabelTable]:
+        if isinstance(labels, str) and is_query(labels):
+            return None, self._store.query_labels(labels)
         if isinstance(labels, str) and _is_table_name(labels):
-            return None, table_labels(self._store, labels)
+            return None, self._store.table_labels(labels)
+        local = self._store.local
         if isinstance(labels, (str, Path)):
-            return None, file_labels(self._store, Path(labels), requests, timestamp)
+            return None, file_labels(local, Path(labels), join)
         frame = label_frame(labels)
         if frame is None:
-            return None, stored_labels(self._store, labels)
+            return None, stored_labels(local, labels)
         if whole:
-            return None, arrow_labels(self._store, frame.columns(frame.names))
-        wanted = {name.casefold() for name in key_types(requests)}
-        wanted |= {timestamp.column.casefold()} if timestamp else set()
-        needed = [name for name in frame.names if name.casefold() in wanted]
-        table = arrow_labels(self._store, frame.columns(needed)) if needed else LabelTable("", {})
+            return None, arrow_labels(local, frame.columns(frame.names))
+        needed = [name for name in frame.names if name.casefold() in join.needed]
+        table = arrow_labels(local, frame.columns(needed)) if needed else LabelTable("", {})
         return frame, table
-
-    def _joined(
-        self,
-        requests: Sequence[Requested],
-        frame: LabelFrame | None,
-        table: LabelTable,
-        timestamp: Timestamp | None,
-    ) -> TrainingData:
-        row = _free("mlforge_row", table)
-        added = {row: "row_number() over ()"}
-        instant = _instant(table, timestamp)
-        if timestamp is None:
-            now = datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" ")
-            added[_free("mlforge_now", table)] = f"timestamp '{now}'"
-            instant = f"{LABELS}.{quoted(_free('mlforge_now', table))}"
-        wanted = {name.casefold(): kind for name, kind in key_types(requests).items()}
-        if timestamp is not None:
-            wanted[timestamp.column.casefold()] = TIMESTAMP
-        typed = {
-            name: str(wanted.get(name.casefold(), kind) if is_null_type(kind) else kind)
-            for name, kind in table.columns.items()
-        }
-        names = {
-            f"{item.feature.name}__{column}": (item.feature.name, column)
-            for item in requests
-            for column in item.columns
-        }
-        try:
-            joined = self._macros.call(
-                "training_set",
-                labels=table.numbered(requests, timestamp.column if timestamp else None, added),
-                label_time=timestamp.column if timestamp else None,
-                features=[
-                    {"name": item.feature.name, "columns": list(item.columns)} for item in requests
-                ],
-                label_columns=typed,
-                label_instant=instant,
-            )
-        except MacroError as error:
-            raise RetrievalError([Diagnostic("MF063", str(error))]) from error
-        kept = ", ".join(quoted(name) for name in names)
-        if frame is None:
-            kept = f"* exclude ({', '.join(quoted(name) for name in added)})"
-        query = f"select {kept} from ({joined}\n) as joined order by {quoted(row)}"  # noqa: S608 - compiled, or quoted
-        time = timestamp.column if timestamp else None
-        return TrainingData(self._store, query, names, frame, time, self._inputs(table))
 
     def _inputs(self, table: LabelTable) -> frozenset[Path]:
         paths = [item.spec.path for item in self._project.sources if item.spec.path is not None]
@@ -271,45 +165,24 @@ class TrainingDataBuilder:
         return frozenset((*sources, *((table.file,) if table.file else ())))
 
 
-def _feature_spec(item: Wanted) -> FeatureSpec:
-    if isinstance(item, FeatureSpec):
-        return item
-    values = requested(item)
-    if isinstance(item, dict) or not isinstance(values, dict):
-        message = f"a feature cannot be a {type(item).__name__}"
-        hint = "name it, or give a FeatureSpec"
-        raise RetrievalError([Diagnostic("MF051", message, hint=hint)])
-    columns = values.get("columns")
-    return FeatureSpec.model_construct(  # a name that cannot be one is simply not known
-        name=values["name"], columns=tuple(columns) if columns else None
-    )
+_QUERY = re.compile(
+    r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values)(?:\s|[(*'\"`])",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
-def _nowhere(*_path: str | int) -> None:
-    return None
+def is_query(text: str) -> bool:
+    """Whether text is a query rather than the name of a table or file: by its first word.
 
-
-def _free(name: str, table: LabelTable) -> str:
-    """A name that no column of the labels has."""
-    while name in LabelColumns(table.columns):
-        name += "_"
-    return name
+    Examples:
+        >>> is_query("select * from labels"), is_query("/* mine */ (WITH x as (select 1) ...")
+        (True, True)
+        >>> is_query("main.raw.labels"), is_query("select.csv"), is_query("with")
+        (False, False, False)
+    """
+    return _QUERY.match(text) is not None
 
 
 def _is_table_name(text: str) -> bool:
     """Whether text names a table rather than a file."""
     return reader_of(text) is None and not {"/", "\\"} & set(text)
-
-
-def _instant(table: LabelTable, timestamp: Timestamp | None) -> str | None:
-    """SQL of the label's time, where the macros cannot tell it from the column's type."""
-    if timestamp is None:
-        return None
-    columns = LabelColumns(table.columns)
-    kind = columns.type(timestamp.column)
-    if is_null_type(kind):
-        return None
-    time = event_time(columns.spelling(timestamp.column), kind, timestamp)
-    if time.kind not in {TimeKind.TEXT, TimeKind.EPOCH}:
-        return None
-    return instant_text(time, f"{LABELS}.{quoted(time.column)}", DuckDb())

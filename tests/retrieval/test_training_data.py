@@ -550,6 +550,10 @@ def test_labels_that_cannot_be_read(project: Any, tmp_path: Path) -> None:
     )
     said = problem(lambda: ask("spend", "int_train__label", "t"))
     assert "no table `int_train__label`; did you mean `int_train__labels`?" in said
+    assert problem(lambda: ask("spend", "select * from train", "t")) == (
+        "error[MF063]: profile `dev` is on DuckDB, where labels cannot be a query; "
+        "give a relation, such as `duckdb.sql(...)`"
+    )
     said = problem(lambda: ask("spend", tmp_path / "no.parquet", "t"))
     assert said == f"error[MF063]: there is no file `{tmp_path / 'no.parquet'}`; check the path"
     said = problem(lambda: ask("spend", tmp_path / "labels.xls", "t"))

@@ -1,0 +1,1 @@
+"""Offline stores that features are read from, one module for each engine."""

@@ -1,0 +1,33 @@
+"""The offline store of a profile, opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.project.model import Project
+from mlforge_sql.project.selection import find_profile
+from mlforge_sql.retrieval.backends.duckdb import open_duckdb
+from mlforge_sql.retrieval.backends.store import Store
+from mlforge_sql.spec.config import LocalStore
+
+
+def open_store(root: Path, project: Project, profile: str | None) -> Store:
+    """Open the offline store of a profile.
+
+    Args:
+        root: Folder of ``mlforge.yaml``.
+        project: The project.
+        profile: Name of the profile; the default one if None.
+
+    Raises:
+        SpecErrors: There is no such profile.
+        RetrievalError: The store cannot be opened.
+    """
+    name = find_profile(project.config, profile)
+    store = project.config.profiles[name].offline_store
+    if not isinstance(store, LocalStore):
+        message = f"profile `{name}` is on Databricks, whose tables cannot be read yet"
+        hint = "use a profile with `KIND: local`"
+        raise RetrievalError([Diagnostic("MF052", message, hint=hint)])
+    return open_duckdb(root, project.config, name, store)

@@ -1,0 +1,155 @@
+"""The join of labels and features: what is asked for, and its SQL in the words of one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from sqlglot import exp
+
+from mlforge_sql.dbt.files import FileSet
+from mlforge_sql.dbt.macros import MacroError, Macros
+from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.plan.nodes import TimeKind
+from mlforge_sql.plan.stagings import event_time
+from mlforge_sql.project.labels import LabelColumns, is_null_type
+from mlforge_sql.project.model import KeyColumn, Requested
+from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.joins import LABELS, instant_text
+from mlforge_sql.types import TIMESTAMP, ColumnType
+
+
+@dataclass(frozen=True)
+class Join:
+    """Features that are joined to labels.
+
+    Attributes:
+        requests: The features and their columns.
+        timestamp: The label's time; None for the values as of now.
+        macros: Files of the project's macros in the words of an engine.
+        now: The instant of the call, UTC.
+    """
+
+    requests: tuple[Requested, ...]
+    timestamp: Timestamp | None
+    macros: Callable[[Dialect], FileSet]
+    now: datetime
+
+    @classmethod
+    def of(
+        cls,
+        requests: tuple[Requested, ...],
+        timestamp: Timestamp | None,
+        macros: Callable[[Dialect], FileSet],
+    ) -> Join:
+        """A join whose present is this moment."""
+        return cls(requests, timestamp, macros, datetime.now(UTC).replace(tzinfo=None))
+
+    @property
+    def time(self) -> str | None:
+        """Name of the label time's column; None for the values as of now."""
+        return self.timestamp.column if self.timestamp else None
+
+    @cached_property
+    def names(self) -> dict[str, tuple[str, str]]:
+        """Feature and column by the name that they have in the result, in order."""
+        return {
+            f"{item.feature.name}__{column}": (item.feature.name, column)
+            for item in self.requests
+            for column in item.columns
+        }
+
+    @cached_property
+    def key_types(self) -> dict[str, ColumnType]:
+        """The columns that labels are joined on: join keys, and what they are computed from."""
+        keys: list[KeyColumn] = [key for item in self.requests for key in item.feature.keys]
+        found = {key.name: key.type for key in keys}
+        return {**found, **{name: kind for key in keys for name, kind in key.parts}}
+
+    @cached_property
+    def needed(self) -> dict[str, ColumnType]:
+        """The columns of labels that the join reads, in lower case, and a type for each."""
+        wanted = {name.casefold(): kind for name, kind in self.key_types.items()}
+        if self.timestamp is not None:
+            wanted[self.timestamp.column.casefold()] = TIMESTAMP
+        return wanted
+
+    def typed(self, columns: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
+        """The columns of labels with a type for those that hold only NULLs and are joined on."""
+        return {
+            name: self.needed.get(name.casefold(), kind) if is_null_type(kind) else kind
+            for name, kind in columns.items()
+        }
+
+    def without_type(self, columns: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
+        """The columns that hold only NULLs and are joined on, with the type that they need."""
+        return {
+            name: self.needed[name.casefold()]
+            for name, kind in columns.items()
+            if is_null_type(kind) and name.casefold() in self.needed
+        }
+
+    def instant(self, columns: Mapping[str, ColumnType], dialect: Dialect) -> str | None:
+        """SQL of the label's time, where the macros cannot tell it from the column's type."""
+        if self.timestamp is None:
+            return None
+        found = LabelColumns(columns)
+        kind = found.type(self.timestamp.column)
+        if is_null_type(kind):
+            return None
+        time = event_time(found.spelling(self.timestamp.column), kind, self.timestamp)
+        if time.kind not in {TimeKind.TEXT, TimeKind.EPOCH}:
+            return None
+        return instant_text(time, f"{LABELS}.{quoted(time.column, dialect)}", dialect)
+
+    def query(
+        self,
+        dialect: Dialect,
+        relation: Callable[[str], str],
+        labels: str,
+        columns: Mapping[str, ColumnType],
+        instant: str | None,
+    ) -> str:
+        """SQL of the labels, in their own columns, with the feature columns.
+
+        Args:
+            dialect: The engine.
+            relation: Gives the SQL name of a model's table.
+            labels: A query of the labels.
+            columns: Their columns.
+            instant: SQL of their time, where the macros cannot tell it.
+
+        Raises:
+            RetrievalError: The macros do not take these labels.
+        """
+        macros = Macros(self.macros(dialect), dialect.name, relation)
+        try:
+            text = macros.call(
+                "training_set",
+                labels=labels,
+                label_time=self.time,
+                features=[
+                    {"name": item.feature.name, "columns": list(item.columns)}
+                    for item in self.requests
+                ],
+                label_columns={name: str(kind) for name, kind in self.typed(columns).items()},
+                label_instant=instant,
+            )
+        except MacroError as error:
+            raise RetrievalError([Diagnostic("MF063", str(error))]) from error
+        return str(text)
+
+
+def quoted(name: str, dialect: Dialect) -> str:
+    """An identifier in an engine's quotes."""
+    return exp.to_identifier(name, quoted=True).sql(dialect.sqlglot)
+
+
+def free(name: str, columns: Mapping[str, ColumnType]) -> str:
+    """A name that no column of the labels has."""
+    while name in LabelColumns(columns):
+        name += "_"
+    return name

@@ -1,0 +1,67 @@
+"""DuckDB on this machine: where local labels are read, whatever the store is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.types import ColumnType, parse_type
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def quoted(name: str) -> str:
+    """An identifier for DuckDB."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Text for DuckDB."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def first_line(error: Exception) -> str:
+    """What DuckDB says, without its kind of error."""
+    line = str(error).splitlines()[0]
+    return line.split(": ", 1)[-1] or line
+
+
+def described(
+    connection: duckdb.DuckDBPyConnection, relation: str, name: str
+) -> dict[str, ColumnType]:
+    """The columns of a relation and their types.
+
+    Args:
+        connection: Where it is.
+        relation: SQL for a from clause.
+        name: What the user calls it.
+
+    Raises:
+        RetrievalError: It cannot be read.
+    """
+    import duckdb
+
+    try:
+        rows = connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608 - ours, or quoted
+    except duckdb.Error as error:
+        message = f"cannot read `{name}`: {first_line(error)}"
+        raise RetrievalError([Diagnostic("MF063", message)]) from error
+    return {str(column): parse_type(str(kind)) for column, kind, *_ in rows}
+
+
+def problem(error: Exception, timestamp: str | None) -> BaseException:
+    """What DuckDB says of the labels' values; an interrupt is the user's.
+
+    Args:
+        error: Of DuckDB.
+        timestamp: The label time's column.
+    """
+    if isinstance(error, RuntimeError) and "interrupt" in str(error).casefold():
+        return KeyboardInterrupt()
+    hint = None
+    if timestamp and f"source column {timestamp}" in str(error):
+        hint = f"`{timestamp}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
+    elif type(error).__name__ == "OutOfMemoryException":
+        hint = "write to a file, or raise `memory_limit` in the profile's settings"
+    return RetrievalError([Diagnostic("MF063", first_line(error), hint=hint)])
