@@ -59,6 +59,7 @@ CODES: dict[str, str] = {
     "MF063": "labels cannot be read",
     "MF064": "feature table cannot be read",
     "MF065": "file cannot be written",
+    "MF070": "SQL that Databricks cannot say exactly",
     "MF075": "dbt-databricks missing or too old",
     "MF076": "environment variable missing",
     "MF077": "host does not answer",

@@ -15,6 +15,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
+from mlforge_sql.types import ColumnType
+
 DIALECT = "duckdb"
 """The dialect in which users write expressions."""
 
@@ -234,6 +236,20 @@ def column(name: str, table: str | None = None) -> exp.Column:
     return exp.Column(this=identifier(name), table=identifier(table) if table else None)
 
 
+_TYPE = "mlforge_type"
+
+
+def annotate(node: exp.Expr, kind: ColumnType) -> None:
+    """Note what type DuckDB gives to a part of an expression; copies of the part keep it."""
+    node.meta[_TYPE] = kind
+
+
+def known_type(node: exp.Expr) -> ColumnType | None:
+    """The type that DuckDB gives to a part of an expression; None when nobody has noted it."""
+    found = node.meta.get(_TYPE)
+    return found if isinstance(found, ColumnType) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Expr:
     """One row-by-row SQL expression.
@@ -280,6 +296,9 @@ class Expr:
                 value = values.get(node.name.casefold())
                 if value is not None:
                     tree = value.tree.copy()
+                    kind = known_type(node)
+                    if kind is not None and known_type(tree) is None:
+                        annotate(tree, kind)
                     return tree if isinstance(tree, exp.Column) else exp.paren(tree, copy=False)
             return node
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,16 @@ class SchemaReader:
             self._types[key] = self._infer(sql, columns)
         return self._types[key]
 
+    def infer_all(self, sql: Sequence[str], columns: Mapping[str, ColumnType]) -> list[ColumnType]:
+        """The types of expressions over columns of the given types.
+
+        Raises:
+            InvalidExpression: DuckDB refuses one of them.
+        """
+        named = ", ".join(f"({text}) as x{number}" for number, text in enumerate(sql))
+        rows = self._described(f"select {named} from {_nothing(columns)}")  # noqa: S608 - parsed expressions
+        return [parse_type(str(row[1])) for row in rows]
+
     def pattern_problem(self, pattern: str) -> str | None:
         """What is wrong with a regular expression; None when DuckDB can read it."""
         try:
@@ -119,19 +129,16 @@ class SchemaReader:
         return [name for name in functions if name in self._stable]
 
     def _infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
-        nulls = ", ".join(
-            f"cast(null as {_engine_type(kind)}) as {_quoted(name)}"
-            for name, kind in columns.items()
+        rows = self._described(
+            f"select ({sql}) as x from {_nothing(columns)} where ({sql}) is not null"  # noqa: S608 - parsed, one expression
         )
-        query = (
-            f"describe select ({sql}) as x from (select {nulls or 'null as x'}) "  # noqa: S608 - parsed, one expression
-            f"where ({sql}) is not null"
-        )
+        return parse_type(str(rows[0][1]))
+
+    def _described(self, query: str) -> list[tuple[Any, ...]]:
         try:
-            rows = self._query(query, [])
+            return self._query(f"describe {query}", [])
         except self._duckdb_error() as error:
             raise InvalidExpression(_first_sentence(error)) from error
-        return parse_type(str(rows[0][1]))
 
     def _exists(self, full: str) -> bool:
         """True when DuckDB finds a file, by its own rules for globs."""
@@ -156,6 +163,14 @@ class SchemaReader:
 
         error: type[Exception] = duckdb.Error
         return error
+
+
+def _nothing(columns: Mapping[str, ColumnType]) -> str:
+    """A relation with columns of the given types."""
+    nulls = ", ".join(
+        f"cast(null as {_engine_type(kind)}) as {_quoted(name)}" for name, kind in columns.items()
+    )
+    return f"(select {nulls or 'null as x'})"
 
 
 def _first_sentence(error: Exception) -> str:

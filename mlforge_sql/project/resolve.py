@@ -39,7 +39,10 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     """
     problems: list[Diagnostic] = []
     sources: dict[str, ResolvedSource | None] = {
-        item.spec.name: resolve_source(item, types, problems) for item in specs.sources
+        item.spec.name: resolve_source(
+            item, types, problems, databricks=specs.config.spec.on_databricks
+        )
+        for item in specs.sources
     }
     keys = KeyResolver(specs.entities, problems)
     staged = {

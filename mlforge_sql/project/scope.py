@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from mlforge_sql.errors import Diagnostic, InvalidExpression, Location, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, parse_expression
+from mlforge_sql.project.portability import typed
+from mlforge_sql.translation import Untranslatable, translate
 from mlforge_sql.types import ColumnType, Kind
 
 
@@ -19,6 +21,10 @@ class TypeReader(Protocol):
 
     def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
         """Type of an expression; raises ``InvalidExpression``."""
+        ...
+
+    def infer_all(self, sql: Sequence[str], columns: Mapping[str, ColumnType]) -> list[ColumnType]:
+        """Types of expressions; raises ``InvalidExpression`` when one has none."""
         ...
 
     def pattern_problem(self, pattern: str) -> str | None:
@@ -80,11 +86,18 @@ def bare(name: str) -> Expr:
 
 
 class ExpressionReader:
-    """Reads user SQL over known columns and collects what is wrong with it."""
+    """Reads user SQL over known columns and collects what is wrong with it.
 
-    def __init__(self, types: TypeReader, problems: list[Diagnostic]) -> None:
+    Attributes:
+        databricks: Whether Databricks has to be able to say it too.
+    """
+
+    def __init__(
+        self, types: TypeReader, problems: list[Diagnostic], *, databricks: bool = False
+    ) -> None:
         self._types = types
         self._problems = problems
+        self._databricks = databricks
 
     def read(
         self, text: str, columns: Columns, place: Location, *, boolean: bool = False
@@ -127,6 +140,14 @@ class ExpressionReader:
         except InvalidExpression as error:
             self._problems.append(Diagnostic("MF043", f"`{expr.sql}`: {error}", place))
             return None
+        if self._databricks:
+            expr = typed(expr, used, self._types)
+            try:
+                translate(expr.tree)
+            except Untranslatable as error:
+                problem = Diagnostic("MF070", error.message, place, error.hint)
+                self._problems.append(problem)
+                return None
         return self._fitting(expr, kind, place, boolean=boolean)
 
     def _fitting(

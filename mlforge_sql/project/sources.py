@@ -25,9 +25,20 @@ from mlforge_sql.types import (
 
 
 def resolve_source(
-    located: Located[Source], types: TypeReader, problems: list[Diagnostic]
+    located: Located[Source],
+    types: TypeReader,
+    problems: list[Diagnostic],
+    *,
+    databricks: bool,
 ) -> ResolvedSource | None:
-    """A source with its columns; None when they are unknown or the event time is not usable."""
+    """A source with its columns; None when they are unknown or the event time is not usable.
+
+    Args:
+        located: The source as written.
+        types: Reads schemas and types expressions.
+        problems: Where problems go.
+        databricks: Whether Databricks has to be able to say what is written.
+    """
     spec = located.spec
     schema = _schema(located, types, problems)
     if schema is None:
@@ -37,7 +48,8 @@ def resolve_source(
     where = None
     if spec.where is not None:
         place = located.origin.at("where")
-        read = ExpressionReader(types, problems).read(spec.where, columns, place, boolean=True)
+        reader = ExpressionReader(types, problems, databricks=databricks)
+        read = reader.read(spec.where, columns, place, boolean=True)
         where = read[0] if read is not None else None
     key, order = _dedupe(located, columns, problems)
     if timestamp is None:

@@ -143,6 +143,12 @@ class ProjectConfig(Spec):
         return self
 
     @property
+    def on_databricks(self) -> bool:
+        """Whether a profile keeps its features on Databricks."""
+        stores = [profile.offline_store for profile in self.profiles.values()]
+        return any(isinstance(store, UnityCatalogStore) for store in stores)
+
+    @property
     def default(self) -> str:
         """Name of the profile to use when none is named."""
         return self.default_profile or next(iter(self.profiles))

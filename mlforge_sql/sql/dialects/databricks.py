@@ -9,9 +9,8 @@ from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
 from mlforge_sql.sql.dialects.base import ESCAPED, Dialect
+from mlforge_sql.translation import databricks_type, translate
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
-
-_INTEGERS = {8: "tinyint", 16: "smallint", 32: "int", 64: "bigint"}
 
 
 class Databricks(Dialect):
@@ -24,21 +23,11 @@ class Databricks(Dialect):
 
     def type_name(self, kind: ColumnType) -> str:
         """Databricks' name of a type."""
-        match kind.kind:
-            case Kind.TEXT:
-                return "string"
-            case Kind.INTEGER:
-                return _INTEGERS.get(kind.bits, "decimal(38,0)")
-            case Kind.TIMESTAMP | Kind.TIMESTAMP_TZ:
-                return "timestamp"
-            case Kind.DECIMAL:
-                return f"decimal({kind.precision},{kind.scale})"
-            case _:
-                return str(kind)
+        return databricks_type(kind)
 
     def expression(self, expr: Expr) -> exp.Expr:
-        """See the base."""
-        return expr.tree.copy()
+        """See the base. It can be said: the resolver refuses what cannot."""
+        return translate(expr.tree)
 
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """See the base. ``pmod`` is never negative, so times before 1970 round to the past too."""

@@ -1,0 +1,62 @@
+"""What users write, said in Databricks SQL with the same value for every row.
+
+There is a rule for each kind of node and each function, and none for what is not listed: that is
+refused, by name. The rules were found by running both engines; ``tests/test_dialect_table.py`` does it
+again for every one of them.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import DIALECT, known_type
+from mlforge_sql.translation import casts, numbers, operators, texts, times
+from mlforge_sql.translation.terms import Rule, Term, Untranslatable, fitted, refuse, user_type
+from mlforge_sql.translation.type_names import databricks_type
+
+_RULES: dict[type[exp.Expr], Rule] = {
+    **operators.RULES,
+    **numbers.RULES,
+    **times.RULES,
+    **texts.RULES,
+    **casts.RULES,
+}
+_NAMED: dict[str, Rule] = {**numbers.NAMED, **times.NAMED, **texts.NAMED}
+
+_MOST_NODES = 2_000
+
+
+def translate(tree: exp.Expr) -> exp.Expr:
+    """An expression in Databricks' words, as a tree of its own.
+
+    Args:
+        tree: A parsed expression whose parts know their types (``expressions.annotate``).
+
+    Raises:
+        Untranslatable: Databricks cannot say it exactly, or we do not know that it can.
+    """
+    if isinstance(tree, exp.Column):
+        return tree.copy()
+    made = fitted(_say(tree), user_type(tree))
+    if sum(1 for _ in made.walk()) > _MOST_NODES:
+        raise refuse(tree, "it becomes too long there", "take it apart in `select`")
+    return made
+
+
+def _say(node: exp.Expr) -> Term:
+    rule = _RULES.get(type(node))
+    if isinstance(node, exp.Anonymous):
+        rule = _NAMED.get(node.name.lower())
+    if rule is None:
+        raise refuse(node, f"{_name(node)} is not among what both engines compute alike")
+    return rule(node, _say)
+
+
+def _name(node: exp.Expr) -> str:
+    """What a user calls a node."""
+    if isinstance(node, exp.Func):
+        return f"`{node.sql(DIALECT).partition('(')[0].lower()}()`"
+    return "it"
+
+
+__all__ = ["Untranslatable", "databricks_type", "known_type", "translate"]

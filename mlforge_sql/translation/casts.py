@@ -1,0 +1,102 @@
+"""Casts. DuckDB rounds where Databricks cuts off."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import known_type
+from mlforge_sql.translation.terms import Rule, Say, Term, call, cast, fitted, refuse, user_type
+from mlforge_sql.translation.times import literal_time
+from mlforge_sql.types import DATE, TEXT, TIMESTAMP, ColumnType, Kind
+
+_NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL})
+_WITH_ONE_TEXT = frozenset({Kind.INTEGER, Kind.BOOLEAN, Kind.DATE, Kind.DECIMAL, Kind.TIMESTAMP})
+
+
+def cast_to(node: exp.Expr, say: Say) -> Term:
+    """``cast``, and ``try_cast`` between numbers."""
+    value = node.this
+    if _from_coarse(node):
+        return Term(cast(value.copy(), TIMESTAMP), TIMESTAMP)
+    target = _target(node)
+    if isinstance(value, exp.Literal) and value.is_string and target.kind is not Kind.TEXT:
+        if target.kind in {Kind.DATE, Kind.TIMESTAMP}:
+            return Term(literal_time(value, target), target)
+        raise refuse(node, f"text is read as {target} in another way", "write the literal itself")
+    held, term = user_type(value), say(value)
+    if held is None:
+        return Term(cast(term.tree, target), target)
+    if held == target:
+        return Term(fitted(term, target), target)
+    made = _converted(node, term, held, target)
+    if isinstance(node, exp.TryCast) and isinstance(made, exp.Cast) and target.kind in _NUMBERS:
+        made = exp.TryCast(this=made.this, to=made.args["to"])
+    return Term(made, target)
+
+
+def _from_coarse(node: exp.Expr) -> bool:
+    """A column of whole seconds or milliseconds that becomes a plain timestamp."""
+    held, to = known_type(node.this), known_type(node)
+    return (
+        isinstance(node.this, exp.Column)
+        and held is not None
+        and held.text in {"timestamp_s", "timestamp_ms"}
+        and to == TIMESTAMP
+    )
+
+
+def _target(node: exp.Expr) -> ColumnType:
+    if node.args["to"].this.name.startswith("U"):
+        hint = "cast to a type that has negative numbers too"
+        raise refuse(node, "Databricks has no type without negative numbers", hint)
+    target = user_type(node)
+    if target is None:
+        raise refuse(node, "its type is not known")
+    return target
+
+
+def _converted(node: exp.Expr, term: Term, held: ColumnType, target: ColumnType) -> exp.Expr:
+    """The tree of a value of one type as a value of another."""
+    numeric = held.kind in _NUMBERS | {Kind.BOOLEAN}
+    match target.kind:
+        case Kind.TEXT if held.kind in _WITH_ONE_TEXT:
+            return _text_of(node, term, held)
+        case Kind.INTEGER if held.kind is Kind.FLOAT:
+            return cast(call("rint", term.tree), target)
+        case Kind.INTEGER if held.kind is Kind.DECIMAL:
+            return cast(call("round", term.tree), target)
+        case Kind.DECIMAL if held.kind is Kind.FLOAT:
+            hint = "round it in a dbt model, or leave it a double"
+            raise refuse(node, "binary fractions are rounded in another way", hint)
+        case Kind.FLOAT if target.bits < held.bits and held.kind is Kind.FLOAT:
+            raise refuse(node, "what is too large becomes infinite there", "leave it a double")
+        case Kind.FLOAT if held.kind is Kind.BOOLEAN or held.kind in _NUMBERS:
+            return cast(term.tree, target)
+        case Kind.INTEGER | Kind.DECIMAL | Kind.BOOLEAN if numeric:
+            return cast(term.tree, target)
+        case Kind.DATE if held.kind is Kind.TIMESTAMP:
+            return cast(term.tree, DATE)
+        case Kind.TIMESTAMP if held.kind is Kind.DATE:
+            return cast(term.tree, TIMESTAMP)
+    how = f"{held} becomes {target} in another way there"
+    raise refuse(node, how, "cast it in a dbt model and declare the type of its column")
+
+
+def _text_of(node: exp.Expr, term: Term, held: ColumnType) -> exp.Expr:
+    if held.kind is Kind.DECIMAL and held.precision == held.scale:
+        raise refuse(node, "DuckDB leaves out the zero in front of its point", "widen the decimal")
+    exact = term.tree if held.kind is Kind.INTEGER else fitted(term, held)
+    return cast(exact, TEXT)
+
+
+def as_text(part: exp.Expr, say: Say) -> exp.Expr:
+    """A part of text that is put together; other types become text as a cast would make it."""
+    held, term = user_type(part), say(part)
+    if held is None or held.kind is Kind.TEXT:
+        return term.tree
+    if held.kind not in _WITH_ONE_TEXT:
+        raise refuse(part, f"the text of {held} is not the same there", "cast it to a decimal")
+    return _text_of(part, term, held)
+
+
+RULES: dict[type[exp.Expr], Rule] = {exp.Cast: cast_to, exp.TryCast: cast_to}

@@ -1,0 +1,28 @@
+"""Names of types on Databricks."""
+
+from __future__ import annotations
+
+from mlforge_sql.types import ColumnType, Kind
+
+_INTEGERS = {8: "tinyint", 16: "smallint", 32: "int", 64: "bigint"}
+
+
+def databricks_type(kind: ColumnType) -> str:
+    """Databricks' name of a type.
+
+    Examples:
+        >>> from mlforge_sql.types import parse_type
+        >>> [databricks_type(parse_type(name)) for name in ("integer", "varchar", "timestamptz")]
+        ['int', 'string', 'timestamp']
+    """
+    match kind.kind:
+        case Kind.TEXT:
+            return "string"
+        case Kind.INTEGER:
+            return _INTEGERS.get(kind.bits, "decimal(38,0)")
+        case Kind.TIMESTAMP | Kind.TIMESTAMP_TZ:
+            return "timestamp"
+        case Kind.DECIMAL:
+            return f"decimal({kind.precision},{kind.scale})"
+        case _:
+            return str(kind)
