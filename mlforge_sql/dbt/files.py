@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlforge_sql.dbt.audits import audit_text
+from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
@@ -62,7 +63,8 @@ def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
 def macro_files(plan: Plan, branches: Branches) -> FileSet:
     """The macros and generic tests, with what they know of the project's features."""
     known = known_features(plan.joinables, plan.surrogates, branches)
-    return {**static_files(), MACROS / "mlforge_features.sql": known}
+    databricks = any(dialect.name == "databricks" for dialect in branches.dialects)
+    return {**static_files(databricks=databricks), MACROS / "mlforge_features.sql": known}
 
 
 def spec_hash(feature: ResolvedFeature) -> str:
@@ -93,10 +95,11 @@ class _Writer:
         self._features = {feature.name: feature for feature in project.features}
         self._names = TestNames()
         self._groups = source_groups(project)
+        self._delta = DeltaTables(project.config)
 
     def write_project(self) -> None:
         config = self._project.config
-        self._yaml("dbt_project.yml", dbt_project(self._project), [PROJECT_FILE])
+        self._yaml("dbt_project.yml", dbt_project(self._project, self._delta), [PROJECT_FILE])
         self._yaml("profiles.yml", profiles(config), [PROJECT_FILE])
         ignore = PurePosixPath(".gitignore")
         self.files[ignore] = (
@@ -118,7 +121,7 @@ class _Writer:
             properties = input_properties(node, feature, self._names)
             self._model(INTERMEDIATE, node, properties, [feature.origin.path])
         for tiles in self._plan.tiles:
-            properties = tiles_properties(tiles, self._branches)
+            properties = self._delta.tiles(tiles_properties(tiles, self._branches), tiles)
             properties["config"]["materialized"] = "table"
             origins = [self._features[name].origin.path for name in tiles.features]
             self._model(INTERMEDIATE, tiles, properties, origins)
@@ -130,8 +133,9 @@ class _Writer:
             properties = feature_properties(
                 node, feature, spec_hash(feature), self._branches, self._names
             )
-            self._model(FEATURES, node, properties, origins)
+            self._model(FEATURES, node, self._delta.feature(properties, node), origins)
             properties = current_properties(current, node, feature, self._branches, self._names)
+            properties = self._delta.current(properties, current, node)
             self._model(FEATURES, current, properties, origins)
 
     def write_training_sets(self) -> None:
@@ -151,6 +155,7 @@ class _Writer:
             properties = training_properties(
                 node, resolved, self._plan.features, self._branches, self._names
             )
+            properties = self._delta.training_set(properties)
             text = training_set_text(node, self._plan.joinables, self._branches)
             self._text_model(TRAINING / node.name, text, properties, origins[node.name])
         if self._plan.training_sets:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.dbt.external import external_location
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import ProjectConfig
 
 
-def dbt_project(project: Project) -> dict[str, Any]:
+def dbt_project(project: Project, delta: DeltaTables) -> dict[str, Any]:
     """``dbt_project.yml``."""
     config = project.config
     folders = {
         "staging": {"+materialized": "view"},
         "intermediate": {"+materialized": "view"},
-        "features": {"+materialized": "table"},
+        "features": {"+materialized": "table", **delta.persist_docs()},
     }
     if project.training_sets:  # dbt warns of folders without models
-        folders["training"] = {"+materialized": "table"}
+        folders["training"] = {"+materialized": "table", **delta.persist_docs()}
     return {
         "name": config.name,
         "version": "1.0.0",

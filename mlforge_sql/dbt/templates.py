@@ -12,11 +12,17 @@ def template_root() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "templates"
 
 
-def static_files() -> dict[PurePosixPath, str]:
-    """Every static file of the dbt project, by its path in it."""
-    root = template_root() / "dbt"
+def static_files(*, databricks: bool) -> dict[PurePosixPath, str]:
+    """Every static file of the dbt project, by its path in it.
+
+    Args:
+        databricks: Whether the project has tables on Databricks.
+    """
+    roots = [template_root() / "dbt"]
+    roots += [template_root() / "databricks"] if databricks else []
     return {
         PurePosixPath(file.relative_to(root).as_posix()): file.read_text(encoding="utf-8")
+        for root in roots
         for file in sorted(root.rglob("*"))
         if file.is_file()
     }

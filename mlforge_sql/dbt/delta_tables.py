@@ -1,0 +1,212 @@
+"""What the tables of a project need on Databricks: keys, clustering, change data feed, tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mlforge_sql.dbt.escape import jinja_text, safe_values
+from mlforge_sql.dbt.properties import Properties
+from mlforge_sql.expressions import needs_quotes
+from mlforge_sql.plan.nodes import Current, Latest, Rolling, Tiles
+from mlforge_sql.spec.config import DatabricksOnlineStore, ProjectConfig, UnityCatalogStore
+from mlforge_sql.types import ColumnType, Kind
+
+CLUSTERED = 4
+"""Columns that a table can be clustered by."""
+
+TAGGED = 50
+"""Tags that a table can have."""
+
+_INSTANT = "feature_timestamp"
+_ON_DATABRICKS = "target.type == 'databricks'"
+_NOT_CLUSTERED = frozenset({Kind.BOOLEAN, Kind.OTHER})
+_NOT_IN_DELTA = re.compile(r"[ ,;{}()\n\t=]")
+_TAG = re.compile(r"\w(?:[\w ]*\w)?")
+_MAPPED = {"delta.columnMapping.mode": "name"}
+_FOLLOWED = {"delta.enableChangeDataFeed": "true"}
+
+
+class DeltaTables:
+    """Adds to the properties of models what their tables need on Databricks.
+
+    A project without a Databricks profile stays as it is; where a value is for Databricks alone,
+    it is a Jinja expression over the target.
+
+    Args:
+        config: The project's profiles.
+    """
+
+    def __init__(self, config: ProjectConfig) -> None:
+        stores = {name: profile.offline_store for name, profile in config.profiles.items()}
+        places = {
+            name: (store.catalog, store.schema_)
+            for name, store in stores.items()
+            if isinstance(store, UnityCatalogStore)
+        }
+        followed = {
+            places[name]
+            for name, profile in config.profiles.items()
+            if name in places
+            and isinstance(profile.online_store, DatabricksOnlineStore)
+            and profile.online_store.sync_mode != "snapshot"
+        }
+        self._targets = list(places)
+        self._alone = len(places) == len(stores)
+        self._following = [name for name, place in places.items() if place in followed]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any profile is on Databricks."""
+        return bool(self._targets)
+
+    def persist_docs(self) -> Properties:
+        """The ``+persist_docs`` of a folder of models; empty without Databricks."""
+        if not self.wanted:
+            return {}
+        value: Any = True if self._alone else f"{{{{ {_ON_DATABRICKS} }}}}"
+        return {"+persist_docs": {"relation": value, "columns": value}}
+
+    def feature(self, properties: Properties, node: Rolling | Latest) -> Properties:
+        """A feature table: what Databricks' own feature lookups ask of one."""
+        if not self.wanted:
+            return properties
+        key = [*(_quoted(name) for name, _ in node.keys), f"{_INSTANT} timeseries"]
+        return self._table(
+            properties,
+            constraints=self._primary_key(node.name, key),
+            units=_units(node),
+            liquid_clustered_by=_clustering([*node.keys, (_INSTANT, ColumnType(Kind.TIMESTAMP))]),
+        )
+
+    def current(
+        self, properties: Properties, node: Current, source: Rolling | Latest
+    ) -> Properties:
+        """A table of current values. Where an online table follows its changes, they are merged."""
+        if not self.wanted:
+            return properties
+        added: Properties = {}
+        clustering = _clustering(node.keys)
+        if self._following:
+            added = {
+                "materialized": self._where_followed("incremental", "table"),
+                "incremental_strategy": "mlforge_changes",
+                "unique_key": [name for name, _ in node.keys],
+                "on_schema_change": "append_new_columns",
+            }
+            clustering = [
+                name for name in clustering if not name.startswith("`")
+            ]  # else altered by every run
+        return self._table(
+            properties,
+            constraints=self._primary_key(node.name, [_quoted(name) for name, _ in node.keys]),
+            units=_units(source),
+            followed=True,
+            liquid_clustered_by=clustering,
+            **added,
+        )
+
+    def tiles(self, properties: Properties, node: Tiles) -> Properties:
+        """A table of tiles."""
+        if not self.wanted:
+            return properties
+        clustering = _clustering([*node.keys, (node.tick, ColumnType(Kind.INTEGER))])
+        return self._table(properties, liquid_clustered_by=clustering)
+
+    def training_set(self, properties: Properties) -> Properties:
+        """The table of a training set."""
+        return self._table(properties) if self.wanted else properties
+
+    def _table(
+        self,
+        properties: Properties,
+        *,
+        constraints: Sequence[Properties] = (),
+        units: Mapping[str, str] | None = None,
+        followed: bool = False,
+        **added: Any,
+    ) -> Properties:
+        config = dict(properties["config"])
+        meta = config.pop("meta")
+        names = [column["name"] for column in properties["columns"]]
+        added["tblproperties"] = self._table_properties(names, followed=followed)
+        added["databricks_tags"] = _tags(config.get("tags", ()))
+        config.update({key: value for key, value in added.items() if value})
+        config["meta"] = meta
+        dressed = dict(properties)
+        dressed["config"] = config
+        dressed["columns"] = [
+            _tagged(self._described(column), (units or {}).get(column["name"]))
+            for column in properties["columns"]
+        ]
+        if constraints:
+            dressed["constraints"] = list(constraints)
+        last = ("constraints", "columns", "data_tests")
+        ordered = [*(key for key in dressed if key not in last), *last]
+        return self._described({key: dressed[key] for key in ordered if key in dressed})
+
+    def _primary_key(self, table: str, columns: Iterable[str]) -> list[Properties]:
+        """The named constraint; dbt writes none where its expression is empty."""
+        expression = f"primary key ({', '.join(columns)})"
+        if not self._alone:
+            expression = f"{{{{ {jinja_text(expression)} if {_ON_DATABRICKS} else '' }}}}"
+        return [{"type": "custom", "name": f"{table}_pk".lower(), "expression": expression}]
+
+    def _table_properties(self, names: Iterable[str], *, followed: bool) -> Any:
+        mapped = _MAPPED if any(_NOT_IN_DELTA.search(name) for name in names) else {}
+        if not followed or not self._following:
+            return dict(mapped)
+        everywhere = {**mapped, **_FOLLOWED}
+        if self._following == self._targets:
+            return everywhere
+        return self._where_followed(everywhere, mapped)
+
+    def _where_followed(self, value: Any, otherwise: Any) -> Any:
+        """A value for the targets whose online tables follow changes."""
+        if self._following == self._targets:
+            if self._alone:
+                return value
+            condition = _ON_DATABRICKS
+        else:
+            condition = f"target.name in {self._following}"
+        return f"{{{{ {value!r} if {condition} else {otherwise!r} }}}}"
+
+    def _described(self, about: Properties) -> Properties:
+        """With a description that survives: dbt-databricks escapes quotes in comments, not backslashes."""
+        text = about.get("description", "")
+        if "\\" not in text:
+            return about
+        literal = text[3:-3] if text.startswith("{{ '") else jinja_text(text)
+        doubled = r"'\\\\'" if self._alone else rf"'\\\\' if {_ON_DATABRICKS} else '\\'"
+        return {**about, "description": rf"{{{{ {literal} | replace('\\', {doubled}) }}}}"}
+
+
+def _quoted(name: str) -> str:
+    """A key in SQL: letters, digits and ``_``, but perhaps a word of SQL."""
+    return f"`{name}`" if needs_quotes(name.lower()) else name
+
+
+def _clustering(columns: Iterable[tuple[str, ColumnType]]) -> list[str]:
+    """The first columns that a table can be clustered by; dbt-databricks does not quote them."""
+    names = [_quoted(name) for name, kind in columns if kind.kind not in _NOT_CLUSTERED]
+    return safe_values(names[:CLUSTERED])  # type: ignore[no-any-return]  # a list stays one
+
+
+def _units(node: Rolling | Latest) -> dict[str, str]:
+    if isinstance(node, Latest):
+        return {}
+    return {item.name: item.unit for item in node.columns if item.unit}
+
+
+def _tags(tags: Iterable[str]) -> dict[str, str]:
+    """Tags of the catalog: keys without values. Those that cannot be a key are tags of dbt alone."""
+    return dict.fromkeys([tag for tag in tags if _TAG.fullmatch(tag)][:TAGGED], "")
+
+
+def _tagged(column: Properties, unit: str | None) -> Properties:
+    """A column with its unit as a tag; dbt-databricks does not escape the value."""
+    if unit is None:
+        return column
+    escaped = unit.replace("\\", "\\\\").replace("'", "\\'")
+    return {**column, "databricks_tags": safe_values({"unit": escaped})}

@@ -1,0 +1,236 @@
+"""What a project's YAML says of its tables on Databricks, and that it says nothing without a profile there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import events
+import pytest
+import yaml
+from events import Document, feature
+from harness import CONFIG, write_project
+from jinja2 import Environment, StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
+
+from mlforge_sql.compiler import Compiled, compile_project
+
+LOCAL: Document = CONFIG["profiles"]["dev"]
+COLUMNS = {"user_id": "string", "event_time": "timestamp", "amount": "double"}
+VELOCITY: Document = {
+    "field": "amount",
+    "function": "count",
+    "windows": ["1d"],
+    "name": "velocity",
+    "unit": "events",
+}
+
+
+def unity(schema: str = "s", sync_mode: str | None = None) -> Document:
+    """A profile on Databricks."""
+    store: Document = {"KIND": "unity_catalog", "catalog": "c", "schema": schema}
+    online = {"KIND": "databricks_online", "catalog": "c", "schema": "o", "sync_mode": sync_mode}
+    return {"offline_store": store, **({"online_store": online} if sync_mode else {})}
+
+
+def compiled(root: Path, profiles: Mapping[str, Any], **changes: Any) -> Compiled:
+    columns = changes.pop("columns", COLUMNS)
+    entities = changes.pop("entities", [events.USER])
+    features = changes.pop("features", [feature(interval="1d", metrics=[VELOCITY], **changes)])
+    source = {"path": None, "table": "c.raw.events", "columns": columns}
+    document = events.spec(features, source=source, entities=entities)
+    write_project(root, document, {**CONFIG, "profiles": profiles})
+    return compile_project(root)
+
+
+def model(found: Compiled, name: str, target: tuple[str, str] | None = None) -> Any:
+    """The properties of a model; for a target's name and type, as dbt reads them."""
+    path = next(item for item in found.files if item.name == f"{name}.yml")
+    properties = yaml.safe_load(found.files[path])["models"][0]
+    return rendered(properties, target) if target else properties
+
+
+def rendered(value: Any, target: tuple[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: rendered(item, target) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rendered(item, target) for item in value]
+    if not isinstance(value, str):
+        return value
+    values = {"target": dict(zip(("name", "type"), target, strict=True))}
+    return NativeEnvironment(undefined=StrictUndefined).from_string(value).render(values)
+
+
+DEV, BRICKS = ("dev", "duckdb"), ("databricks", "databricks")
+
+
+def test_nothing_without_a_profile_on_databricks(tmp_path: Path) -> None:
+    found = compiled(tmp_path, {"dev": LOCAL}, tags=["core"])
+    for name in ("f", "f_current", "int_events__user_id__1d_tiles"):
+        properties = model(found, name)
+        assert "constraints" not in properties
+        assert set(properties["config"]) <= {"contract", "tags", "meta", "materialized"}
+        assert not any("databricks_tags" in column for column in properties["columns"])
+    assert "persist_docs" not in found.files[PurePosixPath("dbt_project.yml")]
+    assert not any("mlforge_changes" in path.name for path in found.files)
+
+
+def test_the_key_is_there_for_databricks_alone(tmp_path: Path) -> None:
+    found = compiled(tmp_path, {"dev": LOCAL, "databricks": unity()})
+    key = {"type": "custom", "name": "f_pk"}
+    expression = "primary key (user_id, feature_timestamp timeseries)"
+    assert model(found, "f", BRICKS)["constraints"] == [{**key, "expression": expression}]
+    assert model(found, "f", DEV)["constraints"] == [{**key, "expression": ""}]
+    current = model(found, "f_current", BRICKS)["constraints"]
+    assert current[0]["expression"] == "primary key (user_id)"
+    for name in ("f", "f_current"):
+        columns = model(found, name)["columns"]
+        required = [item["name"] for item in columns if item.get("constraints")]
+        assert required == ["user_id", "feature_timestamp"]
+
+
+def test_no_jinja_where_every_profile_is_on_databricks(tmp_path: Path) -> None:
+    found = compiled(tmp_path, {"databricks": unity("s", "triggered")}, tags=["core"])
+    for path, text in found.files.items():
+        if path.parts[0] == "models" and path.suffix == ".yml" and path.name != "_sources.yml":
+            assert "{{" not in text, path
+    assert model(found, "f_current")["config"]["materialized"] == "incremental"
+
+
+def test_clustering_and_tags(tmp_path: Path) -> None:
+    found = compiled(
+        tmp_path, {"databricks": unity()}, tags=["core", "team a", "a-b", "x=y", "it's"]
+    )
+    config = model(found, "f")["config"]
+    assert config["liquid_clustered_by"] == ["user_id", "feature_timestamp"]
+    assert config["databricks_tags"] == {"core": "", "team a": ""}
+    assert config["tags"] == ["core", "team a", "a-b", "x=y", "it's"]
+    assert model(found, "f_current")["config"]["liquid_clustered_by"] == ["user_id"]
+    tiles = model(found, "int_events__user_id__1d_tiles")["config"]
+    assert tiles["liquid_clustered_by"] == ["user_id", "tick"]
+    assert "databricks_tags" not in tiles
+    units = {item["name"]: item.get("databricks_tags") for item in model(found, "f")["columns"]}
+    assert units == {"user_id": None, "feature_timestamp": None, "velocity_1d": {"unit": "events"}}
+
+
+def test_at_most_four_columns_are_clustered(tmp_path: Path) -> None:
+    """And none that Delta keeps no statistics of."""
+    names = ["k1", "k2", "k3", "k4"]
+    columns = {**COLUMNS, **dict.fromkeys(names, "bigint"), "flag": "boolean"}
+    entity = {"name": "many", "join_key": ["flag", *names]}
+    features = [{**feature(metrics=[VELOCITY], interval="1d"), "entities": ["many"]}]
+    found = compiled(
+        tmp_path, {"databricks": unity()}, columns=columns, entities=[entity], features=features
+    )
+    properties = model(found, "f")
+    assert properties["config"]["liquid_clustered_by"] == names
+    expression = "primary key (flag, k1, k2, k3, k4, feature_timestamp timeseries)"
+    assert properties["constraints"][0]["expression"] == expression
+
+
+def test_keys_that_are_words_of_sql(tmp_path: Path) -> None:
+    columns = {**COLUMNS, "order": "string", "Mixed": "string"}
+    entity = {"name": "odd", "join_key": ["order", "Mixed"]}
+    features = [{**feature("Odd", select={"amount": "amount"}), "entities": ["odd"]}]
+    profiles = {"databricks": unity("s", "triggered")}
+    found = compiled(tmp_path, profiles, columns=columns, entities=[entity], features=features)
+    properties = model(found, "Odd")
+    expression = "primary key (`order`, Mixed, feature_timestamp timeseries)"
+    constraint = {"type": "custom", "name": "odd_pk", "expression": expression}
+    assert properties["constraints"] == [constraint]
+    clustered = ["`order`", "Mixed", "feature_timestamp"]
+    assert properties["config"]["liquid_clustered_by"] == clustered
+    current = model(found, "Odd_current")["config"]
+    assert current["liquid_clustered_by"] == ["Mixed"]
+
+
+@pytest.mark.parametrize("name", ["a b", "x;y", "x,y", "p(q)", "c=d", "x.y", "é"])
+def test_label_columns_that_delta_takes_only_with_a_mapping(tmp_path: Path, name: str) -> None:
+    labels = {"sql": "select 1", "columns": {"user_id": "string", "t": "timestamp", name: "double"}}
+    wanted = {"name": "train", "labels": labels, "timestamp": "t", "features": ["f"]}
+    source = {"path": None, "table": "c.raw.events", "columns": COLUMNS}
+    document = events.spec([feature(select={"amount": "amount"})], source=source)
+    config = {**CONFIG, "profiles": {"databricks": unity()}}
+    write_project(tmp_path, {**document, "training_sets": [{**wanted, "tags": ["fraud"]}]}, config)
+    found = model(compile_project(tmp_path), "train")["config"]
+    mapped = {"delta.columnMapping.mode": "name"} if name not in {"x.y", "é"} else None
+    assert found.get("tblproperties") == mapped
+    assert found["databricks_tags"] == {"fraud": ""}
+
+
+FOLLOWED = {"delta.enableChangeDataFeed": "true"}
+
+
+@pytest.mark.parametrize("mode", ["triggered", "continuous"])
+def test_current_tables_that_an_online_table_follows(tmp_path: Path, mode: str) -> None:
+    """They keep their identity and tell their changes, wherever a profile shares the place."""
+    profiles = {
+        "dev": LOCAL,
+        "databricks": unity("a", mode),
+        "same_place": unity("a"),
+        "snapshot": unity("b", "snapshot"),
+        "offline": unity("c"),
+    }
+    found = compiled(tmp_path, profiles)
+
+    def config(name: str, engine: str = "databricks") -> Any:
+        return model(found, "f_current", (name, engine))["config"]
+
+    for name in ("databricks", "same_place"):
+        assert config(name)["materialized"] == "incremental"
+        assert config(name)["tblproperties"] == FOLLOWED
+        assert config(name)["incremental_strategy"] == "mlforge_changes"
+        assert config(name)["unique_key"] == ["user_id"]
+        assert config(name)["on_schema_change"] == "append_new_columns"
+    for name, engine in (("snapshot", "databricks"), ("offline", "databricks"), DEV):
+        assert config(name, engine)["materialized"] == "table"
+        assert config(name, engine)["tblproperties"] == {}
+    assert "materialized" not in model(found, "f")["config"]
+    assert "tblproperties" not in model(found, "f")["config"]
+
+
+def test_current_tables_that_nothing_follows(tmp_path: Path) -> None:
+    found = compiled(tmp_path, {"dev": LOCAL, "databricks": unity("a", "snapshot")})
+    assert set(model(found, "f_current")["config"]) == {
+        "contract",
+        "liquid_clustered_by",
+        "meta",
+    }
+
+
+def test_comments_arrive_as_they_were_written(tmp_path: Path) -> None:
+    """dbt-databricks escapes the quotes in a comment, and not the backslashes."""
+    text = "It's 5\\6 {{ of }} it\\"
+    found = compiled(
+        tmp_path,
+        {"dev": LOCAL, "databricks": unity()},
+        features=[feature(description=text, select={"amount": "amount"})],
+    )
+    written = model(found, "f")["description"]
+
+    def shown(target: tuple[str, str]) -> str:
+        values = {"target": dict(zip(("name", "type"), target, strict=True))}
+        return Environment(autoescape=False).from_string(written).render(values)
+
+    assert shown(DEV).startswith(text)
+    assert shown(BRICKS).startswith(text.replace("\\", "\\\\"))
+    only = compiled(
+        tmp_path,
+        {"databricks": unity()},
+        features=[feature(description=text, select={"amount": "amount"})],
+    )
+    written = model(only, "f")["description"]
+    assert shown(BRICKS).startswith(text.replace("\\", "\\\\"))
+
+
+def test_comments_are_kept_on_databricks(tmp_path: Path) -> None:
+    def docs(profiles: Mapping[str, Any], target: tuple[str, str]) -> Any:
+        found = compiled(tmp_path, profiles)
+        project = yaml.safe_load(found.files[PurePosixPath("dbt_project.yml")])
+        return rendered(project["models"]["test_project"]["features"]["+persist_docs"], target)
+
+    both: Document = {"dev": LOCAL, "databricks": unity()}
+    assert docs(both, BRICKS) == {"relation": True, "columns": True}
+    assert docs(both, DEV) == {"relation": False, "columns": False}
+    assert docs({"databricks": unity()}, BRICKS) == {"relation": True, "columns": True}
