@@ -130,7 +130,9 @@ class _Running:
             return
         yield self.blocks()
         yield self.read()
-        yield self.windowed()
+        yield self.both("joined" if self.moments.windows else "windowed")
+        if self.moments.windows:
+            yield self.spread()
 
     # Rows: tiles, and the moments at which they enter and leave windows
 
@@ -288,20 +290,19 @@ class _Running:
 
     def _places(self, window: Window) -> Iterator[exp.Expr]:
         """Where a row is in the blocks of a window."""
-        if window.length is None:
+        if window.offset.microseconds:
             yield aliased(self._at(window), self._end(window))
+        if window.length is None:
             return
         ticks = self.node.clock.ticks(window.length)
-        at = self._at(window)
-        rest = func("pmod", at.copy(), number(ticks))
-        start = exp.Sub(this=at, expression=rest)
-        yield aliased(self._at(window), self._end(window))
+        rest = func("pmod", self._at(window), number(ticks))
+        start = exp.Sub(this=self._at(window), expression=rest)
         yield aliased(start, self._block(window))
         yield aliased(self._minus(start.copy(), ticks), self._before(window))
         yield aliased(self._minus(self._at(window), ticks - 1), self._since(window))
 
     def _end(self, window: Window) -> str:
-        return self.free(f"end_of_{window.name}")
+        return self.free(f"end_of_{window.name}") if window.offset.microseconds else self.node.tick
 
     def _block(self, window: Window) -> str:
         return self.free(f"block_of_{window.name}")
@@ -338,14 +339,20 @@ class _Running:
         backwards = descending(column(self._since(window)))
         yield NamedWindow(old_window(window), (*keys, column(self._before(window))), (backwards,))
 
-    def windowed(self) -> Step:
+    def both(self, name: str) -> Step:
         """Both parts of every window together."""
-        joined = [_both(measure, window) for measure, window in self.blocked]
         query = select(
-            *columns((*self.keys, self.node.tick, *self.results)), *joined, *self.moments.combined()
+            *columns((*self.keys, self.node.tick, *self.results)),
+            *(_both(measure, window) for measure, window in self.blocked),
+            *self.moments.combined(),
         )
-        query = from_step(query, "read").where(column(FLAG), copy=False)
-        return Step("windowed", query)
+        return Step(name, from_step(query, "read").where(column(FLAG), copy=False))
+
+    def spread(self) -> Step:
+        """Std and variance from the moments of whole windows."""
+        measured = [over_name(measure.name, window) for measure, window in self.blocked]
+        kept = columns((*self.keys, self.node.tick, *self.results, *measured))
+        return Step("windowed", from_step(select(*kept, *self.moments.spread()), "joined"))
 
 
 def _both(measure: Measure, window: Window) -> exp.Expr:

@@ -87,12 +87,29 @@ class Moments:
                         yield aliased(tree, self._part(item, part, word))
 
     def combined(self) -> Iterator[exp.Expr]:
-        """Std and variance of both parts together."""
+        """How many values are in each window, and the sum of their squared deviations."""
+        done: set[tuple[str, Window]] = set()
+        for item in self.columns:
+            if item.window.length is None:
+                yield column(spread_name(item))
+            elif (self._name(item), item.window) not in done:
+                done.add((self._name(item), item.window))
+                yield from self._combined(item)
+
+    def spread(self) -> Iterator[exp.Expr]:
+        """Std and variance of each window."""
         for item in self.columns:
             if item.window.length is None:
                 yield column(spread_name(item))
                 continue
-            yield aliased(self._combined(item), spread_name(item))
+            count = column(self._whole(item, "count"))
+            freedom = exp.Paren(this=exp.Sub(this=count, expression=number(1)))
+            squares = column(self._whole(item, "squares"))
+            tree: exp.Expr = exp.Div(this=squares, expression=freedom)
+            if item.spread is Spread.STD:
+                tree = func("sqrt", tree)
+            enough = exp.GTE(this=count.copy(), expression=number(2))
+            yield aliased(only_when(tree, enough), spread_name(item))
 
     def _name(self, item: RollingColumn) -> str:
         if item.observation is None:
@@ -102,29 +119,31 @@ class Moments:
     def _part(self, item: RollingColumn, part: str, word: str) -> str:
         return f"{self._name(item)}_{part}{item.window.suffix}_{word}"
 
-    def _combined(self, item: RollingColumn) -> exp.Expr:
-        counts = [column(self._part(item, "count", word)) for word in ("new", "old")]
-        means = [column(self._part(item, "mean", word)) for word in ("new", "old")]
-        total = exp.Add(this=counts[0], expression=counts[1])
-        within = [
+    def _whole(self, item: RollingColumn, what: str) -> str:
+        return f"{self._name(item)}_{what}{item.window.suffix}"
+
+    def _combined(self, item: RollingColumn) -> Iterator[exp.Expr]:
+        new, old = (column(self._part(item, "count", word)) for word in ("new", "old"))
+        total = exp.Add(this=new, expression=old)
+        yield aliased(total, self._whole(item, "count"))
+        within = (
             _zero(
-                exp.Mul(this=column(self._part(item, "deviation", word)), expression=count.copy())
+                exp.Mul(
+                    this=column(self._part(item, "deviation", word)),
+                    expression=column(self._part(item, "count", word)),
+                )
             )
-            for word, count in zip(("new", "old"), counts, strict=True)
-        ]
-        apart = func("power", exp.Sub(this=means[0], expression=means[1]), number(2))
-        weight = exp.Mul(
-            this=exp.Mul(this=apart, expression=counts[0].copy()), expression=counts[1].copy()
+            for word in ("new", "old")
         )
-        both = exp.Paren(this=total.copy())
-        between = _zero(exp.Div(this=weight, expression=both))
-        squares = exp.Add(this=exp.Add(this=within[0], expression=within[1]), expression=between)
-        freedom = exp.Paren(this=exp.Sub(this=total.copy(), expression=number(1)))
-        variance: exp.Expr = exp.Div(this=exp.Paren(this=squares), expression=freedom)
-        if item.spread is Spread.STD:
-            variance = func("sqrt", variance)
-        enough = exp.GTE(this=total, expression=number(2))
-        return only_when(variance, enough)
+        means = [column(self._part(item, "mean", word)) for word in ("new", "old")]
+        apart = func("power", exp.Sub(this=means[0], expression=means[1]), number(2))
+        weight = exp.Mul(this=exp.Mul(this=apart, expression=new.copy()), expression=old.copy())
+        some = func("nullif", total.copy(), number(0))
+        between = _zero(exp.Div(this=weight, expression=some))
+        squares = exp.Add(
+            this=exp.Add(this=next(within), expression=next(within)), expression=between
+        )
+        yield aliased(squares, self._whole(item, "squares"))
 
 
 def _zero(tree: exp.Expr) -> exp.Expr:
