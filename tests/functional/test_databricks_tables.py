@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from warehouse_dbt import WarehouseProject
 
 if TYPE_CHECKING:
@@ -64,28 +63,20 @@ def project(
     shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WarehouseProject]:
     root = tmp_path_factory.mktemp("delta_tables")
-    (root / "features").mkdir()
-    (root / "mlforge.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
-    found = WarehouseProject(root, shared_warehouse)
-    found.sql("create schema main.delta_tables_raw")
-    found.sql(
-        "create table main.delta_tables_raw.payments as select * from values "
-        "('c1', timestamp '2024-01-01 10:00:00', 1.5D, 'a'), "
-        "('c1', timestamp '2024-01-02 10:00:00', 2.5D, null), "
-        "('c2', timestamp '2024-01-01 11:00:00', double('NaN'), 'b'), "
-        "('c3', timestamp '2024-01-01 12:00:00', null, 'c') as rows (customer_id, at, amount, note)"
-    )
-    write(found, spec())
-    found.green("build", target="online")
-    yield found
-    for schema in ("delta_tables_raw", "delta_tables", "delta_tables_offline"):
-        found.sql(f"drop schema if exists main.{schema} cascade")
-
-
-def write(project: WarehouseProject, document: dict[str, Any]) -> None:
-    text = yaml.safe_dump(document, sort_keys=False)
-    (project.root / "features" / "spec.yml").write_text(text, encoding="utf-8")
-    project.compile()
+    with WarehouseProject(root, shared_warehouse) as found:
+        found.sql("create schema main.delta_tables_raw")
+        found.sql(
+            "create table main.delta_tables_raw.payments as select * from values "
+            "('c1', timestamp '2024-01-01 10:00:00', 1.5D, 'a'), "
+            "('c1', timestamp '2024-01-02 10:00:00', 2.5D, null), "
+            "('c2', timestamp '2024-01-01 11:00:00', double('NaN'), 'b'), "
+            "('c3', timestamp '2024-01-01 12:00:00', null, 'c') as rows (customer_id, at, amount, note)"
+        )
+        found.write(spec(), CONFIG)
+        found.green("build", target="online")
+        yield found
+        for schema in ("delta_tables_raw", "delta_tables", "delta_tables_offline"):
+            found.sql(f"drop schema if exists main.{schema} cascade")
 
 
 def table_id(project: WarehouseProject, table: str) -> str:
@@ -175,6 +166,28 @@ def test_documentation_and_freshness(project: WarehouseProject) -> None:
     project.green("source", "freshness", target="online")
 
 
+# The record of builds
+
+
+def test_metadata(project: WarehouseProject) -> None:
+    """With the version of the build, in a table that an older build has made without it."""
+    metadata = f"{PLACE}._mlforge_metadata"
+    first = project.sql(f"select feature, profile, delta_version from {metadata}")
+    assert first == [("payments_latest", "online", version(project, TABLE))]
+    project.sql(
+        f"create or replace table {metadata} as select * except (profile, delta_version, delta_timestamp) from {metadata}"
+    )
+    project.green("run", "--select", "payments_latest", target="online")
+    rows = project.sql(
+        f"select profile, delta_version, delta_timestamp, row_count from {metadata} order by built_at"
+    )
+    assert rows[0] == (None, None, None, 4)
+    ((at,),) = project.sql(f"select max(timestamp) from (describe history {TABLE})")
+    assert rows[1:] == [("online", version(project, TABLE), at, 4)]
+    pinned = project.sql(f"select count(*) from {TABLE} version as of {rows[1][1]}")
+    assert pinned == [(4,)]
+
+
 # The table that an online table follows
 
 
@@ -213,7 +226,7 @@ def test_only_what_changed_is_a_change(project: WarehouseProject) -> None:
 def test_a_new_column_is_added(project: WarehouseProject) -> None:
     """The feature's own table is written anew; the current one keeps its identity."""
     before, identity = version(project, CURRENT), table_id(project, CURRENT)
-    write(project, spec(doubled="amount * 2"))
+    project.write(spec(doubled="amount * 2"))
     project.green("run", target="online")
     assert table_id(project, CURRENT) == identity
     rows = project.sql(
@@ -231,11 +244,11 @@ def test_a_new_column_is_added(project: WarehouseProject) -> None:
 
 def test_another_type_needs_a_full_refresh(project: WarehouseProject) -> None:
     """A merge would round a double to an integer without a word."""
-    write(project, spec(doubled="amount > 2"))
+    project.write(spec(doubled="amount > 2"))
     identity = table_id(project, CURRENT)
-    done = project.dbt("run", target="online")
-    assert done.returncode == 1
-    message = " ".join(done.stdout.split())
+    success, shown = project.dbt("run", target="online")
+    assert not success
+    message = " ".join(shown.split())
     assert "has the column 'doubled' as double, and now it is boolean" in message
     assert "dbt build --select payments_latest_current --full-refresh" in message
     assert table_id(project, CURRENT) == identity

@@ -213,6 +213,8 @@ def test_metadata_has_a_row_for_each_feature_and_run(builds: Builds) -> None:
         assert row["row_count"] == len(builds.after_first[name])
         assert row["version"] == 1
         assert row["spec_hash"] == meta_of(builds.compiled, name)["spec_hash"]
+        assert row["profile"] == "dev"
+        assert (row["delta_version"], row["delta_timestamp"]) == (None, None)
     at = {row["run_id"]: row["built_at"] for row in found}
     assert builds.started - timedelta(seconds=1) <= at[runs[0]] < at[runs[1]]
     assert at[runs[1]] <= datetime.now(UTC).replace(tzinfo=None)
@@ -384,7 +386,18 @@ def test_what_failed_names_nobody(broken: Broken) -> None:
 
 
 def test_a_repaired_source_builds_and_records(broken: Broken) -> None:
-    """The next build of good rows makes the missing tables; this one is last in the file."""
+    """The next build of good rows makes the missing tables; this one is last in the file.
+
+    It records into a table of the form that earlier versions made.
+    """
+    with duckdb.connect(str(broken.root / "feature_store" / "features.duckdb")) as connection:
+        connection.execute(
+            "create table old as select * exclude (profile, delta_version, delta_timestamp) from _mlforge_metadata; "
+            "drop table _mlforge_metadata; "
+            "create table _mlforge_metadata (feature varchar not null, version integer, spec_hash varchar, "
+            "row_count bigint not null, built_at timestamp not null, run_id varchar not null, primary key (feature, run_id)); "
+            "insert into _mlforge_metadata from old; drop table old"
+        )
     data = broken.root / "data" / "transactions.parquet"
     with duckdb.connect() as connection:
         connection.execute(
@@ -394,8 +407,10 @@ def test_a_repaired_source_builds_and_records(broken: Broken) -> None:
     result = dbt(broken.root, "build")
     assert result.done.returncode == 0, result.output
     assert tables(broken.root) >= {*FEATURES, *(f"{name}_current" for name in FEATURES)}
-    found = query(broken.root, "select feature, run_id, row_count from _mlforge_metadata")
+    found = query(broken.root, "select * from _mlforge_metadata")
     assert len(found) == 1 + len(FEATURES)
+    assert [row["profile"] for row in found if row["run_id"] != result.invocation_id] == [None]
+    assert {row["profile"] for row in found if row["run_id"] == result.invocation_id} == {"dev"}
     latest = {
         row["feature"]: row["row_count"] for row in found if row["run_id"] == result.invocation_id
     }

@@ -2,14 +2,17 @@
 {#
     The table _mlforge_metadata in the schema of the target: one row for each feature and run that built it.
 
-        feature     name of the feature
-        version     its version
-        spec_hash   hash of its definition
-        row_count   rows in its table after the run
-        built_at    when the run started, in UTC
-        run_id      dbt's invocation id
+        feature          name of the feature
+        version          its version
+        spec_hash        hash of its definition
+        row_count        rows in its table after the run
+        built_at         when the run started, in UTC
+        run_id           dbt's invocation id
+        profile          dbt's target
+        delta_version    version of its Delta table after the run, null on DuckDB: select * from t version as of 12
+        delta_timestamp  when that version was written
 
-    History is kept. The key is feature + run_id.
+    History is kept. The key is feature + run_id. The last three are added to a table that does not have them yet.
 #}
 
 {# Hook for on-run-end: adds one row for each feature table that this run has built. #}
@@ -28,6 +31,7 @@
         {%- do adapter.create_schema(metadata) -%}
     {%- endif -%}
     {%- do run_query(adapter.dispatch('mlforge_create_metadata')(metadata)) -%}
+    {%- do mlforge_complete_metadata(metadata) -%}
     {{- return(mlforge_insert_metadata(metadata, nodes)) -}}
 {% endmacro %}
 
@@ -59,6 +63,9 @@ create table if not exists {{ metadata }} (
     row_count bigint not null,
     built_at timestamp not null,
     run_id varchar not null,
+    profile varchar,
+    delta_version bigint,
+    delta_timestamp timestamp,
     primary key (feature, run_id)
 )
 {% endmacro %}
@@ -70,21 +77,48 @@ create table if not exists {{ metadata }} (
     spec_hash string,
     row_count bigint not null,
     built_at timestamp not null,
-    run_id string not null
+    run_id string not null,
+    profile string,
+    delta_version bigint,
+    delta_timestamp timestamp
 )
+{% endmacro %}
+
+{# Adds what a table of an earlier form does not have. (adapter.get_columns_in_relation would begin a transaction, which
+   nobody ends.) #}
+{% macro mlforge_complete_metadata(metadata) %}
+    {%- set found = run_query('select * from ' ~ metadata ~ ' where false').column_names | map('lower') | list -%}
+    {%- set missing = [] -%}
+    {%- for name, type in {'profile': 'string', 'delta_version': 'bigint', 'delta_timestamp': 'timestamp'}.items() -%}
+        {%- if name not in found -%}
+            {%- do missing.append(name ~ ' ' ~ type) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if missing and target.type == 'databricks' -%}
+        {%- do run_query('alter table ' ~ metadata ~ ' add columns (' ~ missing | join(', ') ~ ')') -%}
+    {%- else -%}
+        {%- for column in missing -%}
+            {%- do run_query('alter table ' ~ metadata ~ ' add column ' ~ column) -%}
+        {%- endfor -%}
+    {%- endif -%}
 {% endmacro %}
 
 {# One statement for all features. The batches keep the tree of unions flat: neither engine likes 1000 in a chain.
    The hint, a comment to DuckDB, makes Spark write one file and not one for each feature. #}
 {% macro mlforge_insert_metadata(metadata, nodes) %}
-insert into {{ metadata }} (feature, version, spec_hash, row_count, built_at, run_id)
+insert into {{ metadata }} (
+    feature, version, spec_hash, row_count, built_at, run_id, profile, delta_version, delta_timestamp
+)
 select /*+ repartition(1) */
     built.feature,
     built.version,
     built.spec_hash,
     built.row_count,
     {{ mlforge_timestamp(run_started_at.astimezone(modules.pytz.utc)) }} as built_at,
-    {{ mlforge_literal(invocation_id) }} as run_id
+    {{ mlforge_literal(invocation_id) }} as run_id,
+    {{ mlforge_literal(target.name) }} as profile,
+    built.delta_version,
+    built.delta_timestamp
 from (
     {%- for batch in nodes | batch(40) %}
     select * from (
@@ -94,8 +128,7 @@ from (
             {{ mlforge_literal(meta.feature) }} as feature,
             {{ mlforge_literal(meta.version) }} as version,
             {{ mlforge_literal(meta.spec_hash) }} as spec_hash,
-            count(*) as row_count
-        from {{ node.relation_name }}
+            {{- mlforge_table_facts(node.relation_name) }}
         {%- if not loop.last %}
         union all
         {%- endif %}
@@ -114,3 +147,24 @@ where not exists (
         and recorded.run_id = {{ mlforge_literal(invocation_id) }}
 )
 {% endmacro %}
+
+{# Rows of a table, and the version it has. #}
+{% macro mlforge_table_facts(table) %}
+    {{- return(adapter.dispatch('mlforge_table_facts')(table)) -}}
+{% endmacro %}
+
+{% macro default__mlforge_table_facts(table) %}
+            count(*) as row_count,
+            cast(null as bigint) as delta_version,
+            cast(null as timestamp) as delta_timestamp
+        from {{ table }}
+{%- endmacro %}
+
+{# The limit makes it one small file to read, however long the history is. #}
+{% macro databricks__mlforge_table_facts(table) %}
+            counted.row_count,
+            history.version as delta_version,
+            history.timestamp as delta_timestamp
+        from (select count(*) as row_count from {{ table }}) as counted
+        cross join (describe history {{ table }} limit 1) as history
+{%- endmacro %}

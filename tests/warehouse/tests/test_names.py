@@ -102,3 +102,5 @@ def test_descriptions_inside_a_query_become_helper_views() -> None:
     sent = stand_in.sent("select max(version) from (describe history main.shop.orders)")
     assert sent == "select max(version) from (select * from `__described_0`)"
     assert stand_in.engine.statements[0] == "describe history `main__shop`.orders"
+    stand_in.sent("select version from (describe history main.shop.orders limit 1) as h")
+    assert stand_in.engine.statements[-2] == "describe history `main__shop`.orders limit 1"

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from warehouse.local_warehouse.sessions import Session
 
 _SUBQUERY = re.compile(
-    rf"\(\s*((?:describe|desc)\s+(?:history|detail)\s+{DOTTED})\s*\)", re.IGNORECASE
+    rf"\(\s*((?:describe|desc)\s+(?:history|detail)\s+{DOTTED}(?:\s+limit\s+\d+)?)\s*\)",
+    re.IGNORECASE,
 )
 
 
