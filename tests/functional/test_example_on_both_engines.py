@@ -1,0 +1,143 @@
+"""The example project through real dbt on both engines: the same rows, the same failing tests."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+import yaml
+from warehouse_dbt import WarehouseProject
+
+from mlforge_sql.compiler import compile_project
+
+if TYPE_CHECKING:
+    from warehouse.client import Warehouse
+
+pytestmark = pytest.mark.functional
+
+EXAMPLE = Path(__file__).parents[2] / "example_project"
+SIZE = ("--rows", "3000", "--customers", "150", "--merchants", "40")
+AS_OF = "--vars={as_of: 2024-07-01T12:30:00Z}"
+DOUBLE_NAMES = ("_sum_", "_mean_", "_std_", "_variance_")
+
+Row = tuple[Any, ...]
+
+
+@pytest.fixture(scope="module")
+def example(
+    shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
+) -> WarehouseProject:
+    """The example, its sample data as files and as tables of the warehouse, built on both."""
+    root = tmp_path_factory.mktemp("example") / "example_project"
+    shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("data", "dbt", "feature_store"))
+    without_online_stores(root / "mlforge.yaml")
+    script = [sys.executable, str(root / "generate_data.py"), *SIZE]
+    subprocess.run(script, check=True, capture_output=True, timeout=120)
+    project = WarehouseProject(root, shared_warehouse)
+    project.sql("create schema if not exists main.raw")
+    for name in ("transactions", "labels"):
+        file = root / "data" / f"{name}.parquet"
+        project.sql(f"create table main.raw.{name} as select * from parquet.`{file}`")
+    project.compile()
+    project.green("build", AS_OF, target="dev")
+    project.green("build", AS_OF, target="databricks")
+    return project
+
+
+def without_online_stores(file: Path) -> None:
+    """Online tables have tests of their own."""
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for profile in config["profiles"].values():
+        profile.pop("online_store", None)
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def on_duckdb(project: WarehouseProject, table: str) -> tuple[list[str], list[Row]]:
+    file = project.root / "feature_store" / "features.duckdb"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        found = connection.execute(f'select * from "{table}"')
+        return [item[0] for item in found.description or []], found.fetchall()
+
+
+def on_databricks(project: WarehouseProject, table: str) -> tuple[list[str], list[Row]]:
+    connection = project.warehouse.connect()
+    found = connection.arrow(f"select * from main.ml_features.`{table}`")
+    connection.close()
+    rows = [tuple(naive(value) for value in row.values()) for row in found.to_pylist()]
+    return found.column_names, rows
+
+
+def naive(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def by_key(names: Sequence[str], rows: Sequence[Row], keys: Sequence[str]) -> Mapping[Row, Row]:
+    at = [names.index(key) for key in keys]
+    found = {tuple(row[index] for index in at): row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def test_every_table_has_the_same_rows_on_both_engines(example: WarehouseProject) -> None:
+    compiled = compile_project(example.root)
+    tables: dict[str, list[str]] = {}
+    for feature in compiled.project.features:
+        keys = [key.name for key in feature.keys]
+        tables[feature.name] = [*keys, "feature_timestamp"]
+        tables[f"{feature.name}_current"] = keys
+    tables["fraud_training"] = ["transaction_id"]
+    for table, keys in tables.items():
+        names, left = on_duckdb(example, table)
+        other_names, right = on_databricks(example, table)
+        assert names == other_names, table
+        expected, actual = by_key(names, left, keys), by_key(names, right, keys)
+        assert len(left) > 100 or table.startswith("merchant"), table
+        assert set(expected) == set(actual), table
+        for key, row in expected.items():
+            for name, value, other in zip(names, row, actual[key], strict=True):
+                assert is_same(name, value, other), (table, key, name, value, other)
+
+
+def is_same(name: str, left: Any, right: Any) -> bool:
+    """Exact, but for doubles that depend on the order of additions."""
+    if (
+        isinstance(left, float)
+        and isinstance(right, float)
+        and any(n in name for n in DOUBLE_NAMES)
+    ):
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9)
+    return type(left) is type(right) and bool(left == right)
+
+
+def test_a_second_build_docs_and_freshness_are_green(example: WarehouseProject) -> None:
+    before = {
+        table: len(on_databricks(example, table)[1])
+        for table in ("customer_spend", "fraud_training")
+    }
+    example.green("build", AS_OF, target="databricks")
+    after = {table: len(on_databricks(example, table)[1]) for table in before}
+    assert after == before
+    example.green("docs", "generate", target="databricks")
+    example.green("source", "freshness", target="databricks")
+
+
+def test_the_metadata_counts_the_same_rows(example: WarehouseProject) -> None:
+    def counts(found: tuple[list[str], list[Row]]) -> set[tuple[Any, Any]]:
+        names, rows = found
+        feature, count = names.index("feature"), names.index("row_count")
+        return {(row[feature], row[count]) for row in rows}
+
+    found = counts(on_duckdb(example, "_mlforge_metadata"))
+    assert counts(on_databricks(example, "_mlforge_metadata")) == found
+    assert len(found) == 5
