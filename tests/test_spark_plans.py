@@ -106,7 +106,7 @@ def plans(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
     connection.sql(f"create table {SCHEMA}.events as select * from {SCHEMA}.rows_of_events")
     load_table(connection, f"{SCHEMA}.marked", LABELS, [label])
     plan = compiled.plan
-    first = [node.name for node in (*plan.stagings, *plan.inputs)]
+    first = [*(node.name for node in plan.stagings), *(node.name for node in plan.inputs)]
     run_on_warehouse(compiled, connection, SCHEMA, names=first)
     macros = warehouse_macros(compiled, SCHEMA, at)
     for tiles in plan.tiles:
@@ -116,7 +116,7 @@ def plans(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
         connection.sql(
             f"create table {SCHEMA}.`{tiles.name}` as select * from {SCHEMA}.tiles_query"
         )
-    names = [*(node.name for node in plan.features), "int_training__labels", "training"]
+    names = [*(item.feature for item in plan.joinables), "int_training__labels", "training"]
     run_on_warehouse(compiled, connection, SCHEMA, names=names)
     return Plans(connection)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 600
 
+_DBT = "from dbt.cli.main import cli; cli()"
+
 _WORKER = """
 import contextlib, io, json, sys
 from dbt.cli.main import dbtRunner
@@ -76,6 +78,22 @@ class WarehouseProject:
         assert line, f"dbt {arguments[0]} ended without an answer"
         success, text = json.loads(line)
         return bool(success), str(text)
+
+    def on_duckdb(self, *arguments: str, target: str = "dev") -> tuple[bool, str]:
+        """Run dbt for a DuckDB target, in a process that lets go of the file at its end."""
+        done = subprocess.run(
+            [sys.executable, "-c", _DBT, "--no-use-colors", *arguments, "--target", target],
+            cwd=self.root / "dbt",
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return done.returncode == 0, done.stdout + done.stderr
+
+    def compile(self) -> None:
+        """Compile the specs as they are now."""
+        write_project(compile_project(self.root))
 
     def green(self, *arguments: str, target: str) -> str:
         """Run dbt, which must succeed; what it printed."""

@@ -6,7 +6,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,22 +34,23 @@ Row = tuple[Any, ...]
 @pytest.fixture(scope="module")
 def example(
     shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
-) -> WarehouseProject:
+) -> Iterator[WarehouseProject]:
     """The example, its sample data as files and as tables of the warehouse, built on both."""
     root = tmp_path_factory.mktemp("example") / "example_project"
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("data", "dbt", "feature_store"))
     without_online_stores(root / "mlforge.yaml")
     script = [sys.executable, str(root / "generate_data.py"), *SIZE]
     subprocess.run(script, check=True, capture_output=True, timeout=120)
-    project = WarehouseProject(root, shared_warehouse)
-    project.sql("create schema if not exists main.raw")
-    for name in ("transactions", "labels"):
-        file = root / "data" / f"{name}.parquet"
-        project.sql(f"create table main.raw.{name} as select * from parquet.`{file}`")
-    project.compile()
-    project.green("build", AS_OF, target="dev")
-    project.green("build", AS_OF, target="databricks")
-    return project
+    with WarehouseProject(root, shared_warehouse) as project:
+        project.sql("create schema if not exists main.raw")
+        for name in ("transactions", "labels"):
+            file = root / "data" / f"{name}.parquet"
+            project.sql(f"create table main.raw.{name} as select * from parquet.`{file}`")
+        project.compile()
+        success, text = project.on_duckdb("build", AS_OF)
+        assert success, text
+        project.green("build", AS_OF, target="databricks")
+        yield project
 
 
 def without_online_stores(file: Path) -> None:
