@@ -48,7 +48,10 @@ def build_features(
         selected = [*(current_name(item.name) for item in chosen), *wanted]
         command += ["--select", *(f"+{name}" for name in selected)]
         command += ["--indirect-selection", "buildable"]  # no audit of what is not rebuilt
-    return DbtRun(compiled.folder, compiled.root, [*command, *arguments])
+    databricks = isinstance(
+        compiled.project.config.profiles[target].offline_store, UnityCatalogStore
+    )
+    return DbtRun(compiled.folder, compiled.root, [*command, *arguments], databricks=databricks)
 
 
 def ready_profile(compiled: Compiled, profile: str | None) -> str:

@@ -64,6 +64,7 @@ CODES: dict[str, str] = {
     "MF076": "environment variable missing",
     "MF077": "host does not answer",
     "MF078": "login refused",
+    "MF079": "refused by Databricks",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

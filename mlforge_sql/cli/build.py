@@ -16,10 +16,10 @@ from mlforge_sql.cli._options import (
     tags_option,
     training_sets_option,
 )
+from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import say, show_diagnostics, width
 
 if TYPE_CHECKING:
-    from mlforge_sql.dbt.artifacts import NodeResult
     from mlforge_sql.dbt.run import DbtRun, Progress
 
 
@@ -82,14 +82,12 @@ def _show_step(settings: Settings, step: Progress) -> None:
 
 
 def _show_end(settings: Settings, run: DbtRun) -> None:
+    from mlforge_sql.dbt.problems import problems
+
     if sys.stderr.isatty() and not settings.quiet:
         click.echo("\r\x1b[2K", nl=False, err=True)
-    for item in run.results:
-        if item.failed or item.status == "warn":
-            _show_problem(item)
-    if not run.results:
-        for text in run.errors:
-            say(f"error: {text}", style="red")
+    for problem in problems(run):
+        show_problem(problem)
     skipped = [
         item.name for item in run.results if item.status == "skipped" and item.kind == "model"
     ]
@@ -107,22 +105,3 @@ def _show_end(settings: Settings, run: DbtRun) -> None:
             f"{len(models)} models built, {len(tests)} tests passed"
             + ("" if run.ok else "; the build failed")
         )
-
-
-def _show_problem(item: NodeResult) -> None:
-    color = "red" if item.failed else "yellow"
-    if item.meta.get("kind") == "audit" and item.failures:
-        what = f"{item.meta['feature']} in {item.meta['training_set']}"
-        say(
-            f"error: audit of {what}: {item.failures:,} values differ; see `mlforge audit`",
-            style=color,
-        )
-        return
-    word = "error" if item.failed else "warning"
-    if item.kind == "test" and item.failures is not None and item.status in {"fail", "warn"}:
-        rows = f"{item.failures:,} row{'s' if item.failures != 1 else ''}"
-        say(f"{word}: {item.on}: {item.about or item.name}: {rows}", style=color)
-        return
-    say(f"{word}: {item.kind} `{item.name}`", style=color)
-    for line in (item.message or "no message").strip().splitlines():
-        say(f"  {line.strip()}" if line.strip() else "")

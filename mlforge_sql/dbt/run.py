@@ -52,6 +52,7 @@ class DbtRun:
         folder: The dbt project.
         root: The user's project.
         arguments: The command and its options.
+        databricks: Whether it runs on Databricks.
         results: What each node did, once it has run.
         errors: dbt's own error messages, when nothing could be run.
         exit_code: dbt's exit code.
@@ -60,6 +61,7 @@ class DbtRun:
     folder: Path
     root: Path
     arguments: Sequence[str]
+    databricks: bool = False
     results: tuple[NodeResult, ...] = ()
     errors: list[str] = field(default_factory=list)
     exit_code: int = 0

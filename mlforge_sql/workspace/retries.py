@@ -4,7 +4,7 @@ from __future__ import annotations
 
 RETRIES: dict[str, int | float] = {
     "_retry_stop_after_attempts_count": 6,
-    "_retry_stop_after_attempts_duration": 600,
+    "_retry_stop_after_attempts_duration": 400,
     "_retry_delay_min": 0.1,
     "_retry_delay_max": 60,
     "_socket_timeout": 120,

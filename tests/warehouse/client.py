@@ -198,6 +198,15 @@ class Warehouse:
         file = str(self.certificate)
         return {"SSL_CERT_FILE": file, "REQUESTS_CA_BUNDLE": file}
 
+    def login(self) -> dict[str, str]:
+        """Variables by which a compiled profile finds it and logs in, trust included."""
+        return {
+            **self.environment(),
+            "DATABRICKS_HOST": self.url,
+            "DATABRICKS_HTTP_PATH": self.http_path,
+            "DATABRICKS_TOKEN": self.token,
+        }
+
     def dbt_target(self, catalog: str, schema: str, threads: int = 4) -> dict[str, Any]:
         """An output of `profiles.yml`; on port 443 the last entry is not needed."""
         return {

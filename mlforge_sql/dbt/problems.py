@@ -1,0 +1,60 @@
+"""What went wrong in a run of dbt: each problem once, whatever number of nodes it stopped."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mlforge_sql.dbt.artifacts import NodeResult
+from mlforge_sql.dbt.run import DbtRun
+from mlforge_sql.workspace.explanations import Explanation, explain, hide_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that went wrong.
+
+    Attributes:
+        nodes: The models and tests that ended with it; empty when dbt could not begin.
+        text: dbt's own words, without secrets.
+        explanation: What that means, if we know.
+    """
+
+    nodes: tuple[NodeResult, ...]
+    text: str
+    explanation: Explanation | None = None
+
+
+def problems(run: DbtRun) -> tuple[Problem, ...]:
+    """The failures and warnings of a finished run, in dbt's order.
+
+    Nodes that failed for one explained reason are one problem.
+    """
+    if not run.results:
+        return _without_results(run)
+    found: dict[object, Problem] = {}
+    for node in run.results:
+        if not node.failed and node.status != "warn":
+            continue
+        text = hide_secrets(node.message or "no message", os.environ)
+        reason = explain(text) if run.databricks and not is_verdict(node) else None
+        same = found.get(reason) if reason else None
+        key: object = reason or node.name
+        nodes = (*same.nodes, node) if same else (node,)
+        found[key] = Problem(nodes, same.text if same else text, reason)
+    return tuple(found.values())
+
+
+def is_verdict(node: NodeResult) -> bool:
+    """True for tests that ran and found rows, rather than ended in an error."""
+    return node.kind == "test" and node.failures is not None and node.status in {"fail", "warn"}
+
+
+def _without_results(run: DbtRun) -> tuple[Problem, ...]:
+    """Why dbt could not begin: on Databricks one reason, with the last of what was said of it."""
+    texts = [hide_secrets(text, os.environ) for text in run.errors]
+    if run.databricks:
+        reason = next((known for text in reversed(texts) if (known := explain(text))), None)
+        if reason is not None:
+            return (Problem((), texts[-1], reason),)
+    return tuple(Problem((), text) for text in texts)
