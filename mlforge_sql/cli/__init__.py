@@ -15,6 +15,7 @@ from mlforge_sql.cli._render import say, show_diagnostics
 from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
 from mlforge_sql.cli.compile import compile_
+from mlforge_sql.cli.doctor import doctor
 from mlforge_sql.cli.inspect import inspect
 from mlforge_sql.cli.list import list_
 from mlforge_sql.cli.profile import profile
@@ -88,5 +89,5 @@ def main(
     context.obj = Settings(project_dir, debug, quiet, color)
 
 
-for _command in (compile_, build, list_, inspect, profile, training_data, audit):
+for _command in (compile_, build, list_, inspect, profile, training_data, audit, doctor):
     main.add_command(_command)

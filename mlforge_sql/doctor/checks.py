@@ -1,0 +1,42 @@
+"""The checks of a profile, in the order in which they are made."""
+
+from __future__ import annotations
+
+from mlforge_sql.doctor import databricks, local, machine
+from mlforge_sql.doctor.findings import Check
+from mlforge_sql.spec.config import LocalStore, Profile, UnityCatalogStore
+
+EVERYWHERE = (
+    Check("python", machine.python),
+    Check("packages", machine.packages),
+    Check("project", machine.project),
+)
+
+LOCAL = (
+    Check("variables", machine.variables),
+    Check("folder", local.folder),
+    Check("database", local.database, needs=("folder",)),
+    Check("sources", local.sources, needs=("project",)),
+)
+
+DATABRICKS = (
+    Check("adapter", databricks.adapter),
+    Check("variables", databricks.variables),
+    Check("host", databricks.host, needs=("variables",)),
+    Check("login", databricks.log_in, needs=("host", "adapter")),
+    Check("warehouse", databricks.warehouse, needs=("login",)),
+    Check("time zone", databricks.time_zone, needs=("warehouse",)),
+    Check("catalog", databricks.catalog, needs=("warehouse",)),
+    Check("schema", databricks.schema, needs=("catalog",)),
+    Check("tables", databricks.tables, needs=("schema",)),
+    Check("sources", databricks.sources, needs=("warehouse", "project")),
+)
+
+
+def checks_of(profile: Profile) -> tuple[Check, ...]:
+    """The checks of a profile: those of its stores follow those that every profile has."""
+    match profile.offline_store:
+        case LocalStore():
+            return (*EVERYWHERE, *LOCAL)
+        case UnityCatalogStore():
+            return (*EVERYWHERE, *DATABRICKS)
