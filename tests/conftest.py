@@ -24,16 +24,6 @@ def environment() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_warehouse(
-    environment: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Warehouse]:
-    """A running warehouse for all tests of a process: each uses schemas of its own, none stops it."""
-    folder = tmp_path_factory.mktemp("shared_warehouse")
-    with start_warehouse(environment, folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A running Postgres for all tests of a process: each makes a database of its own in it."""
     if postgres_binaries() is None:
@@ -42,6 +32,32 @@ def postgres_server() -> Iterator[PostgresServer]:
         )
     with start_postgres() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_warehouse(
+    environment: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Warehouse]:
+    """A running warehouse for all tests of a process: each uses schemas of its own, none stops it.
+
+    Where a Postgres can be started, it has online stores too.
+    """
+    folder = tmp_path_factory.mktemp("shared_warehouse")
+    dsn: str | None = None
+    if postgres_binaries() is not None:
+        dsn = request.getfixturevalue("postgres_server").dsn()
+    with start_warehouse(environment, folder, postgres=dsn) as running:
+        yield running
+
+
+@pytest.fixture
+def online_warehouse(
+    shared_warehouse: Warehouse, postgres_server: PostgresServer
+) -> Iterator[Warehouse]:
+    """The shared warehouse with its online stores; no order of the test outlives it."""
+    del postgres_server  # without one the test is skipped
+    yield shared_warehouse
+    shared_warehouse.behave()
 
 
 @pytest.fixture

@@ -11,29 +11,32 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import re
 import secrets
-import shutil
 import signal
-import ssl
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-HERE = Path(__file__).resolve().parent
+from warehouse.api_client import ApiClient
+from warehouse.environment import HERE, ensure_environment
+
+__all__ = [
+    "Connection",
+    "StatementError",
+    "Warehouse",
+    "WarehouseStartError",
+    "ensure_environment",
+    "start_warehouse",
+]
 HTTP_PATH = "/sql/1.0/warehouses/local"
-JAVA_VERSION = 17
+POSTGRES = "LOCAL_WAREHOUSE_POSTGRES"
 _STOP_SECONDS = 20
 _LOG_LINES = 30
 
@@ -48,78 +51,6 @@ class StatementError(Exception):
     def __init__(self, text: str, state: str | None) -> None:
         super().__init__(text)
         self.state = state
-
-
-# The environment ------------------------------------------------------------------------------
-
-
-def java_reason() -> str | None:
-    """Why Java cannot run Spark; nothing when it can."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if java is None:
-        return "Java is missing: Spark needs Java 17 or newer"
-    try:
-        shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"Java does not start: {error}"
-    version = re.search(r'version "(\d+)', shown.stderr)
-    if version is None or int(version[1]) < JAVA_VERSION:
-        return f"Java is too old: {shown.stderr.splitlines()[0]}"
-    return None
-
-
-def ensure_environment(folder: Path) -> Path | None:
-    """The warehouse's environment, installed once; nothing, with a printed reason, if it cannot be.
-
-    Several processes may ask at once: one installs and the others wait.
-    """
-    reason = java_reason()
-    if reason is not None:
-        print(f"no local warehouse: {reason}")
-        return None
-    jar = str(HERE / "delta_jar.py"), str(folder.resolve() / "delta.jar")
-    return _ensure(folder.resolve(), "requirements.txt", jar)
-
-
-def _ensure(environment: Path, requirements: str, *scripts: tuple[str, ...]) -> Path | None:
-    files = [HERE / requirements, *(Path(script[0]) for script in scripts)]
-    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    stamp = environment / f".installed-{wanted[:16]}"
-    environment.parent.mkdir(parents=True, exist_ok=True)
-    with environment.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if stamp.is_file():
-            return environment
-        try:
-            _install(environment, requirements, scripts)
-        except subprocess.CalledProcessError as error:
-            print(f"no environment {environment}: installing failed\n{error.stderr}")
-            return None
-        for old in environment.glob(".installed-*"):
-            old.unlink()
-        stamp.touch()
-    return environment
-
-
-def _succeeds(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def _install(environment: Path, requirements: str, scripts: Sequence[tuple[str, ...]]) -> None:
-    """Make the environment, or bring one up to date in place: a warehouse may be using it."""
-    python = str(environment / "bin" / "python")
-    pip = [python, "-m", "pip"]
-    made = Path(python).exists() and _succeeds([*pip, "-V"])
-    for command in (
-        *([] if made else [[sys.executable, "-m", "venv", "--clear", str(environment)]]),
-        [*pip, "install", "-q", "--disable-pip-version-check", "-r", str(HERE / requirements)],
-        *([python, *script] for script in scripts),
-    ):
-        subprocess.run(command, check=True, capture_output=True, text=True)
-
-
-# The warehouse --------------------------------------------------------------------------------
 
 
 @dataclass
@@ -174,24 +105,15 @@ class Connection:
 
 
 @dataclass
-class Warehouse:
+class Warehouse(ApiClient):
     """A running warehouse."""
 
     process: subprocess.Popen[bytes]
     python: Path
-    folder: Path
-    host: str
-    port: int
-    token: str
-    certificate: Path
     start_seconds: float
     http_path: str = HTTP_PATH
     _connections: list[Connection] = field(default_factory=list)
     _first: Connection | None = None
-
-    @property
-    def url(self) -> str:
-        return f"https://{self.host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """Variables by which dbt's process trusts the certificate."""
@@ -267,49 +189,6 @@ class Warehouse:
         lines = (self.folder / "data" / "statements.jsonl").read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
-    def requests(self, path: str = "") -> list[dict[str, Any]]:
-        """The log of the REST API: method, path, query, body, status, caller, error_code, message.
-
-        Args:
-            path: A text that the path of every listed call has.
-        """
-        lines = (self.folder / "data" / "requests.jsonl").read_text("utf-8").splitlines()
-        return [call for call in map(json.loads, lines) if path in call["path"]]
-
-    def put_secret(self, scope: str, key: str, value: str | None = None) -> None:
-        """Keep a secret for `secret('scope', 'key')`; the warehouse's token unless given."""
-        value = self.token if value is None else value
-        self.control("secret", {"scope": scope, "key": key, "value": value})
-
-    def fail(
-        self,
-        call: str,
-        status: int,
-        error_code: str,
-        message: str = "as the test wants it",
-        times: int | None = 1,
-    ) -> None:
-        """Answer the next calls of the REST API with an error.
-
-        Args:
-            call: Method and path, such as `POST /api/2.0/feature-store/tables/*/publish`.
-            status: HTTP status.
-            error_code: Databricks' error code.
-            message: Databricks' text.
-            times: How many calls; None until `lift`.
-        """
-        method, path = call.split()
-        body = {"status": status, "error_code": error_code, "message": message, "times": times}
-        self.control("fault", {"method": method, "path": path, **body})
-
-    def forbid(self, call: str) -> None:
-        """Answer a call with 403 PERMISSION_DENIED until `lift`."""
-        self.fail(call, 403, "PERMISSION_DENIED", "User does not have permission", times=None)
-
-    def lift(self) -> None:
-        """No call fails on demand any more."""
-        self.control("lift")
-
     def reset(self) -> None:
         """Drop every schema and table, clear the log, all switches off."""
         self._disconnect()
@@ -330,19 +209,6 @@ class Warehouse:
     def stop_after(self, statements: int) -> None:
         """Die, as in a crash, after this many more statements."""
         self.control("stop", {"after": statements})
-
-    def control(self, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Call one of the control end points."""
-        request = urllib.request.Request(
-            f"{self.url}/local/{name}",
-            method="GET" if name == "health" else "POST",
-            data=None if name == "health" else json.dumps(body or {}).encode(),
-            headers={"Authorization": f"Bearer {self.token}"},
-        )
-        context = ssl.create_default_context(cafile=str(self.certificate))
-        with urllib.request.urlopen(request, context=context, timeout=60) as answer:
-            document: dict[str, Any] = json.load(answer)
-        return document
 
     @property
     def running(self) -> bool:
@@ -377,8 +243,22 @@ def start_warehouse(
     timeout_seconds: float = 120,
     port: int = 0,
     catalogs: str = "main,dev",
+    postgres: str | None = None,
 ) -> Warehouse:
-    """Start it with its data below `folder`; returns when it answers."""
+    """Start it with its data below `folder`; returns when it answers.
+
+    Args:
+        environment: What `ensure_environment` gave.
+        folder: Where its data, logs and certificate go.
+        timeout_seconds: How long it may take.
+        port: 0 takes any free port.
+        catalogs: Their names, with commas between them; the first is the default.
+        postgres: DSN of the server behind online stores, in which each catalog gets a database of
+            its own; without it there are no online stores.
+
+    Raises:
+        WarehouseStartError: It is not ready in time.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ready, log = folder / "ready.json", folder / "warehouse.log"
     ready.unlink(missing_ok=True)
@@ -406,7 +286,7 @@ def start_warehouse(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+            env={**os.environ, "PYTHONPATH": str(HERE.parent), POSTGRES: postgres or ""},
             start_new_session=True,
         )
     try:
@@ -419,6 +299,7 @@ def start_warehouse(
             port=document["port"],
             token=token,
             certificate=Path(document["certificate"]),
+            postgres=postgres,
             start_seconds=round(time.monotonic() - started, 1),
         )
         _wait_until_healthy(warehouse, started + timeout_seconds, log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -91,6 +91,24 @@ def text_of(document: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise invalid(f"Missing required field: {name}")
     return value
+
+
+def page(name: str, items: Sequence[Document], call: Call, size: str = "page_size") -> Document:
+    """One page of a list, and the token of the next one if there is one; a size of 0 is ours.
+
+    Raises:
+        ApiError: The page's size or token is no number.
+    """
+    try:
+        count = int(call.query.get(size) or 0) or 100
+        first = int(call.query.get("page_token") or 0)
+    except ValueError as error:
+        raise invalid(f"{size} and page_token must be numbers") from error
+    if count < 0 or first < 0:
+        raise invalid(f"{size} and page_token must not be negative")
+    shown: Document = {name: list(items[first : first + count])}
+    last = first + count >= len(items)
+    return shown if last else {**shown, "next_page_token": str(first + count)}
 
 
 Handler = Callable[[Call], Document]

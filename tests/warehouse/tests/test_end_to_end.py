@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from urllib.error import HTTPError
 
+import psycopg
 import pytest
+from postgres_server import PostgresServer
 
 from warehouse.client import StatementError, Warehouse, start_warehouse
 
@@ -187,8 +190,45 @@ def test_a_crash_in_the_middle_of_a_run_leaves_nothing(environment: Path, tmp_pa
     assert _java_processes(tmp_path) == []
 
 
-def test_stop_leaves_no_process(environment: Path, tmp_path: Path) -> None:
-    running = start_warehouse(environment, tmp_path / "stopped")
+def test_stop_leaves_no_process(
+    environment: Path, tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """Neither a Java process nor a connection to Postgres, while a table is being followed."""
+    running = start_warehouse(environment, tmp_path / "stopped", postgres=postgres_server.dsn())
     assert _java_processes(tmp_path)
+    online = _publish_continuously(running)
+    running.reset()
+    assert running.synced_table(online) is None
+    assert _left_in_postgres(postgres_server) == 0
+    online = _publish_continuously(running)
+    started = time.monotonic()
     running.stop()
+    assert time.monotonic() - started < 20
     assert _java_processes(tmp_path) == []
+    with psycopg.connect(postgres_server.dsn()) as connection:
+        query = "select count(*) from pg_stat_activity where application_name = 'local_warehouse'"
+        assert connection.execute(query).fetchone() == (0,)
+
+
+def _publish_continuously(running: Warehouse) -> str:
+    stores, source = "POST /api/2.0/feature-store/online-stores", "main.stopping.t"
+    assert running.api(stores, {"name": "stopping", "capacity": "CU_1"}).status == 200
+    running.sql("create schema main.stopping")
+    running.sql(
+        f"create table {source} (id bigint not null, constraint t_pk primary key (id)) using delta "
+        "tblproperties ('delta.enableChangeDataFeed' = 'true')"
+    )
+    online = f"{source}_online"
+    spec = {"online_store": "stopping", "online_table_name": online, "publish_mode": "CONTINUOUS"}
+    publish = f"POST /api/2.0/feature-store/tables/{source}/publish"
+    assert running.api(publish, {"publish_spec": spec}).status == 200
+    running.wait_online(online)
+    return online
+
+
+def _left_in_postgres(server: PostgresServer) -> int:
+    with psycopg.connect(server.dsn("main")) as connection:
+        query = "select count(*) from pg_tables where schemaname = 'stopping'"
+        found = connection.execute(query).fetchone()
+    assert found is not None
+    return int(found[0])

@@ -102,6 +102,11 @@ def test_no_log_has_a_token(warehouse: Warehouse) -> None:
         assert "dapi-of-nobody" not in text
 
 
+def test_without_postgres_there_are_no_online_stores(warehouse: Warehouse) -> None:
+    answer = warehouse.api("GET /api/2.0/feature-store/online-stores")
+    assert (answer.status, answer.document["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+
+
 def test_reset_forgets_connections(warehouse: Warehouse) -> None:
     warehouse.reset()
     assert warehouse.sql("show connections") == []
