@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlforge_sql.errors import RetrievalError, SpecErrors
+from mlforge_sql.errors import OnlineError, RetrievalError, SpecErrors
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.retrieval import Definitions, load_project
@@ -32,6 +32,7 @@ __all__ = [
     "Feature",
     "FeatureSpec",
     "Labels",
+    "OnlineError",
     "RetrievalError",
     "Rolling",
     "Source",

@@ -65,6 +65,15 @@ CODES: dict[str, str] = {
     "MF077": "host does not answer",
     "MF078": "login refused",
     "MF079": "refused by Databricks",
+    "MF080": "online store not set up",
+    "MF081": "online store cannot be reached",
+    "MF082": "online table missing or not of this definition",
+    "MF083": "not allowed in the online store",
+    "MF084": "entities cannot be read",
+    "MF085": "key value that does not fit",
+    "MF086": "table that the online store cannot hold",
+    "MF087": "online table in use",
+    "MF088": "instant that the online store does not hold",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 
@@ -118,6 +127,10 @@ class InvalidExpression(MlforgeError):  # noqa: N818 - an answer, not a failure
 
 class RetrievalError(SpecErrors):
     """Features cannot be joined to the given labels; ``diagnostics`` says why."""
+
+
+class OnlineError(RetrievalError):
+    """Online values cannot be stored or read; ``diagnostics`` says why."""
 
 
 class DbtError(MlforgeError):

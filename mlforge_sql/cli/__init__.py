@@ -18,9 +18,10 @@ from mlforge_sql.cli.compile import compile_
 from mlforge_sql.cli.doctor import doctor
 from mlforge_sql.cli.inspect import inspect
 from mlforge_sql.cli.list import list_
+from mlforge_sql.cli.online import online
 from mlforge_sql.cli.profile import profile
 from mlforge_sql.cli.training_data import training_data
-from mlforge_sql.errors import MlforgeError, SpecErrors
+from mlforge_sql.errors import MlforgeError, OnlineError, SpecErrors
 
 
 class _Group(click.Group):
@@ -32,7 +33,8 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except SpecErrors as error:
             _reraise_when_debugging(ctx)
-            show_diagnostics(_root(ctx), error.diagnostics)
+            end = "" if isinstance(error, OnlineError) else "; nothing was written"
+            show_diagnostics(_root(ctx), error.diagnostics, end)
             ctx.exit(1)
         except MlforgeError as error:
             _reraise_when_debugging(ctx)
@@ -89,5 +91,9 @@ def main(
     context.obj = Settings(project_dir, debug, quiet, color)
 
 
-for _command in (compile_, build, list_, inspect, profile, training_data, audit, doctor):
+_COMMANDS = (
+    *(compile_, build, list_, inspect, profile, training_data, audit),
+    *(online, doctor),
+)
+for _command in _COMMANDS:
     main.add_command(_command)

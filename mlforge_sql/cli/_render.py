@@ -72,13 +72,15 @@ def fit(widths: Sequence[int], room: int) -> list[int]:
     return fitted
 
 
-def show_diagnostics(root: Path | None, diagnostics: Sequence[Diagnostic]) -> None:
+def show_diagnostics(
+    root: Path | None, diagnostics: Sequence[Diagnostic], end: str = "; nothing was written"
+) -> None:
     """Show problems, each with the line it is in, and count them."""
     for item in diagnostics:
         show_diagnostic(root, item)
     errors = sum(item.severity is Severity.ERROR for item in diagnostics)
     if errors:
-        say(f"{errors} error{'s' if errors != 1 else ''}; nothing was written", style="red")
+        say(f"{errors} error{'s' if errors != 1 else ''}{end}", style="red")
 
 
 def show_diagnostic(root: Path | None, item: Diagnostic) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -83,6 +85,29 @@ class Definitions:
         """
         wanted = self.all_features() if features is None else features
         return self.load().get_training_data(wanted, entity_df, timestamp, profile, output=output)
+
+    def get_online_features(
+        self,
+        features: Sequence[Wanted] | Wanted | None,
+        entities: Any,
+        profile: str | None = None,
+        *,
+        at: datetime | None = None,
+    ) -> Any:
+        """``LoadedProject.get_online_features`` of the project; None means all features of the group.
+
+        The project is read at the first call, and kept.
+
+        Raises:
+            SpecErrors: There is no project, or its specs have problems.
+            OnlineError: As there.
+        """
+        wanted = self.all_features() if features is None else features
+        return self._kept.get_online_features(wanted, entities, profile, at=at)
+
+    @cached_property
+    def _kept(self) -> LoadedProject:
+        return self.load()
 
 
 def _nearest_project() -> Path | None:

@@ -33,10 +33,12 @@ class LabelFrame:
     Attributes:
         native: The frame, as it was given or collected.
         lazy: Whether it was lazy.
+        noun: What its rows are, for messages.
     """
 
     native: Any
     lazy: bool = False
+    noun: str = "labels"
 
     @property
     def names(self) -> list[str]:
@@ -52,19 +54,19 @@ class LabelFrame:
         """
         import pyarrow as pa
 
-        check_names(names)
+        check_names(names, self.noun)
         frame = _eager(self.native)
         arrays = {}
         for name in names:
             try:
                 table = frame.select(name).to_arrow()
             except (pa.ArrowException, OverflowError, TypeError, UnicodeError) as error:
-                message = f"column `{name}` of the labels cannot be read as one type"
+                message = f"column `{name}` of the {self.noun} cannot be read as one type"
                 hint = f"give it one; Arrow says: {str(error).splitlines()[0]}"
                 raise RetrievalError([Diagnostic("MF061", message, hint=hint)]) from error
             arrays[name] = table.column(name)
             if pa.types.is_date(arrays[name].type) and _has_datetimes(self.native, name):
-                message = f"column `{name}` of the labels has dates and times of day"
+                message = f"column `{name}` of the {self.noun} has dates and times of day"
                 hint = "give it one type, such as `pd.to_datetime(...)`"
                 raise RetrievalError([Diagnostic("MF061", message, hint=hint)])
         return pa.table(arrays)
@@ -85,8 +87,12 @@ class LabelFrame:
         return joined.lazy() if self.lazy else joined
 
 
-def label_frame(value: Any) -> LabelFrame | None:
+def label_frame(value: Any, noun: str = "labels") -> LabelFrame | None:
     """The frame that a value is; None when it is a stream or a lazy relation of DuckDB.
+
+    Args:
+        value: What the user gave.
+        noun: What its rows are, for messages.
 
     Raises:
         RetrievalError: It is nothing that can be read.
@@ -99,23 +105,23 @@ def label_frame(value: Any) -> LabelFrame | None:
     try:
         frame = nw.from_native(value)
     except (TypeError, ValueError) as error:
-        message = f"labels cannot be a {type(value).__name__}"
+        message = f"{noun} cannot be a {type(value).__name__}"
         hint = "give a pandas, polars or pyarrow frame, a path, or the name of a table"
         if isinstance(error, ValueError):
-            message, hint = f"the labels cannot be read: {error}", "rename the columns"
+            message, hint = f"the {noun} cannot be read: {error}", "rename the columns"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)]) from error
     if not all(isinstance(name, str) for name in frame.columns):
-        message = "the labels have columns whose names are not text"
+        message = f"the {noun} have columns whose names are not text"
         raise RetrievalError([Diagnostic("MF063", message, hint="rename them")])
     if isinstance(frame, nw.DataFrame):
-        return LabelFrame(value)
+        return LabelFrame(value, noun=noun)
     if frame.implementation.is_polars():
-        return LabelFrame(value.collect(), lazy=True)
-    message = f"labels cannot be a lazy frame of {frame.implementation.value}"
+        return LabelFrame(value.collect(), lazy=True, noun=noun)
+    message = f"{noun} cannot be a lazy frame of {frame.implementation.value}"
     raise RetrievalError([Diagnostic("MF063", message, hint="collect it first")])
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str], noun: str = "labels") -> None:
     """See that no two columns differ by case alone: DuckDB would take the first for both.
 
     Raises:
@@ -125,7 +131,7 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         other = first.setdefault(name.casefold(), name)
         if other != name:
-            message = f"columns `{other}` and `{name}` of the labels differ by case alone"
+            message = f"columns `{other}` and `{name}` of the {noun} differ by case alone"
             raise RetrievalError([Diagnostic("MF063", message, hint="rename one")])
 
 

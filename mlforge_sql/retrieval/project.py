@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,15 +16,16 @@ from mlforge_sql.loading.load import PROJECT_FILE, find_project
 from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.frames import Output, output_for
 from mlforge_sql.retrieval.training import TrainingData, TrainingDataBuilder
-from mlforge_sql.retrieval.wanted import Wanted, several
+from mlforge_sql.retrieval.wanted import Wanted, resolve_wanted, several
 from mlforge_sql.spec.base import is_recording
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.sql.dialects.base import Dialect
 
 if TYPE_CHECKING:
+    from mlforge_sql.online.serving import Serving
     from mlforge_sql.plan.nodes import Plan
-    from mlforge_sql.project.model import Project
+    from mlforge_sql.project.model import Project, Requested
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,56 @@ class LoadedProject:
         if wanted not in {"relation", "reader"}:
             data.close()
         return result
+
+    def get_online_features(
+        self,
+        features: Sequence[Wanted] | Wanted,
+        entities: Any,
+        profile: str | None = None,
+        *,
+        at: datetime | None = None,
+    ) -> Any:
+        """The values that features have now, of some entities.
+
+        They are what a training set has for a label of this instant: a value expires at the very
+        microsecond at which an event leaves its window, without a sync. Values are called
+        ``<feature>__<column>``. An entity without a row, or with a NULL key, gets the empty values:
+        0 for counts, NULL or the declared default for everything else.
+
+        Connections are pooled, and what a call has worked out is kept for the next one with the
+        same features. May be called from several threads at once.
+
+        Args:
+            features: Names, ``"feature:column"``, ``FeatureSpec`` or features.
+            entities: A mapping, a list of mappings, or a frame as for training data, with the join
+                keys or the columns that they are computed from.
+            profile: Profile of ``mlforge.yaml`` to read from; the default one if None.
+            at: The instant, in UTC when it has no time zone; now if None. A store that is synced
+                has only instants from its last sync on.
+
+        Returns:
+            The same kind as ``entities``, in the same order, with its own columns and the values.
+
+        Raises:
+            OnlineError: Entities that do not fit, a store that cannot be reached or is not synced.
+            RetrievalError: Unknown features.
+            SpecErrors: Unknown profile.
+        """
+        return self.serving.get(features, entities, profile, at)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """The online stores of the project, opened when they are first read."""
+        from mlforge_sql.online.serving import Serving
+
+        def resolve(features: Sequence[Wanted] | Wanted) -> tuple[Requested, ...]:
+            return resolve_wanted(self._project, several(features))
+
+        return Serving(self.root, self._project, self._macros, resolve)
+
+    def close(self) -> None:
+        """Close the connections to online stores; the next lookup opens new ones."""
+        self.serving.close()
 
     def training_data(
         self,

@@ -58,6 +58,41 @@ class DatabricksOnlineStore(Spec):
     warehouse_id: str | None = Field(default=None, description="SQL warehouse to read through.")
 
 
+class LocalOnlineStore(Spec):
+    """The DuckDB file of the offline store, read as it is."""
+
+    KIND: Literal["local"]
+
+
+class PostgresOnlineStore(Spec):
+    """Tables in a Postgres database, which ``mlforge online sync`` fills."""
+
+    KIND: Literal["postgres"]
+    dsn_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = Field(
+        default="MLFORGE_POSTGRES_DSN",
+        description="Environment variable with the address, such as `postgresql://user:password@host/db`.",
+    )
+    schema_: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] = Field(
+        default="mlforge_online", alias="schema", description="Schema of the online tables."
+    )
+    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] | None = Field(
+        default=None,
+        description=(
+            "How the connection is encrypted, unless the address says something stricter; "
+            "`require` by default for every host but this one."
+        ),
+    )
+    pool_size: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=16, description="How many connections one process may have open at once."
+    )
+    connect_timeout: Annotated[int, Field(ge=2, le=600)] = Field(
+        default=5, description="Seconds after which the server counts as unreachable."
+    )
+
+
+OnlineStore = Annotated[
+    LocalOnlineStore | PostgresOnlineStore | DatabricksOnlineStore, Field(discriminator="KIND")
+]
 OfflineStore = Annotated[LocalStore | UnityCatalogStore, Field(discriminator="KIND")]
 
 
@@ -65,8 +100,9 @@ class Profile(Spec):
     """Where features are stored; a dbt target of the same name."""
 
     offline_store: OfflineStore = Field(description="Where the feature tables are.")
-    online_store: DatabricksOnlineStore | None = Field(
-        default=None, description="Where current values are served from."
+    online_store: OnlineStore | None = Field(
+        default=None,
+        description="Where current values are served from; the offline store itself when it is local.",
     )
     description: str | None = Field(default=None, description="What the profile is for.")
 

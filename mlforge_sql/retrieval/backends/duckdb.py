@@ -34,10 +34,18 @@ class DuckDbStore(Store):
     Attributes:
         connection: The connection; its session is in UTC.
         profile: Name of the profile.
+        file: The file.
     """
 
     connection: duckdb.DuckDBPyConnection
     profile: str
+    file: Path
+
+    def version(self) -> tuple[tuple[int, int, int], ...]:
+        """What changes whenever somebody writes to the file."""
+        files = (self.file, self.file.with_name(f"{self.file.name}.wal"))
+        stats = [file.stat() for file in files if file.is_file()]
+        return tuple((item.st_ino, item.st_size, item.st_mtime_ns) for item in stats)
 
     @property
     def local(self) -> duckdb.DuckDBPyConnection:
@@ -239,4 +247,4 @@ def open_duckdb(root: Path, config: ProjectConfig, name: str, store: LocalStore)
         message = f"cannot open `{DATABASE_FILE}` of profile `{name}`: {first_line(error)}"
         hint = "if a build is running, wait for it; close other programs that have the file open"
         raise RetrievalError([Diagnostic("MF064", message, hint=hint)]) from error
-    return DuckDbStore(connection, name)
+    return DuckDbStore(connection, name, file)

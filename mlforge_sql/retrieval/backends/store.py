@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,21 +135,38 @@ class Store(ABC):
         Raises:
             RetrievalError: One is not.
         """
-        problems: list[Diagnostic] = []
         hashes = self.built_hashes()
-        for request in requests:
-            name = request.feature.name
-            found = self.columns(name)
-            hint = f"run `mlforge build --profile {self.profile}`"
-            missing = [item for item in request.columns if item not in found]
-            if not found:
-                message = f"feature `{name}` is not built in profile `{self.profile}`"
-                problems.append(Diagnostic("MF064", message, hint=hint))
-            elif missing:
-                message = f"the table of feature `{name}` has no column `{missing[0]}` yet"
-                problems.append(Diagnostic("MF064", message, hint=hint))
-            elif hashes.get(name, current := spec_hash(request.feature)) != current:
-                message = f"the table of feature `{name}` was built from an older definition of it"
-                problems.append(Diagnostic("MF064", message, hint=hint))
+        problems = [
+            problem
+            for request in requests
+            if (
+                problem := self.table_problem(
+                    request.feature.name, request.columns, spec_hash(request.feature), hashes
+                )
+            )
+        ]
         if problems:
             raise RetrievalError(problems)
+
+    def table_problem(
+        self, name: str, columns: Iterable[str], current: str, hashes: Mapping[str, str]
+    ) -> Diagnostic | None:
+        """What keeps a feature from being read from its table.
+
+        Args:
+            name: Name of the feature.
+            columns: Its columns that are read.
+            current: Hash of its spec.
+            hashes: What ``built_hashes`` gives.
+        """
+        found = self.columns(name)
+        missing = [item for item in columns if item not in found]
+        if not found:
+            message = f"feature `{name}` is not built in profile `{self.profile}`"
+        elif missing:
+            message = f"the table of feature `{name}` has no column `{missing[0]}` yet"
+        elif hashes.get(name, current) != current:
+            message = f"the table of feature `{name}` was built from an older definition of it"
+        else:
+            return None
+        return Diagnostic("MF064", message, hint=f"run `mlforge build --profile {self.profile}`")

@@ -1,0 +1,84 @@
+"""``mlforge online status``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlforge_sql.cli._options import (
+    Settings,
+    features_option,
+    json_option,
+    pass_settings,
+    profile_option,
+    tags_option,
+)
+from mlforge_sql.cli._render import print_json, print_table
+from mlforge_sql.cli.online._values import age, in_json, shown
+
+if TYPE_CHECKING:
+    from mlforge_sql.online.model import TableStatus
+
+
+@click.command("status")
+@features_option
+@tags_option
+@profile_option
+@json_option
+@pass_settings
+def status(
+    settings: Settings,
+    names: tuple[str, ...],
+    tags: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+) -> None:
+    """Show what the online store holds, and whether it is up to date.
+
+    A table is `current`, `behind` the last build, of an `older definition`,
+    `not synced`, or of a feature that is `not in the project` any more.
+    """
+    from mlforge_sql.online.lookups import served
+    from mlforge_sql.online.model import utc_now
+    from mlforge_sql.retrieval.project import load
+
+    serving = load(settings.root).serving
+    try:
+        features = [served(feature) for feature in serving.chosen(names, tags)]
+        store = serving.store(profile)
+        chosen = {item.name for item in features}
+        everything = not names and not tags
+        found = [item for item in store.status(features) if everything or item.feature in chosen]
+    finally:
+        serving.close()
+    now = utc_now()
+    if as_json:
+        print_json(
+            {
+                "version": 1,
+                "profile": store.profile,
+                "kind": store.kind,
+                "tables": [_as_json(item) for item in found],
+            }
+        )
+        return
+    print_table(
+        ("feature", "state", "rows", "as of (UTC)", "synced", "detail"),
+        [
+            (
+                item.feature,
+                item.state,
+                "" if item.rows is None else f"{item.rows:,}",
+                "" if item.as_of is None else shown(item.as_of.replace(microsecond=0)),
+                age(item.synced_at, now) and f"{age(item.synced_at, now)} ago",
+                item.detail or "",
+            )
+            for item in found
+        ],
+    )
+
+
+def _as_json(item: TableStatus) -> dict[str, Any]:
+    return {name: in_json(value) for name, value in dataclasses.asdict(item).items()}

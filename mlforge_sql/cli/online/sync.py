@@ -1,0 +1,128 @@
+"""``mlforge online sync``."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlforge_sql.cli._options import (
+    Settings,
+    features_option,
+    json_option,
+    pass_settings,
+    profile_option,
+    tags_option,
+)
+from mlforge_sql.cli._render import print_json, say, show_diagnostic
+from mlforge_sql.cli.online._values import instant
+
+if TYPE_CHECKING:
+    from mlforge_sql.online.model import Synced
+
+
+@click.command("sync")
+@features_option
+@tags_option
+@profile_option
+@click.option(
+    "--as-of",
+    callback=instant,
+    metavar="INSTANT",
+    help="Values are wanted from here on. Default: now.",
+)
+@click.option("--full-refresh", is_flag=True, help="Load unchanged tables again, too.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@json_option
+@pass_settings
+def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
+    settings: Settings,
+    names: tuple[str, ...],
+    tags: tuple[str, ...],
+    profile: str | None,
+    as_of: datetime | None,
+    full_refresh: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Bring the online store up to date with the feature tables.
+
+    Each table gets the rows that hold at --as-of and all later ones: a feature
+    table knows when its windows empty, so values expire on time between syncs.
+    A table is exchanged in one transaction: readers see the old one or the new
+    one. A table of the same build is left as it is. Exits with 1 if one failed.
+    """
+    from mlforge_sql.errors import Diagnostic, OnlineError
+    from mlforge_sql.online.lookups import served
+    from mlforge_sql.online.model import SyncOptions, utc_now
+    from mlforge_sql.retrieval.project import load
+
+    now = utc_now()
+    if as_of is not None and as_of > now:
+        message = (
+            f"{as_of.isoformat(sep=' ')} is in the future: until then there would be no values"
+        )
+        raise OnlineError([Diagnostic("MF088", message, hint="leave out --as-of")])
+
+    def talk(text: str) -> None:
+        if not settings.quiet:
+            say(text)
+
+    started = time.perf_counter()
+    serving = load(settings.root).serving
+    features = [served(feature) for feature in serving.chosen(names, tags)]
+    options = SyncOptions(as_of=as_of or now, dry_run=dry_run, full_refresh=full_refresh, say=talk)
+    done: list[Synced] = []
+    try:
+        store = serving.store(profile)
+        for item in store.sync(features, options):
+            done.append(item)
+            talk(_line(item))
+    finally:
+        serving.close()
+    if as_json:
+        print_json(
+            {
+                "version": 1,
+                "profile": store.profile,
+                "as_of": options.as_of.isoformat(),
+                "dry_run": dry_run,
+                "features": [_as_json(item) for item in done],
+            }
+        )
+    problems = [item.problem for item in done if item.problem is not None]
+    for problem in problems:
+        show_diagnostic(settings.root, problem)
+    talk(_summary(done, time.perf_counter() - started))
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+def _line(item: Synced) -> str:
+    rows = f", {item.rows:,} rows" if item.rows is not None else ""
+    seconds = f", {item.seconds:.1f} s" if item.seconds else ""
+    reason = "" if item.action == "failed" else f" ({item.reason})"
+    return f"{item.feature}: {item.action}{reason}{rows}{seconds}"
+
+
+def _summary(done: list[Synced], seconds: float) -> str:
+    counts = dict.fromkeys(("loaded", "load", "unchanged", "failed"), 0)
+    for item in done:
+        counts[item.action] += 1
+    words = {"load": "to load"}
+    parts = [f"{count} {words.get(action, action)}" for action, count in counts.items() if count]
+    return f"{', '.join(parts) or 'no features'}, {seconds:.1f} s"
+
+
+def _as_json(item: Synced) -> dict[str, Any]:
+    problem = item.problem
+    return {
+        **{name: value for name, value in dataclasses.asdict(item).items() if name != "problem"},
+        "seconds": round(item.seconds, 3),
+        "problem": None
+        if problem is None
+        else {"code": problem.code, "message": problem.message, "hint": problem.hint},
+    }

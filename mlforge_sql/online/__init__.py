@@ -1,0 +1,3 @@
+"""Online: values of features at serving time, and the stores they are read from."""
+
+from __future__ import annotations

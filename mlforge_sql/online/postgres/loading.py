@@ -1,0 +1,262 @@
+"""Filling an online table: one transaction in which the new table is made, loaded and put in place.
+
+Until it commits, readers see the old table. A sync that is killed leaves nothing: the server rolls
+its transaction back. Two syncs of one table wait for each other by an advisory lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors
+
+from mlforge_sql.errors import Diagnostic, OnlineError
+from mlforge_sql.online.model import Say, Served
+from mlforge_sql.online.postgres import metadata
+from mlforge_sql.online.postgres.names import (
+    MAX_COLUMNS,
+    TIME,
+    quoted,
+    stored_name,
+    type_name,
+)
+from mlforge_sql.online.postgres.statements import table_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LOCK_TRIES = 30
+"""How often the exchange of a table that others are using is tried, a second and a pause apart."""
+
+_PAUSE_SECONDS = 0.2
+_SAY_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Fills the tables of one schema.
+
+    Attributes:
+        connection: A connection in autocommit mode, of a role that may create tables.
+        schema: The schema.
+        say: Takes lines about what is going on.
+    """
+
+    connection: psycopg.Connection[Any]
+    schema: str
+    say: Say
+
+    def prepare(self) -> None:
+        """Make the schema and the metadata table, unless they are there."""
+        with self.connection.transaction():
+            self.connection.execute("select pg_advisory_xact_lock(%s)", [lock_key(self.schema, "")])
+            metadata.create(self.connection, self.schema)
+
+    def lock(self, feature: str, wait_seconds: float) -> None:
+        """Take the table's lock for the rest of the transaction.
+
+        Args:
+            feature: The feature.
+            wait_seconds: How long to wait for whoever has it.
+
+        Raises:
+            OnlineError: Somebody else has it for too long.
+        """
+        key, until, told = lock_key(self.schema, feature), time.monotonic() + wait_seconds, False
+        while not _true(self.connection, "select pg_try_advisory_xact_lock(%s)", [key]):
+            if time.monotonic() > until:
+                message = f"another sync is loading feature `{feature}`"
+                hint = "wait until it is done, then run again"
+                raise OnlineError([Diagnostic("MF087", message, hint=hint)])
+            if not told:
+                self.say(f"{feature}: another sync is loading it; waiting")
+                told = True
+            time.sleep(_PAUSE_SECONDS)
+
+    def load(self, feature: Served, batches: pa.RecordBatchReader) -> tuple[str, int]:
+        """Make a table beside the one that is there, and fill it.
+
+        Args:
+            feature: The feature, with all of its columns.
+            batches: Its rows as text: keys, time, columns.
+
+        Returns:
+            The table's name, and its number of rows.
+
+        Raises:
+            psycopg.Error: The server does not take the rows.
+        """
+        name = f"_mlforge_new_{hashlib.sha256(feature.name.encode()).hexdigest()[:16]}"
+        table = f"{quoted(self.schema)}.{quoted(name)}"
+        self.connection.execute(f"drop table if exists {table}")
+        self.connection.execute(f"create table {table} (\n{_columns(feature)}\n)")
+        rows = self._copy(feature, table, batches)
+        keys = ", ".join([*(quoted(key.name) for key in feature.keys), TIME])
+        self.connection.execute(f"alter table {table} add primary key ({keys})")
+        self.connection.execute(f"analyze {table}")
+        return name, rows
+
+    def _copy(self, feature: Served, table: str, batches: pa.RecordBatchReader) -> int:
+        from pyarrow import csv
+
+        options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
+        rows, told = 0, time.monotonic()
+        with (
+            self.connection.cursor() as cursor,
+            cursor.copy(f"copy {table} from stdin (format csv)") as copy,
+            csv.CSVWriter(_Sink(copy), batches.schema, write_options=options) as writer,
+        ):
+            for batch in batches:
+                writer.write(batch)
+                rows += batch.num_rows
+                if time.monotonic() - told > _SAY_SECONDS:
+                    self.say(f"{feature.name}: {rows:,} rows")
+                    told = time.monotonic()
+        return rows
+
+    def exchange(self, feature: str, new: str, *, known: bool) -> None:
+        """Put a new table in the place of the one that is there, with what was granted on that.
+
+        Args:
+            feature: The feature.
+            new: Name of the new table.
+            known: Whether the one that is there is ours.
+
+        Raises:
+            OnlineError: It is not ours, or others use it for too long.
+        """
+        table = table_name(self.schema, feature)
+        if not known and _exists(self.connection, table):
+            message = f"schema `{self.schema}` has a table `{feature}` that mlforge did not make"
+            hint = "move it away, or name another schema in the profile"
+            raise OnlineError([Diagnostic("MF086", message, hint=hint)])
+        for attempt in range(1, LOCK_TRIES + 1):
+            try:
+                with self.connection.transaction():  # a savepoint
+                    self._exchange(feature, table, new)
+            except errors.LockNotAvailable:
+                if attempt == 1:
+                    self.say(f"{feature}: others are using the table; waiting")
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
+        message = f"the online table of feature `{feature}` is in use and cannot be exchanged"
+        hint = "see who holds a lock on it in pg_locks, then run again"
+        raise OnlineError([Diagnostic("MF087", message, hint=hint)])
+
+    def _exchange(self, feature: str, table: str, new: str) -> None:
+        self.connection.execute("set local lock_timeout = '1s'")  # readers queue behind a lock
+        grants = _grants(self.connection, table)
+        self.connection.execute(f"drop table if exists {table}")
+        schema = quoted(self.schema)
+        self.connection.execute(f"alter table {schema}.{quoted(new)} rename to {quoted(feature)}")
+        index, wanted = quoted(f"{new}_pkey"), quoted(f"{feature}_pkey")
+        if not _exists(self.connection, f"{schema}.{wanted}"):
+            self.connection.execute(f"alter index {schema}.{index} rename to {wanted}")
+        for privilege, role in grants:
+            self.connection.execute(f"grant {privilege} on {table} to {role}")
+        text = f"Values of feature {feature}, loaded by mlforge. Do not edit."
+        self.connection.execute(
+            psycopg.sql.SQL("comment on table {} is {}").format(
+                psycopg.sql.SQL(table), psycopg.sql.Literal(text)
+            )
+        )
+
+
+def check_storable(feature: Served) -> None:
+    """See that Postgres can hold a feature's table.
+
+    Raises:
+        OnlineError: It has too many columns, or one of a type that Postgres has not.
+    """
+    problems = [
+        Diagnostic(
+            "MF086",
+            f"column `{name}` of feature `{feature.name}` is {kind}, which Postgres cannot hold exactly",
+            hint="cast it to timestamp in the source",
+        )
+        for name, kind in (
+            *((key.name, key.type) for key in feature.keys),
+            *((column.name, column.type) for column in feature.columns),
+        )
+        if type_name(kind) is None
+    ]
+    count = len(feature.keys) + 1 + len(feature.columns)
+    if count > MAX_COLUMNS:
+        message = f"feature `{feature.name}` has {count:,} columns, Postgres takes {MAX_COLUMNS:,}"
+        problems.append(Diagnostic("MF086", message, hint="split the feature"))
+    if problems:
+        raise OnlineError(problems)
+
+
+def lock_key(schema: str, feature: str) -> int:
+    """Key of an advisory lock: one for each table, one for the schema.
+
+    Examples:
+        >>> lock_key("a", "b") == lock_key("a", "b"), lock_key("a", "b") == lock_key("a", "c")
+        (True, False)
+    """
+    text = f"mlforge\0{schema}\0{feature}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], signed=True)
+
+
+class _Sink:
+    """A file that Arrow writes to, whose bytes go to the server."""
+
+    closed = False
+
+    def __init__(self, copy: psycopg.Copy) -> None:
+        self._copy = copy
+
+    def write(self, data: Any) -> int:
+        self._copy.write(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def writable(self) -> bool:
+        return True
+
+
+def _columns(feature: Served) -> str:
+    lines = [f"    {quoted(key.name)} {type_name(key.type)} not null" for key in feature.keys]
+    lines.append(f"    {TIME} timestamp not null")
+    lines += [f"    {quoted(column.name)} {type_name(column.type)}" for column in feature.columns]
+    return ",\n".join(lines)
+
+
+def _grants(connection: psycopg.Connection[Any], table: str) -> Iterator[tuple[str, str]]:
+    """What is granted on a table to others than its owner: privilege and role, as SQL."""
+    rows = connection.execute(
+        "select granted.privilege_type, "
+        "case when granted.grantee = 0 then 'public' else quote_ident(role.rolname) end "
+        "from pg_class as class, aclexplode(class.relacl) as granted "
+        "left join pg_roles as role on role.oid = granted.grantee "
+        "where class.oid = to_regclass(%s) and granted.grantee <> class.relowner "
+        "and (granted.grantee = 0 or role.rolname is not null)",
+        [table],
+    ).fetchall()
+    return ((str(privilege), str(role)) for privilege, role in rows)
+
+
+def _exists(connection: psycopg.Connection[Any], name: str) -> bool:
+    return _true(connection, "select to_regclass(%s) is not null", [name])
+
+
+def _true(connection: psycopg.Connection[Any], query: str, parameters: Iterable[Any]) -> bool:
+    row = connection.execute(query, list(parameters)).fetchone()
+    return bool(row and row[0])
+
+
+def index_name(feature: str) -> str:
+    """Name of the index of a table's primary key."""
+    return stored_name(f"{feature}_pkey")

@@ -1,0 +1,139 @@
+"""SQL of lookups: for each entity and feature one step backwards in the index of the primary key.
+
+A value changes at the right microsecond because the table already has the row that begins to hold
+then: the lookup takes, of the rows of an entity, the last one that has begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from mlforge_sql.online.model import Lookup, Served
+from mlforge_sql.online.postgres.names import TIME, literal, quoted, type_name
+from mlforge_sql.plan.nodes import JoinedColumn
+from mlforge_sql.project.model import KeyColumn
+
+_IDENTITY_STEP = 2**29 - 3
+"""A prime; identities of several tables become one number that no other tables have."""
+
+
+def lookup_sql(lookup: Lookup, features: Sequence[Served], schema: str, *, single: bool) -> str:
+    """The statement of a lookup.
+
+    Parameters are one for each key of the lookup, then the instant: values where there is a single
+    entity, arrays where there are several. Rows come in the order of the arrays. After the values
+    each row has the identity of the tables that were read, by which their exchange is noticed.
+
+    Args:
+        lookup: The lookup; its keys are the parameters.
+        features: Features of the lookup that the statement reads.
+        schema: Schema of the tables.
+        single: Whether it is for a single entity.
+    """
+    instant = f"${len(lookup.keys) + 1}::timestamp"
+    columns = [
+        f"    {_value(f'f{number}', column)}"
+        for number, feature in enumerate(features)
+        for column in feature.columns
+    ]
+    joins = [
+        _join(f"f{number}", feature, lookup.positions(feature), schema, instant)
+        for number, feature in enumerate(features)
+    ]
+    listed = ",\n".join([*columns, f"    {_identity(features, schema)}"])
+    text = f"select\n{listed}\nfrom {_entities(lookup.keys, single=single)}\n" + "\n".join(joins)
+    return text if single else f"{text}\norder by entity.position"
+
+
+def _entities(keys: Sequence[KeyColumn], *, single: bool) -> str:
+    names = [f"k{number}" for number in range(len(keys))]
+    types = [parameter_type(key) for key in keys]
+    if single:
+        listed = ", ".join(
+            f"${number + 1}::{kind} as {name}"
+            for number, (name, kind) in enumerate(zip(names, types, strict=True))
+        )
+        return f"(select {listed}) as entity"
+    arrays = ", ".join(f"${number + 1}::{kind}[]" for number, kind in enumerate(types))
+    return f"unnest({arrays}) with ordinality as entity ({', '.join(names)}, position)"
+
+
+def parameter_type(key: KeyColumn) -> str:
+    """Type of the parameter of a key; for decimals without the scale, which would round."""
+    kind = type_name(key.type) or "text"
+    return kind.partition("(")[0]
+
+
+def _join(alias: str, feature: Served, positions: Sequence[int], schema: str, instant: str) -> str:
+    wanted = ", ".join(f"history.{quoted(column.name)}" for column in feature.columns)
+    equal = [
+        f"history.{quoted(key.name)} = entity.k{position}"
+        for key, position in zip(feature.keys, positions, strict=True)
+    ]
+    held = [f"history.{TIME} <= {instant}"]
+    if feature.ttl is not None:
+        age = f"interval '{feature.ttl.microseconds} microseconds'"
+        held.append(f"history.{TIME} >= {instant} - {age}")
+    return (
+        f"left join lateral (\n    select {wanted}\n    from {table_name(schema, feature.name)} as history\n"  # noqa: S608 - names are quoted
+        f"    where {' and '.join([*equal, *held])}\n"
+        f"    order by history.{TIME} desc\n    limit 1\n) as {alias} on true"
+    )
+
+
+def table_name(schema: str, feature: str) -> str:
+    """SQL name of a feature's table."""
+    return f"{quoted(schema)}.{quoted(feature)}"
+
+
+def _identity(features: Sequence[Served], schema: str) -> str:
+    """One number for the tables of the statement; Postgres computes it when it plans."""
+    terms = [
+        f"{literal(table_name(schema, feature.name))}::regclass::oid::bigint"
+        for feature in features
+    ]
+    text = terms[0]
+    for term in terms[1:]:
+        text = f"(({text} % {_IDENTITY_STEP}) * {_IDENTITY_STEP} + {term})"
+    return text
+
+
+def identity(oids: Sequence[int]) -> int:
+    """The number that the statement gives for tables with these object ids.
+
+    Examples:
+        >>> identity([16400]), identity([1, 2]) == identity([2, 1])
+        (16400, False)
+    """
+    found = oids[0]
+    for oid in oids[1:]:
+        found = (found % _IDENTITY_STEP) * _IDENTITY_STEP + oid
+    return found
+
+
+def _value(alias: str, column: JoinedColumn) -> str:
+    """A value, or what it is where no row holds."""
+    name = f"{alias}.{quoted(column.name)}"
+    empty = empty_sql(column)
+    return f"coalesce({name}, {empty})" if empty is not None else name
+
+
+def empty_sql(column: JoinedColumn) -> str | None:
+    """SQL of a column's value where no row holds; None where it is NULL."""
+    value = column.default
+    if value is None and column.zero:
+        value = 0
+    if value is None:
+        return None
+    text = literal(str(value).lower() if isinstance(value, bool) else str(value))
+    return f"{text}::{type_name(column.type)}"
+
+
+Plain = bool | int | float | str | date | datetime | Decimal | None
+
+
+def utc(instant: datetime) -> datetime:
+    """An instant without a time zone, with UTC's."""
+    return instant.replace(tzinfo=UTC)

@@ -1,0 +1,3 @@
+"""Tests of online stores."""
+
+from __future__ import annotations
