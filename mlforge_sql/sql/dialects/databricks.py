@@ -10,7 +10,11 @@ from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
 from mlforge_sql.sql.dialects.base import ESCAPED, Dialect
 from mlforge_sql.translation import databricks_type, translate
+from mlforge_sql.translation.time_formats import spark_pattern
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
+
+_FROM_NUMBER = {1: "timestamp_seconds", 1_000: "timestamp_millis", 1_000_000: "timestamp_micros"}
+"""Functions for integers, by units in a second."""
 
 
 class Databricks(Dialect):
@@ -66,17 +70,18 @@ class Databricks(Dialect):
         return exp.Not(this=exp.Is(this=timestamp, expression=exp.Null()))
 
     def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
-        """See the base."""
+        """See the base. Timestamps without a time zone are UTC, as the session is."""
         match stored.kind:
             case TimeKind.TEXT:
-                return func("to_timestamp", value, exp.Literal.string(stored.format or ""))
+                pattern = exp.Literal.string(spark_pattern(stored.format or ""))
+                return func("to_timestamp", value, pattern)
             case TimeKind.EPOCH:
                 whole = self.cast(value, BIGINT)
-                if stored.per_second > 1_000_000:
-                    rest = func("pmod", whole.copy(), number(1000))
-                    exact = exp.Paren(this=exp.Sub(this=whole, expression=rest))
-                    return func("timestamp_micros", exp.IntDiv(this=exact, expression=number(1000)))
-                return func("timestamp_micros", times(whole, 1_000_000 // stored.per_second))
+                if stored.per_second in _FROM_NUMBER:
+                    return func(_FROM_NUMBER[stored.per_second], whole)
+                rest = func("pmod", whole.copy(), number(1000))
+                exact = exp.Paren(this=exp.Sub(this=whole, expression=rest))
+                return func("timestamp_micros", exp.IntDiv(this=exact, expression=number(1000)))
             case _:
                 return self.cast(value, TIMESTAMP)
 
