@@ -189,7 +189,7 @@ def table_sql(*, spark: bool, timestamp: str = "timestamp") -> str:
         ):
             found = f"array({items})[cast({index} as int)]" if spark else f"[{items}][{index} + 1]"
             columns.append(f"{found} as {called}")
-    numbers = f"range(0, {ROWS})" if spark else f"range({ROWS}) as numbers(id)"
+    numbers = f"range(0, {ROWS}, 1, 1)" if spark else f"range({ROWS}) as numbers(id)"
     return f"select cast(id as int) as id, {', '.join(columns)} from {numbers}"
 
 

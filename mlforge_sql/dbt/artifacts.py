@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+_NOT_SHOWN = frozenset({"model", "databricks_pattern"})
+"""Arguments of a test that say nothing to its reader."""
+
 FAILED = frozenset({"error", "fail", "runtime error"})
 
 
@@ -80,7 +83,9 @@ def _about(node: Mapping[str, Any]) -> str | None:
     metadata = node.get("test_metadata")
     if not metadata:
         return None
-    arguments = {key: value for key, value in metadata.get("kwargs", {}).items() if key != "model"}
+    arguments = {
+        key: value for key, value in metadata.get("kwargs", {}).items() if key not in _NOT_SHOWN
+    }
     column = arguments.pop("column", None)
     test = str(metadata["name"]).removeprefix("mlforge_")
     rest = " ".join(

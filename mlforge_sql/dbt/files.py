@@ -118,7 +118,7 @@ class _Writer:
     def write_intermediate(self) -> None:
         for node in self._plan.inputs:
             feature = self._features[node.feature]
-            properties = input_properties(node, feature, self._names)
+            properties = input_properties(node, feature, self._branches, self._names)
             self._model(INTERMEDIATE, node, properties, [feature.origin.path])
         for tiles in self._plan.tiles:
             properties = self._delta.tiles(tiles_properties(tiles, self._branches), tiles)

@@ -12,6 +12,7 @@ from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.describe import column_text
 from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles
 from mlforge_sql.project.model import ResolvedFeature
+from mlforge_sql.spec.validators import Validator
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import BIGINT, TIMESTAMP, ColumnType
 
@@ -49,13 +50,15 @@ def staging_properties(node: Staging) -> Properties:
     return {"name": node.name, "description": jinja_safe(text), "config": config}
 
 
-def input_properties(node: Input, feature: ResolvedFeature, names: TestNames) -> Properties:
+def input_properties(
+    node: Input, feature: ResolvedFeature, branches: Branches, names: TestNames
+) -> Properties:
     """Properties of an input model: the feature's validators are its tests."""
     tests = [
         data_test(
             f"mlforge_{validator.test}",
             names.name(node.feature, column, validator.test),
-            {"column": column, **validator.arguments},
+            {"column": column, **validator.arguments, **_pattern(validator, branches)},
         )
         for column, validator in feature.rules
     ]
@@ -69,6 +72,15 @@ def input_properties(node: Input, feature: ResolvedFeature, names: TestNames) ->
         "config": model_config("input", feature=node.feature),
         "data_tests": tests,
     }
+
+
+def _pattern(validator: Validator, branches: Branches) -> Properties:
+    """The pattern of a validator in Databricks' words, where they are others."""
+    if validator.pattern is None:
+        return {}
+    said = branches.texts(lambda dialect: dialect.pattern(validator.pattern or ""))
+    differs = said.get("databricks", validator.pattern) != validator.pattern
+    return {"databricks_pattern": said["databricks"]} if differs else {}
 
 
 def tiles_properties(node: Tiles, branches: Branches) -> Properties:

@@ -147,7 +147,13 @@ class FeatureResolver:
             names = [(column.name, self._selected_at(column.name)) for column in latest]
             order = self._tie_order(everything, keys, source)
         self._check_ttl(windows)
-        rules = resolve_rules(self._feature, available, self._types, self._problems)
+        rules = resolve_rules(
+            self._feature,
+            available,
+            self._types,
+            self._problems,
+            databricks=self._specs.config.spec.on_databricks,
+        )
         self._check_names(names, keys)
         if source is None or has_errors(self._problems[before:]):
             return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors, sort_diagnostics
+from mlforge_sql.project.databricks import check_databricks
 from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
@@ -59,6 +60,9 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     features = [item for item in by_name.values() if item is not None]
     resolver = TrainingSetResolver(specs, sources, by_name, problems)
     training_sets = [resolver.resolve(item) for item in specs.training_sets]
+    if specs.config.spec.on_databricks:
+        found = [item for item in training_sets if item is not None]
+        check_databricks(specs, features, found, types, problems)
     _check_model_names(specs, problems)
     if has_errors(problems):
         raise SpecErrors(problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from mlforge_sql.errors import Diagnostic, suggest, written
+from mlforge_sql.project.bounds import with_plain_bounds
 from mlforge_sql.project.scope import Columns, TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located
@@ -17,8 +18,18 @@ def resolve_rules(
     columns: Columns,
     types: TypeReader,
     problems: list[Diagnostic],
+    *,
+    databricks: bool = False,
 ) -> tuple[tuple[str, Validator], ...]:
-    """The validators of a feature by input column, spelled as declared."""
+    """The validators of a feature by input column, spelled as declared.
+
+    Args:
+        feature: The feature as written.
+        columns: The columns of its input.
+        types: Knows which patterns DuckDB can read.
+        problems: Where problems go.
+        databricks: Whether they run on Databricks too.
+    """
     found: list[tuple[str, Validator]] = []
     for name, validators in feature.spec.validators.items():
         place = feature.origin.key("validators", name)
@@ -46,7 +57,8 @@ def resolve_rules(
                     )
                 )
             else:
-                found.append((columns.spelling(name), validator))
+                said = with_plain_bounds(validator, kind, databricks=databricks)
+                found.append((columns.spelling(name), said))
     return tuple(found)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import DIALECT, known_type
+from mlforge_sql.expressions import DIALECT
 from mlforge_sql.translation import casts, numbers, operators, texts, times
 from mlforge_sql.translation.terms import Rule, Term, Untranslatable, fitted, refuse, user_type
-from mlforge_sql.translation.type_names import databricks_type
+from mlforge_sql.translation.type_names import databricks_type, has_databricks_type
 
 _RULES: dict[type[exp.Expr], Rule] = {
     **operators.RULES,
@@ -59,4 +59,4 @@ def _name(node: exp.Expr) -> str:
     return "it"
 
 
-__all__ = ["Untranslatable", "databricks_type", "known_type", "translate"]
+__all__ = ["Untranslatable", "databricks_type", "has_databricks_type", "translate"]

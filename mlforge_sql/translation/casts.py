@@ -16,9 +16,9 @@ _WITH_ONE_TEXT = frozenset({Kind.INTEGER, Kind.BOOLEAN, Kind.DATE, Kind.DECIMAL,
 def cast_to(node: exp.Expr, say: Say) -> Term:
     """``cast``, and ``try_cast`` between numbers."""
     value = node.this
-    if _from_coarse(node):
-        return Term(cast(value.copy(), TIMESTAMP), TIMESTAMP)
     target = _target(node)
+    if _from_elsewhere(node):
+        return Term(cast(value.copy(), target), target)
     if isinstance(value, exp.Literal) and value.is_string and target.kind is not Kind.TEXT:
         if target.kind in {Kind.DATE, Kind.TIMESTAMP}:
             return Term(literal_time(value, target), target)
@@ -34,15 +34,17 @@ def cast_to(node: exp.Expr, say: Say) -> Term:
     return Term(made, target)
 
 
-def _from_coarse(node: exp.Expr) -> bool:
-    """A column of whole seconds or milliseconds that becomes a plain timestamp."""
+def _from_elsewhere(node: exp.Expr) -> bool:
+    """A column of a type that Databricks does not have, made one that it has.
+
+    There, it is a timestamp of microseconds, or a number without a fraction.
+    """
     held, to = known_type(node.this), known_type(node)
-    return (
-        isinstance(node.this, exp.Column)
-        and held is not None
-        and held.text in {"timestamp_s", "timestamp_ms"}
-        and to == TIMESTAMP
-    )
+    if not isinstance(node.this, exp.Column) or held is None or to is None:
+        return False
+    if held.kind is Kind.TIMESTAMP and held.text:
+        return to == TIMESTAMP
+    return held.kind is Kind.INTEGER and held.bits > 64 and to.kind in _NUMBERS
 
 
 def _target(node: exp.Expr) -> ColumnType:

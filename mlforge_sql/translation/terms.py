@@ -76,7 +76,8 @@ def user_type(node: exp.Expr) -> ColumnType | None:
     if found.kind is Kind.TIMESTAMP and found.text:
         raise refuse(node, f"it is {found}", "write `cast(... as timestamp)` around the column")
     if found.kind is Kind.OTHER or (found.kind is Kind.INTEGER and found.bits > 64):
-        raise refuse(node, f"it is {found}")
+        hint = "write `cast(... as bigint)` around it" if found.kind is Kind.INTEGER else None
+        raise refuse(node, f"it is {found}", hint)
     return found
 
 

@@ -46,7 +46,7 @@ try_cast(d38 as bigint)
 try_cast(s as integer)
     ! `TRY_CAST(s AS INT)` has no exact form on Databricks: text becomes integer in another way there; cast it in a dbt model and declare the type of its column
 i32::hugeint
-    ! `CAST(i32 AS INT128)` has no exact form on Databricks: it is hugeint; compute it in a dbt model and name that as `model:`
+    ! `CAST(i32 AS INT128)` has no exact form on Databricks: it is hugeint; write `cast(... as bigint)` around it
 i32::utinyint
     ! `CAST(i32 AS UTINYINT)` has no exact form on Databricks: Databricks has no type without negative numbers; cast to a type that has negative numbers too
 

@@ -14,7 +14,7 @@
 1e3
     1e3
 9223372036854775808
-    ! `9223372036854775808` has no exact form on Databricks: it is hugeint; compute it in a dbt model and name that as `model:`
+    ! `9223372036854775808` has no exact form on Databricks: it is hugeint; write `cast(... as bigint)` around it
 123456789012345678901234567890123456789.5
     ! `123456789012345678901234567890123456789.5` has no exact form on Databricks: it has too many digits; write fewer digits
 'plain'

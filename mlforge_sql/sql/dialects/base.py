@@ -42,6 +42,10 @@ class Dialect(ABC):
     def expression(self, expr: Expr) -> exp.Expr:
         """A user's expression in the engine's words, as a tree of its own."""
 
+    def pattern(self, pattern: str) -> str:
+        """A regular expression of the user's in the engine's words."""
+        return pattern
+
     @abstractmethod
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """The tick at which an event becomes visible; NULL when the time is not an instant."""

@@ -10,6 +10,7 @@ from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
 from mlforge_sql.sql.dialects.base import ESCAPED, Dialect
 from mlforge_sql.translation import databricks_type, translate
+from mlforge_sql.translation.patterns import java_pattern
 from mlforge_sql.translation.time_formats import spark_pattern
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
 
@@ -32,6 +33,10 @@ class Databricks(Dialect):
     def expression(self, expr: Expr) -> exp.Expr:
         """See the base. It can be said: the resolver refuses what cannot."""
         return translate(expr.tree)
+
+    def pattern(self, pattern: str) -> str:
+        """See the base. The resolver refuses what Java would find elsewhere."""
+        return java_pattern(pattern)
 
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """See the base. ``pmod`` is never negative, so times before 1970 round to the past too."""
