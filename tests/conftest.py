@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from postgres_server import PostgresServer, postgres_binaries, start_postgres
 from warehouse.client import Warehouse, ensure_environment, start_warehouse
+from warehouse.live import SWITCH, LiveWarehouse
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +38,19 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def shared_warehouse(
-    environment: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Warehouse]:
     """A running warehouse for all tests of a process: each uses schemas of its own, none stops it.
 
-    Where a Postgres can be started, it has online stores too.
+    Where a Postgres can be started, it has online stores too. It is a workspace's own warehouse
+    where the environment asks for that.
     """
+    if os.environ.get(SWITCH) == "1":
+        live = LiveWarehouse.of_environment()
+        yield cast("Warehouse", live)
+        live.stop()
+        return
+    environment: Path = request.getfixturevalue("environment")
     folder = tmp_path_factory.mktemp("shared_warehouse")
     dsn: str | None = None
     if postgres_binaries() is not None:

@@ -101,9 +101,11 @@ def plans(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
     write_parquet(root / "marked.parquet", LABELS, [label])
     compiled = compile_project(root)
     connection = shared_warehouse.connect()
-    connection.sql(f"create schema {SCHEMA}")
+    connection.sql(f"create schema if not exists {SCHEMA}")
     load_table(connection, f"{SCHEMA}.rows_of_events", EVENTS, [event])
-    connection.sql(f"create table {SCHEMA}.events as select * from {SCHEMA}.rows_of_events")
+    connection.sql(
+        f"create or replace table {SCHEMA}.events as select * from {SCHEMA}.rows_of_events"
+    )
     load_table(connection, f"{SCHEMA}.marked", LABELS, [label])
     plan = compiled.plan
     first = [*(node.name for node in plan.stagings), *(node.name for node in plan.inputs)]
@@ -114,7 +116,7 @@ def plans(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
         sql = macros.render(compiled.files[path])
         connection.sql(f"create or replace view {SCHEMA}.tiles_query as\n{sql}")
         connection.sql(
-            f"create table {SCHEMA}.`{tiles.name}` as select * from {SCHEMA}.tiles_query"
+            f"create or replace table {SCHEMA}.`{tiles.name}` as select * from {SCHEMA}.tiles_query"
         )
     names = [*(item.feature for item in plan.joinables), "int_training__labels", "training"]
     run_on_warehouse(compiled, connection, SCHEMA, names=names)

@@ -6,15 +6,18 @@ view, so a feature is computed when it is read.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from harness import model_names
 from warehouse.client import Connection
+from warehouse.live import SWITCH
 
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.macros import Macros
@@ -31,6 +34,10 @@ CONFIG: dict[str, Any] = {
     },
 }
 """A project for both engines."""
+
+
+BATCH = 1000
+"""Rows in a statement that loads a table."""
 
 
 def literal(value: Any, kind: str) -> str:
@@ -70,6 +77,26 @@ def load_table(
     connection.sql(
         f"create or replace view {table} as select {casts} from values {', '.join(lines)} as t({names}){limit}"
     )
+
+
+def load_parquet(connection: Connection, table: str, file: Path) -> None:
+    """Make a table of a parquet file: a workspace cannot read this machine's, so by its rows."""
+    if os.environ.get(SWITCH) != "1":
+        connection.sql(f"create or replace table {table} as select * from parquet.`{file}`")
+        return
+    import duckdb
+
+    with duckdb.connect() as local:
+        found = local.execute("select * from read_parquet(?)", [str(file)])
+        types = {str(item[0]): str(item[1]) for item in found.description or []}
+        first = True
+        while rows := found.fetchmany(BATCH):
+            records = [dict(zip(types, row, strict=True)) for row in rows]
+            load_table(connection, f"{table}_rows", types, records)
+            word = f"create or replace table {table} as" if first else f"insert into {table}"
+            connection.sql(f"{word} select * from {table}_rows")
+            first = False
+    connection.sql(f"drop view {table}_rows")
 
 
 @dataclass

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 import yaml
 from warehouse_dbt import WarehouseProject
+from warehouse_harness import load_parquet
 
 from mlforge_sql.compiler import compile_project
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.functional
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
-SIZE = ("--rows", "3000", "--customers", "150", "--merchants", "40")
+SIZE = ("--rows", "1500", "--customers", "80", "--merchants", "20")
 AS_OF = "--vars={as_of: 2024-07-01T12:30:00Z}"
 DOUBLE_NAMES = ("_sum_", "_mean_", "_std_", "_variance_")
 
@@ -45,7 +46,7 @@ def example(
         project.sql("create schema if not exists main.raw")
         for name in ("transactions", "labels"):
             file = root / "data" / f"{name}.parquet"
-            project.sql(f"create table main.raw.{name} as select * from parquet.`{file}`")
+            load_parquet(shared_warehouse.connect(), f"main.raw.{name}", file)
         project.compile()
         success, text = project.on_duckdb("build", AS_OF)
         assert success, text

@@ -105,7 +105,7 @@ def project(
     root: Path = write_project(tmp_path_factory.mktemp("validators"), spec, CONFIG)
     write_parquet(root / "data" / "events.parquet", COLUMNS, rows())
     connection = shared_warehouse.connect()
-    connection.sql("create schema main.validated")
+    connection.sql("create schema if not exists main.validated")
     load_table(connection, "main.validated.events", COLUMNS, rows())
     connection.close()
     with WarehouseProject(root, shared_warehouse) as found:
