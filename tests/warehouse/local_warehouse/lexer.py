@@ -9,7 +9,7 @@ from typing import NamedTuple
 _TOKEN = re.compile(
     r"""(?P<hint>/\*\+.*?\*/)
       | (?P<comment>--[^\n]*|/\*.*?\*/)
-      | (?P<string>[rR]?'(?:\\.|''|[^'\\])*'|[rR]?"(?:\\.|[^"\\])*")
+      | (?P<string>[rR]?'(?:[^'\\]++|\\.|'')*+'|[rR]?"(?:[^"\\]++|\\.)*+")
       | (?P<quoted>`(?:``|[^`])*`)
       | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<number>\d[\w.]*)
