@@ -77,6 +77,10 @@ CODES: dict[str, str] = {
     "MF086": "table that the online store cannot hold",
     "MF087": "online table in use",
     "MF088": "instant that the online store does not hold",
+    "MF095": "databricks-sql-connector missing",
+    "MF096": "statement failed on the SQL warehouse",
+    "MF097": "labels cannot be put on the SQL warehouse",
+    "MF098": "output that the engine does not have",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -56,10 +56,11 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
 ) -> None:
     """Join features to LABELS, each as of the label's own time.
 
-    LABELS is a parquet, csv or json file, or the name of a table of the
-    profile's store. It has the join keys, or the columns they are computed
-    from. --features takes names and `feature:column`. Every label is kept, in
-    order; feature columns are called <feature>__<column>.
+    LABELS is a parquet, csv or json file, the name of a table of the profile's
+    store or, on Databricks, a query: "select ...". It has the join keys, or
+    the columns they are computed from. --features takes names and
+    `feature:column`. Every label is kept, in the order of the file; feature
+    columns are called <feature>__<column>.
 
     \b
     mlforge training-data labels.parquet --timestamp label_time \\

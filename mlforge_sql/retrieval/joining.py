@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from sqlglot import exp
 
@@ -63,6 +64,16 @@ class Join:
         }
 
     @cached_property
+    def column_types(self) -> dict[str, ColumnType]:
+        """Types of the feature columns by the name that they have in the result."""
+        return {
+            f"{item.feature.name}__{column.name}": column.type
+            for item in self.requests
+            for column in item.feature.columns
+            if column.name in item.columns
+        }
+
+    @cached_property
     def key_types(self) -> dict[str, ColumnType]:
         """The columns that labels are joined on: join keys, and what they are computed from."""
         keys: list[KeyColumn] = [key for item in self.requests for key in item.feature.keys]
@@ -105,6 +116,32 @@ class Join:
             return None
         return instant_text(time, f"{LABELS}.{quoted(time.column, dialect)}", dialect)
 
+    def label_keys(self, dialect: Dialect, columns: Mapping[str, ColumnType]) -> dict[str, str]:
+        """SQL of each join key over the labels, which have the alias ``LABELS``.
+
+        Raises:
+            RetrievalError: The labels do not have it.
+        """
+        macros = self._macros(dialect, str)
+        named = self._named(columns)
+        return {
+            key.name: _said(macros, "mlforge_label_key", key.name, item.feature.name, named)
+            for item in self.requests
+            for key in item.feature.keys
+        }
+
+    def label_instant(self, dialect: Dialect, columns: Mapping[str, ColumnType]) -> str:
+        """SQL of the label's time over the labels, which have the alias ``LABELS``.
+
+        Raises:
+            RetrievalError: The labels do not have it.
+        """
+        known = self.instant(columns, dialect)
+        if known is not None:
+            return known
+        named = self._named(columns)
+        return _said(self._macros(dialect, str), "mlforge_label_instant", self.time, named)
+
     def query(
         self,
         dialect: Dialect,
@@ -125,22 +162,27 @@ class Join:
         Raises:
             RetrievalError: The macros do not take these labels.
         """
-        macros = Macros(self.macros(dialect), dialect.name, relation)
-        try:
-            text = macros.call(
-                "training_set",
-                labels=labels,
-                label_time=self.time,
-                features=[
-                    {"name": item.feature.name, "columns": list(item.columns)}
-                    for item in self.requests
-                ],
-                label_columns={name: str(kind) for name, kind in self.typed(columns).items()},
-                label_instant=instant,
-            )
-        except MacroError as error:
-            raise RetrievalError([Diagnostic("MF063", str(error))]) from error
-        return str(text)
+        features = [
+            {"name": item.feature.name, "columns": list(item.columns)} for item in self.requests
+        ]
+        macros = self._macros(dialect, relation)
+        named = self._named(columns)
+        return _said(macros, "training_set", labels, self.time, features, named, instant)
+
+    def _named(self, columns: Mapping[str, ColumnType]) -> dict[str, str]:
+        """The columns of labels and the names of their types."""
+        return {name: str(kind) for name, kind in self.typed(columns).items()}
+
+    def _macros(self, dialect: Dialect, relation: Callable[[str], str]) -> Macros:
+        return Macros(self.macros(dialect), dialect.name, relation)
+
+
+def _said(macros: Macros, name: str, *arguments: Any) -> str:
+    """What a macro of the project says."""
+    try:
+        return str(macros.call(name, *arguments))
+    except MacroError as error:
+        raise RetrievalError([Diagnostic("MF063", str(error))]) from error
 
 
 def quoted(name: str, dialect: Dialect) -> str:

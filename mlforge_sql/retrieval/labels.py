@@ -42,6 +42,18 @@ class LabelTable:
     local: bool = True
 
 
+def numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> str:
+    """DuckDB's query of local labels with further columns, name to SQL; untyped NULLs get a type."""
+    replaced = [f"{sql} as {quoted(name)}" for name, sql in labels.casts.items()]
+    replaced += [
+        f"cast(null as {DuckDb().type_name(kind)}) as {quoted(name)}"
+        for name, kind in join.without_type(labels.columns).items()
+    ]
+    star = f"* replace ({', '.join(replaced)})" if replaced else "*"
+    more = "".join(f", {sql} as {quoted(name)}" for name, sql in added.items())
+    return f"select {star}{more} from {labels.relation}"  # noqa: S608 - names are quoted
+
+
 def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -> LabelTable:
     """Labels in a parquet, csv or json file.
 

@@ -64,16 +64,17 @@ class LoadedProject:
             features: Names, ``"feature:column"``, ``FeatureSpec`` or features.
             entity_df: The labels: a pandas, polars or pyarrow frame, or any other that narwhals
                 takes; a DuckDB relation; an Arrow record batch reader; the path of a parquet, csv
-                or json file; the name of a table of the store. They have the join keys, or the
-                columns that the keys are computed from.
+                or json file; the name of a table of the store; on Databricks a query, which is text
+                that begins with ``select``, ``with`` or ``values``. They have the join keys, or
+                the columns that the keys are computed from.
             timestamp: Column with the label's time: a timestamp (without a zone it is UTC), a date
                 or ISO text; ``Timestamp(column, format=...)`` for other text, or ``unit=`` for
                 integers. None for the values as of now.
             profile: Profile of ``mlforge.yaml`` to read from; the default one if None.
             output: What comes back. ``"same"``: the kind that was given, whose own columns are not
-                touched; a pyarrow table for a path or a name. Or ``"pandas"``, ``"polars"``,
-                ``"pyarrow"``, a lazy DuckDB ``"relation"``, or an Arrow ``"reader"`` for what does
-                not fit into memory.
+                touched; a pyarrow table for a path, a name or a query. Or ``"pandas"``,
+                ``"polars"``, ``"pyarrow"``, an Arrow ``"reader"`` for what does not fit into
+                memory, or, from DuckDB alone, a lazy ``"relation"``.
 
         Raises:
             RetrievalError: Unknown features, labels that do not fit them, tables that are not

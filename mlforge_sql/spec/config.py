@@ -44,6 +44,14 @@ class UnityCatalogStore(Spec):
             "DATABRICKS_HTTP_PATH or, where that is not set, DATABRICKS_WAREHOUSE_ID."
         ),
     )
+    scratch_schema: str | None = Field(
+        default=None,
+        description=(
+            "Schema, or `catalog.schema`, for labels that Python sends to the warehouse while it "
+            "reads a training set. Without it they go into a temporary table of the session or, "
+            "where the warehouse has none, into `schema`."
+        ),
+    )
 
 
 class DatabricksOnlineStore(Spec):

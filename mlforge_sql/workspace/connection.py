@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.errors import Diagnostic, SpecErrors
+from mlforge_sql.workspace.adapter import INSTALL
 from mlforge_sql.workspace.login import Auth, Login
 from mlforge_sql.workspace.retries import RETRIES
 
@@ -20,6 +22,19 @@ BROWSER_CLIENT = "dbt-databricks"
 _SDK_SECONDS = 20
 
 
+def check_connector() -> None:
+    """Return when the connector is installed.
+
+    Raises:
+        SpecErrors: It is not.
+    """
+    try:
+        import databricks.sql  # noqa: F401 - whether it can be
+    except ImportError as error:
+        message = "databricks-sql-connector is not installed"
+        raise SpecErrors([Diagnostic("MF095", message, hint=INSTALL)]) from error
+
+
 @contextmanager
 def connect(
     login: Login,
@@ -28,7 +43,19 @@ def connect(
     schema: str | None = None,
     retries: Mapping[str, int | float] = RETRIES,
 ) -> Iterator[Connection]:
-    """A session in UTC, closed at the end.
+    """A session as of ``open_connection``, closed at the end."""
+    with open_connection(login, catalog=catalog, schema=schema, retries=retries) as connection:
+        yield connection
+
+
+def open_connection(
+    login: Login,
+    *,
+    catalog: str | None = None,
+    schema: str | None = None,
+    retries: Mapping[str, int | float] = RETRIES,
+) -> Connection:
+    """A session in UTC; whoever asks for it closes it.
 
     Args:
         login: Where, and who.
@@ -61,8 +88,7 @@ def connect(
     else:
         config = sdk_config(login)
         options["credentials_provider"] = lambda: config.authenticate
-    with sql.connect(**options) as connection:
-        yield connection
+    return sql.connect(**options)
 
 
 def connection_errors() -> tuple[type[Exception], ...]:

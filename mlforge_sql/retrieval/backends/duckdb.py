@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from mlforge_sql.dbt.profiles import DATABASE_FILE, REQUIRED_SETTINGS
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.retrieval.backends.store import METADATA, Rows, Store
 from mlforge_sql.retrieval.joining import Join, free
-from mlforge_sql.retrieval.labels import LabelTable
+from mlforge_sql.retrieval.labels import LabelTable, numbered
 from mlforge_sql.retrieval.local import described, first_line, literal, problem, quoted
 from mlforge_sql.spec.config import LocalStore, ProjectConfig
 from mlforge_sql.sql.dialects.duckdb import DuckDb
@@ -134,7 +133,7 @@ class DuckDbStore(Store):
             time = free("mlforge_now", labels.columns)
             added[time] = f"timestamp '{join.now.isoformat(sep=' ')}'"
             instant = f"{LABELS}.{quoted(time)}"
-        query = _numbered(labels, join, added)
+        query = numbered(labels, join, added)
         joined = join.query(DuckDb(), self.relation, query, labels.columns, instant)
         kept = ", ".join(quoted(name) for name in join.names)
         if own:
@@ -197,18 +196,6 @@ class DuckDbRows(Rows):
             self.connection.execute(text)
         except (duckdb.Error, RuntimeError) as error:
             raise problem(error, self.time) from error
-
-
-def _numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> str:
-    """A query of the labels with further columns, name to SQL; untyped NULLs get a type."""
-    replaced = [f"{sql} as {quoted(name)}" for name, sql in labels.casts.items()]
-    replaced += [
-        f"cast(null as {DuckDb().type_name(kind)}) as {quoted(name)}"
-        for name, kind in join.without_type(labels.columns).items()
-    ]
-    star = f"* replace ({', '.join(replaced)})" if replaced else "*"
-    more = "".join(f", {sql} as {quoted(name)}" for name, sql in added.items())
-    return f"select {star}{more} from {labels.relation}"  # noqa: S608 - names are quoted
 
 
 def open_duckdb(root: Path, config: ProjectConfig, name: str, store: LocalStore) -> DuckDbStore:

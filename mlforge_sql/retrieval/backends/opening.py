@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.model import Project
 from mlforge_sql.project.selection import find_profile
+from mlforge_sql.retrieval.backends.databricks.store import open_databricks
 from mlforge_sql.retrieval.backends.duckdb import open_duckdb
 from mlforge_sql.retrieval.backends.store import Store
-from mlforge_sql.spec.config import LocalStore
+from mlforge_sql.spec.config import LocalStore, UnityCatalogStore
 
 
 def open_store(root: Path, project: Project, profile: str | None) -> Store:
@@ -26,8 +26,8 @@ def open_store(root: Path, project: Project, profile: str | None) -> Store:
     """
     name = find_profile(project.config, profile)
     store = project.config.profiles[name].offline_store
-    if not isinstance(store, LocalStore):
-        message = f"profile `{name}` is on Databricks, whose tables cannot be read yet"
-        hint = "use a profile with `KIND: local`"
-        raise RetrievalError([Diagnostic("MF052", message, hint=hint)])
-    return open_duckdb(root, project.config, name, store)
+    match store:
+        case LocalStore():
+            return open_duckdb(root, project.config, name, store)
+        case UnityCatalogStore():
+            return open_databricks(name, store)

@@ -1,0 +1,1 @@
+"""Feature tables in Unity Catalog, read through a SQL warehouse."""

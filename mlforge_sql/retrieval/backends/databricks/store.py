@@ -1,0 +1,229 @@
+"""Feature tables in a schema of Unity Catalog."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlforge_sql.dbt.profiles import REQUIRED_SETTINGS
+from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors, suggest
+from mlforge_sql.project.model import Requested
+from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, parts_of, quoted
+from mlforge_sql.retrieval.backends.databricks.problems import problem
+from mlforge_sql.retrieval.backends.databricks.rows import LocalRows, Paged, StoredRows
+from mlforge_sql.retrieval.backends.databricks.session import Session
+from mlforge_sql.retrieval.backends.store import METADATA, Store
+from mlforge_sql.retrieval.joining import Join
+from mlforge_sql.retrieval.labels import LabelTable
+from mlforge_sql.retrieval.local import literal as local_literal
+from mlforge_sql.retrieval.local import quoted as local_quoted
+from mlforge_sql.spec.config import UnityCatalogStore
+from mlforge_sql.types import ColumnType, parse_type
+from mlforge_sql.workspace.connection import check_connector, connection_errors, open_connection
+from mlforge_sql.workspace.login import find_login
+from mlforge_sql.workspace.reach import check_reachable
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class DatabricksStore(Store):
+    """Feature tables that a SQL warehouse reads.
+
+    Attributes:
+        profile: Name of the profile.
+        session: The session on the warehouse.
+        place: Catalog and schema of the feature tables.
+        scratch: Catalog and schema for labels on their way; None for temporary tables.
+    """
+
+    def __init__(self, profile: str, session: Session, spec: UnityCatalogStore) -> None:
+        self.profile = profile
+        self.session = session
+        self.place = (spec.catalog, spec.schema_)
+        self.scratch = scratch_place(spec)
+        self._columns: dict[str, list[str]] = {}
+
+    @cached_property
+    def local(self) -> duckdb.DuckDBPyConnection:
+        """A connection without tables, for labels on this machine."""
+        import duckdb
+
+        settings = {
+            "temp_directory": str(Path(tempfile.gettempdir()) / f"mlforge_{uuid.uuid4().hex}"),
+            **REQUIRED_SETTINGS,
+            "preserve_insertion_order": "true",
+        }
+        connection = duckdb.connect()
+        for key, value in settings.items():
+            connection.execute(f"set {local_quoted(key)} = {local_literal(value)}")
+        return connection
+
+    def relation(self, model: str) -> str:
+        """See the base."""
+        return dotted(*self.place, model)
+
+    def check_built(self, requests: Iterable[Requested]) -> None:
+        """See the base. All tables are looked up at once."""
+        wanted = tuple(requests)
+        self._look_up([*(item.feature.name for item in wanted), METADATA])
+        super().check_built(wanted)
+
+    def columns(self, table: str) -> list[str]:
+        """See the base."""
+        if table not in self._columns:
+            self._look_up([table])
+        return self._columns[table]
+
+    def _look_up(self, tables: Iterable[str]) -> None:
+        """Remember the columns of some tables."""
+        catalog, schema = self.place
+        names = {table.lower(): table for table in tables}
+        self._columns |= {table: [] for table in names.values()}
+        listed = ", ".join(map(literal, names))
+        rows = self.session.rows(
+            f"select table_name, column_name from {quoted(catalog)}.information_schema.columns "  # noqa: S608 - quoted
+            f"where table_schema = {literal(schema.lower())} and table_name in ({listed}) "
+            "order by table_name, ordinal_position"
+        )
+        for table, column in rows:
+            self._columns[names[str(table)]].append(str(column))
+
+    def count(self, table: str) -> int:
+        """See the base."""
+        rows = self.session.rows(f"select count(*) from {self.relation(table)}")  # noqa: S608 - quoted
+        return int(rows[0][0])
+
+    def first_rows(
+        self, relation: str | None, limit: int
+    ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+        """See the base."""
+        if relation is None:
+            return (), ()
+        names, rows = self.session.first_rows(
+            f"select * from {relation} order by all limit {limit}"  # noqa: S608 - dbt's own name
+        )
+        return names, tuple(tuple(map(_plain, row)) for row in rows)
+
+    def built_hashes(self) -> dict[str, str]:
+        """See the base."""
+        if not self.columns(METADATA):
+            return {}
+        rows = self.session.rows(
+            f"select feature, max_by(spec_hash, built_at) from {self.relation(METADATA)} group by feature"  # noqa: S608 - quoted
+        )
+        return {str(name): str(found) for name, found in rows}
+
+    def table_labels(self, name: str) -> LabelTable:
+        """See the base."""
+        parts = parts_of(name)
+        if parts is None or len(parts) > 3:
+            message = f"`{name}` is not the name of a table"
+            hint = "write `catalog.schema.table`, each part in backticks where it has a point"
+            raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
+        full = (*self.place, "")[: 3 - len(parts)] + parts
+        relation = dotted(*full)
+        try:
+            return LabelTable(relation, self._described(relation), local=False)
+        except RetrievalError as error:
+            if self.session.lost:
+                raise
+            raise self._no_table(name, full, error) from None
+
+    def _no_table(self, name: str, full: tuple[str, ...], error: RetrievalError) -> RetrievalError:
+        """Why a table cannot be read, with the nearest name when there is none."""
+        try:
+            known = [
+                str(row[1]) for row in self.session.rows(f"show tables in {dotted(*full[:2])}")
+            ]
+        except RetrievalError:
+            known = []
+        if not known or full[2].lower() in map(str.lower, known):
+            found = error.diagnostics[0]
+            message = f"cannot read `{name}`: {found.message}"
+            return RetrievalError([Diagnostic("MF063", message, hint=found.hint)])
+        shown = [item for item in known if not item.startswith(("_", "int_", "stg_"))]
+        near = suggest(full[2], known)
+        hint = near if near.startswith("did you mean") else suggest(full[2], shown)
+        hint += "; or name a parquet, csv or json file"
+        message = f"there is no file and, in `{'.'.join(full[:2])}`, no table `{full[2]}`"
+        return RetrievalError([Diagnostic("MF063", message, hint=hint)])
+
+    def query_labels(self, query: str) -> LabelTable:
+        """See the base. Names in it that do not say their schema are those of the profile."""
+        relation = f"({query.strip().rstrip(';')}\n)"
+        try:
+            self.session.run(f"use schema {quoted(self.place[1])}")
+            return LabelTable(relation, self._described(relation), local=False)
+        except RetrievalError as error:
+            if self.session.lost:
+                raise
+            found = error.diagnostics[0]
+            message = f"the query of the labels cannot run: {found.message}"
+            raise RetrievalError([Diagnostic("MF063", message, hint=found.hint)]) from None
+
+    def _described(self, relation: str) -> dict[str, ColumnType]:
+        """The columns of a relation and their types."""
+        rows = self.session.rows(f"describe query select * from {relation} as labels")  # noqa: S608 - quoted, or the user's
+        return {str(name): _type(str(kind)) for name, kind, *_ in rows}
+
+    def join(self, labels: LabelTable, join: Join, *, own: bool) -> Paged:
+        """See the base."""
+        if labels.local:
+            return LocalRows(self, labels, join, own)
+        return StoredRows.of(self, labels, join)
+
+    def close(self) -> None:
+        """See the base."""
+        self.session.close()
+        if "local" in vars(self):
+            self.local.close()
+
+
+def scratch_place(spec: UnityCatalogStore) -> tuple[str, str] | None:
+    """Catalog and schema for labels on their way, when the profile names one."""
+    if spec.scratch_schema is None:
+        return None
+    parts = parts_of(spec.scratch_schema) or (spec.scratch_schema,)
+    return (parts[0], parts[1]) if len(parts) == 2 else (spec.catalog, parts[0])
+
+
+def _type(name: str) -> ColumnType:
+    return parse_type("null" if name == "void" else name)
+
+
+def _plain(value: Any) -> Any:
+    """A value as DuckDB gives it: instants are in UTC and do not say so."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def open_databricks(profile: str, spec: UnityCatalogStore) -> DatabricksStore:
+    """Open a session on the SQL warehouse of a profile; the environment says who logs in.
+
+    Args:
+        profile: Name of the profile.
+        spec: Its offline store.
+
+    Raises:
+        RetrievalError: The connector is missing, variables are missing, the host does not answer,
+            or the login is refused.
+    """
+    try:
+        login = find_login(spec, os.environ)
+        check_connector()
+        check_reachable(login.host)
+    except SpecErrors as error:
+        raise RetrievalError(error.diagnostics) from error
+    try:
+        connection = open_connection(login, catalog=spec.catalog)
+    except connection_errors() as error:
+        raise problem(error) from None
+    return DatabricksStore(profile, Session(connection), spec)
