@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help sync demo test lint types imports warehouse bench scale stream clean
+.PHONY: help sync demo demo-databricks test lint types imports warehouse bench scale stream clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; run 'make PYTHON=/path/to/python3.11 ...'" >&2; exit 1; }
@@ -20,6 +20,9 @@ sync: $(STAMP)  ## create the environment
 
 demo: $(STAMP)  ## generate sample data, build example_project on DuckDB, show the result
 	@$(BIN)/python example_project/demo.py
+
+demo-databricks: $(STAMP)  ## build example_project on a local Databricks SQL warehouse (Java 17)
+	@$(BIN)/python tests/warehouse/demo.py
 
 lint: $(STAMP)  ## ruff: lint and format check
 	$(BIN)/ruff check .
