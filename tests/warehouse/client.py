@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from warehouse.api_client import ApiClient
+from warehouse.delta_history import MAINTENANCE
 from warehouse.environment import HERE, ensure_environment
 
 __all__ = [
@@ -183,6 +184,11 @@ class Warehouse(ApiClient):
         if self._first is None:
             self._first = self.connect()
         return self._first.sql(text, parameters)
+
+    def data_version(self, table: str) -> int:
+        """The newest Delta version of a table that changed a row: what `wait_online` waits for."""
+        history = self.sql(f"select version, operation from (describe history {table})")
+        return max(int(row[0]) for row in history if row[1] not in MAINTENANCE)
 
     def statements(self) -> list[dict[str, Any]]:
         """The log: sql, route (`spark` or a rule's name), seconds, error, state."""

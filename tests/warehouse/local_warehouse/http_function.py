@@ -177,7 +177,7 @@ def _named(inside: str) -> dict[str, str]:
 
 
 def _evaluated(session: Session, expressions: Mapping[str, str]) -> Arguments:
-    """The values: Spark evaluates what is not a plain literal."""
+    """The values, which Spark evaluates."""
     columns = ", ".join(f"{expression} as `{name}`" for name, expression in expressions.items())
     values: dict[str, Any] = session.spark(f"select {columns}").to_pylist()[0]
     for name in _REQUIRED:

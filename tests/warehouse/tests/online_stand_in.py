@@ -35,6 +35,8 @@ class RememberingSource:
 
     table_id: str = "id-1"
     version: int = 0
+    maintained: int = 0
+    """How many of the versions, at the end, changed no row."""
     asked: list[str] = field(default_factory=list)
     failure: Exception | None = None
 
@@ -42,7 +44,8 @@ class RememberingSource:
         del table
         if self.failure is not None:
             raise self.failure
-        return Head(self.table_id, self.version, COMMITTED, dict(FEED), self._mark)
+        changed = self.version - self.maintained
+        return Head(self.table_id, self.version, changed, COMMITTED, self._mark)
 
     @property
     def _mark(self) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from warehouse.api_client import SyncedTableError
 from warehouse.client import Warehouse
 
 pytestmark = pytest.mark.functional
@@ -65,7 +66,7 @@ class Shop:
 
     @property
     def version(self) -> int:
-        return int(self.sql("select max(version) from (describe history {t})")[0][0])
+        return self.warehouse.data_version(self.table)
 
 
 @pytest.fixture
@@ -119,11 +120,13 @@ def test_replaced_rows_and_maintenance(shop: Shop) -> None:
     pipeline = shop.published("TRIGGERED")
     shop.sql("insert overwrite {t} values (2, 2.5), (3, 3.0)")
     shop.sql("insert into {t} replace where id = 3 values (3, 3.5)")
+    written = shop.version
     shop.sql("optimize {t}")
     shop.sql("alter table {t} set tblproperties ('a' = 'b')")
+    assert shop.sql("select max(version) > " + str(written) + " from (describe history {t})")[0][0]
     shop.updated(pipeline)
     assert shop.rows() == [(2, 2.5), (3, 3.5)]
-    assert shop.warehouse.processed_version(shop.online) == shop.version
+    assert shop.warehouse.processed_version(shop.online) == written == shop.version
 
 
 def test_a_continuous_table_follows(shop: Shop) -> None:
@@ -310,7 +313,10 @@ def test_orders_of_a_test(shop: Shop) -> None:
     api.wait_online(shop.online)
     api.fail_sync("the disk is full")
     shop.update(pipeline)
-    api.wait_state(shop.online, "ONLINE_PIPELINE_FAILED")
+    with pytest.raises(SyncedTableError, match="ONLINE_PIPELINE_FAILED: the disk is full"):
+        api.wait_online(shop.online)
+    with pytest.raises(SyncedTableError, match="not ONLINE_NO_PENDING_UPDATE"):
+        api.wait_state(shop.online, "ONLINE_NO_PENDING_UPDATE", timeout_seconds=0)
     api.forbid("GET /api/2.0/database/synced_tables/*")
     assert api.synced_table(shop.online) is None
     api.lift()

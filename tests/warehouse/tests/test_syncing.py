@@ -88,6 +88,20 @@ def test_only_versions_since_the_last_are_read() -> None:
     ]
 
 
+def test_maintenance_is_read_and_not_shown() -> None:
+    online = OnlineStandIn()
+    pipeline = online.online()
+    online.source.version, online.source.maintained = 5, 2
+    update(online, pipeline)
+    online.worker.step()
+    done = online.status()["triggered_update_status"]
+    assert done["last_processed_commit_version"] == 3
+    online.source.version, online.source.maintained = 6, 0
+    update(online, pipeline)
+    online.worker.step()
+    assert online.source.asked[1:] == ["changes orders 1-5", "changes orders 6-6"]
+
+
 def test_a_continuous_table_follows_by_itself() -> None:
     online = OnlineStandIn()
     pipeline = online.online("CONTINUOUS")
@@ -150,9 +164,25 @@ def test_a_first_copy_that_fails_is_offline() -> None:
     assert online.done("GET", f"pipelines/{pipeline}")["state"] == "FAILED"
     online.target.failure = None
     assert update(online, pipeline)[0] == 200
+    assert online.state() == "PROVISIONING_INITIAL_SNAPSHOT"
     online.worker.step()
     assert online.state() == "ONLINE_NO_PENDING_UPDATE"
     assert online.target.done == ["replace shop.orders_online 0"]
+
+
+def test_tables_take_turns() -> None:
+    """One that always has something new does not keep the others waiting."""
+    online = OnlineStandIn()
+    online.online("CONTINUOUS")
+    assert online.publish("CONTINUOUS", online_table_name="main.shop.second")[0] == 200
+    online.worker.step()
+    for version in range(1, 5):
+        online.source.version = version
+        online.worker.step()
+    assert [done.split()[1] for done in online.target.done[2:]] == [
+        "shop.orders_online",
+        "shop.second",
+    ] * 2
 
 
 def test_an_update_that_fails_leaves_the_table_online() -> None:

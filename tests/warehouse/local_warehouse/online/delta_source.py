@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.delta_history import MAINTENANCE
 from warehouse.local_warehouse.errors import describe
 from warehouse.local_warehouse.governance import TableName
 from warehouse.local_warehouse.lexer import literal
@@ -27,17 +28,14 @@ CHANGE_FEED = "delta.enablechangedatafeed"
 
 @dataclass(frozen=True)
 class Head:
-    """The newest state of a source."""
+    """The newest state of a source; `data_version` is the newest that changed a row."""
 
     table_id: str
     version: int
+    data_version: int
     committed: dt.datetime
-    properties: dict[str, str]
+    """When the data version was."""
     mark: object
-
-    @property
-    def has_change_feed(self) -> bool:
-        return self.properties.get(CHANGE_FEED, "").lower() == "true"
 
 
 class Rows(NamedTuple):
@@ -60,9 +58,17 @@ class DeltaSource:
         detail = self._sql(f"describe detail {name}").to_pylist()[0]
         self._folders[table] = Path(unquote(urlsplit(detail["location"]).path))
         mark = self.mark(table)
-        newest = self._sql(f"describe history {name} limit 1").to_pylist()[0]
-        properties = {key.lower(): value for key, value in detail["properties"] or ()}
-        return Head(detail["id"], newest["version"], newest["timestamp"], properties, mark)
+        history = self._sql(f"describe history {name}").to_pylist()
+        changed = next(
+            (commit for commit in history if commit["operation"] not in MAINTENANCE), history[-1]
+        )
+        return Head(
+            table_id=detail["id"],
+            version=history[0]["version"],
+            data_version=changed["version"],
+            committed=changed["timestamp"],
+            mark=mark,
+        )
 
     def mark(self, table: TableName) -> object:
         """A sign of the newest commit, read from the folder of the log without Spark."""

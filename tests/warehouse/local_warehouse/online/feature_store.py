@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from warehouse.local_warehouse.online.controls import OnlineControls
 from warehouse.local_warehouse.online.credentials import Credentials
 from warehouse.local_warehouse.online.database_routes import database_routes
 from warehouse.local_warehouse.online.delta_source import DeltaSource
+from warehouse.local_warehouse.online.errors import SyncError
 from warehouse.local_warehouse.online.feature_store_routes import feature_store_routes
 from warehouse.local_warehouse.online.parts import OnlineParts
 from warehouse.local_warehouse.online.pipeline_routes import pipeline_routes
@@ -77,8 +79,9 @@ class OnlineFeatureStore:
         self._worker.stop()
 
     def reset(self) -> None:
-        """Forget every store and table, and drop the rows in Postgres."""
+        """Forget every store and table, and drop the rows in Postgres if it is there."""
         self._controls.off()
         for table in self.parts.tables.all():
-            self._worker.remove(table, with_rows=True)
+            with contextlib.suppress(SyncError):
+                self._worker.remove(table, with_rows=True)
         self.parts.stores.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from warehouse.local_warehouse.online.parts import OnlineParts
 from warehouse.local_warehouse.online.pipelines import Update
-from warehouse.local_warehouse.online.synced_tables import FOLLOWING, UPDATING, SyncedTable
+from warehouse.local_warehouse.online.synced_tables import FOLLOWING, INITIAL, UPDATING, SyncedTable
 from warehouse.local_warehouse.routing import Call, Document, Route, conflict, page, route
 
 _PIPELINES = "/api/2.0/pipelines"
@@ -63,8 +63,7 @@ def start_update(parts: OnlineParts, table: SyncedTable, *, full_refresh: bool) 
                 f"'{table.pipeline.identity}'."
             )
             raise conflict(text)
-        if table.position is not None:
-            table.enter(UPDATING)
+        table.enter(INITIAL if table.position is None else UPDATING)
         update = table.pipeline.start(Update(full_refresh))
         parts.tables.changed.notify_all()
     return update

@@ -169,11 +169,19 @@ class SyncWorker:
             self._target.replace(table.placement, rows)
         elif head.table_id != known.table_id:
             raise replaced(known.table_id, head.table_id)
-        elif head.version > known.version:
-            first = known.version + 1
+        elif head.version > known.read:
+            first = known.read + 1
             rows = self._source.changes(table.source, table.placement, first, head.version)
             self._target.apply(table.placement, rows)
-        return Position(head.table_id, head.version, head.committed, head.mark, started, now())
+        return Position(
+            table_id=head.table_id,
+            read=head.version,
+            version=head.data_version,
+            committed=head.committed,
+            mark=head.mark,
+            started=started,
+            ended=now(),
+        )
 
 
 FIRST = "USER_ACTION"

@@ -45,9 +45,13 @@ class Placement:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a source has been copied."""
+    """How far a source has been copied: through a version, of which another was the last with data.
+
+    The APIs show the latter, so that a reader who compares it with a version of maintenance waits.
+    """
 
     table_id: str
+    read: int
     version: int
     committed: dt.datetime
     mark: object
