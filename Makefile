@@ -13,7 +13,7 @@ help:  ## list the commands
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; run 'make PYTHON=/path/to/python3.11 ...'" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,databricks,postgres]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,databricks,postgres,example]'
 	@touch $(STAMP)
 
 sync: $(STAMP)  ## create the environment
@@ -52,4 +52,4 @@ warehouse: $(STAMP)  ## the tests of the local Databricks warehouse, with Spark 
 	MLFORGE_WAREHOUSE=.cache/warehouse $(BIN)/pytest -n 0 -q -rs tests/warehouse
 
 clean:  ## remove what the commands made
-	rm -rf $(VENV) .cache example_project/data example_project/dbt example_project/feature_store
+	rm -rf $(VENV) .cache example_project/data example_project/dbt example_project/feature_store example_project/model

@@ -94,6 +94,8 @@ def main() -> None:
         order by feature
         """,
     )
+    run("python", "train.py")
+    run("python", "serve.py")
     print(
         "\nTry next, in example_project/ (the environment is ../.venv):\n"
         "  ../.venv/bin/mlforge inspect feature customer_spend\n"
