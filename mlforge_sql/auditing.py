@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlforge_sql.building import local_profile
+from mlforge_sql.building import dbt_run, ready_profile
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.artifacts import NodeResult
 from mlforge_sql.dbt.files import spec_hash
@@ -17,6 +18,7 @@ from mlforge_sql.project.requests import output_names
 from mlforge_sql.project.selection import select_training_sets
 from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.backends.store import Store
+from mlforge_sql.workspace.explanations import explain, hide_secrets
 
 SHOWN = 5
 """Differences that a verdict shows."""
@@ -74,18 +76,18 @@ def audit_run(
         seed: Another number samples other rows.
 
     Raises:
-        SpecErrors: Unknown training set or profile, or a profile whose engine is not supported yet.
-        RetrievalError: A training set is not built.
+        SpecErrors: Unknown training set or profile, or a profile that dbt cannot run in from here.
+        RetrievalError: A training set is not built, or the store cannot be read.
     """
     chosen = select_training_sets(compiled.project, names)
     variables: dict[str, int] = {"mlforge_audit_seed": seed}
     if rows is not None:
         variables["mlforge_audit_rows"] = rows
-    target = local_profile(compiled, profile)
+    target = ready_profile(compiled, profile)
     _check_built(compiled, chosen, profile)
     tags = [f"tag:mlforge_audit_{name}" for name in chosen] or ["tag:mlforge_audit"]
     command = ["test", "--target", target, "--vars", json.dumps(variables), "--select", *tags]
-    return DbtRun(compiled.folder, compiled.root, command)
+    return dbt_run(compiled, target, command)
 
 
 def _check_built(compiled: Compiled, chosen: Sequence[str], profile: str | None) -> None:
@@ -140,7 +142,10 @@ def verdicts(
         return ()
     store = open_store(compiled.root, compiled.project, profile)
     try:
-        return tuple(_verdict(compiled, item, store, rows) for item in _sorted(compiled, audited))
+        return tuple(
+            _verdict(compiled, item, store, rows, databricks=run.databricks)
+            for item in _sorted(compiled, audited)
+        )
     finally:
         store.close()
 
@@ -155,7 +160,9 @@ def _sorted(compiled: Compiled, results: Sequence[NodeResult]) -> Iterator[NodeR
                 yield result
 
 
-def _verdict(compiled: Compiled, result: NodeResult, store: Store, rows: int | None) -> Verdict:
+def _verdict(
+    compiled: Compiled, result: NodeResult, store: Store, rows: int | None, *, databricks: bool
+) -> Verdict:
     name, feature = str(result.meta["training_set"]), str(result.meta["feature"])
     training_set = next(item for item in compiled.project.training_sets if item.name == name)
     columns = next(
@@ -173,8 +180,15 @@ def _verdict(compiled: Compiled, result: NodeResult, store: Store, rows: int | N
         rows=min(total, rows or training_set.spec.audit_rows),
         total=total,
         differences=result.failures if ran else None,
-        problem=None if ran else result.message or f"the audit was {result.status}",
+        problem=None if ran else _problem(result, databricks=databricks),
         table=result.relation if result.failures else None,
         names=names,
         examples=examples,
     )
+
+
+def _problem(result: NodeResult, *, databricks: bool) -> str:
+    """Why an audit did not run, without secrets; in plain words where we know them."""
+    text = hide_secrets(result.message or f"the audit was {result.status}", os.environ)
+    known = explain(text) if databricks else None
+    return f"{known.message}; {known.hint}" if known else text

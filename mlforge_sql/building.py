@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.run import DbtRun
-from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.project.model import current_name
 from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
-from mlforge_sql.spec.config import LocalStore, UnityCatalogStore
+from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.workspace.adapter import check_adapter
 from mlforge_sql.workspace.login import find_login
 from mlforge_sql.workspace.reach import check_reachable
@@ -48,10 +47,20 @@ def build_features(
         selected = [*(current_name(item.name) for item in chosen), *wanted]
         command += ["--select", *(f"+{name}" for name in selected)]
         command += ["--indirect-selection", "buildable"]  # no audit of what is not rebuilt
-    databricks = isinstance(
-        compiled.project.config.profiles[target].offline_store, UnityCatalogStore
-    )
-    return DbtRun(compiled.folder, compiled.root, [*command, *arguments], databricks=databricks)
+    return dbt_run(compiled, target, [*command, *arguments])
+
+
+def dbt_run(compiled: Compiled, target: str, arguments: Sequence[str]) -> DbtRun:
+    """A dbt command in a compiled project; iterate over it to run it.
+
+    Args:
+        compiled: The project; write it before you run.
+        target: The profile that the command names.
+        arguments: The command and its options.
+    """
+    store = compiled.project.config.profiles[target].offline_store
+    databricks = isinstance(store, UnityCatalogStore)
+    return DbtRun(compiled.folder, compiled.root, arguments, databricks=databricks)
 
 
 def ready_profile(compiled: Compiled, profile: str | None) -> str:
@@ -69,19 +78,4 @@ def ready_profile(compiled: Compiled, profile: str | None) -> str:
     if isinstance(store, UnityCatalogStore):
         check_adapter()
         check_reachable(find_login(store, os.environ).host)
-    return target
-
-
-def local_profile(compiled: Compiled, profile: str | None) -> str:
-    """The profile's name, or the default one's, if dbt can run in it.
-
-    Raises:
-        SpecErrors: Unknown profile, or one whose engine is not supported yet.
-    """
-    config = compiled.project.config
-    target = find_profile(config, profile)
-    if not isinstance(config.profiles[target].offline_store, LocalStore):
-        hint = "use a profile with `KIND: local`"
-        message = f"profile `{target}` is on Databricks, whose SQL is not compiled yet"
-        raise SpecErrors([Diagnostic("MF052", message, hint=hint)])
     return target

@@ -51,7 +51,7 @@ CODES: dict[str, str] = {
     "MF045": "ttl shorter than a window",
     "MF050": "file in the way",
     "MF051": "unknown feature or tag",
-    "MF052": "engine not supported yet",
+    "MF052": "not on this engine",
     "MF053": "cannot write",
     "MF060": "column missing in the labels",
     "MF061": "key types that differ",
@@ -80,7 +80,6 @@ CODES: dict[str, str] = {
     "MF095": "databricks-sql-connector missing",
     "MF096": "statement failed on the SQL warehouse",
     "MF097": "labels cannot be put on the SQL warehouse",
-    "MF098": "output that the engine does not have",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

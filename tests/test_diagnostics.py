@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 from diagnostic_cases import CASES, Case, diagnostics, read_cases, write_data
 
-from mlforge_sql.building import local_profile
 from mlforge_sql.cli import main
 from mlforge_sql.compiler import compile_project, write_project
 from mlforge_sql.errors import CODES, SpecErrors, plain
@@ -148,23 +147,6 @@ def test_unknown_features_tags_and_profiles(data: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecErrors) as error:
         find_profile(compile_project(root).project.config, "de")
     assert message(error) == ["error[MF025]: unknown profile `de`; did you mean `dev`?"]
-
-
-def test_an_engine_that_is_not_supported_yet(data: Path, tmp_path: Path) -> None:
-    config = (
-        "name: project\nprofiles:\n"
-        "  live: {offline_store: {KIND: unity_catalog, catalog: a, schema: b}}\n"
-    )
-    case = Case("live", {"features/good.yml": GOOD, "mlforge.yaml": config}, {}, ())
-    root = case.write(tmp_path / "project", data)
-    with pytest.raises(SpecErrors) as error:
-        local_profile(compile_project(root), "live")
-    assert message(error) == [
-        (
-            "error[MF052]: profile `live` is on Databricks, whose SQL is not compiled yet; "
-            "use a profile with `KIND: local`"
-        )
-    ]
 
 
 def test_deep_sql_and_yaml_are_problems_not_crashes(data: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def build_both(
         spec: Its specs; their sources are parquet files in ``data``.
         sources: Types and rows of the sources, by name.
         connection: A session of the warehouse.
-        schema: Schema of the catalog ``main``, which is new.
+        schema: Schema of the catalog ``main``; what it had is gone.
     """
     write_project(root, copy.deepcopy(dict(spec)), config(schema))
     for name, (kinds, rows) in sources.items():
@@ -62,6 +62,7 @@ def build_both(
     with duckdb.connect(str(root / "feature_store" / "features.duckdb")) as store:
         compiled = compile_and_run(root, connection=store, as_of=AS_OF).compiled
     place = f"main.{schema}"
+    connection.sql(f"drop schema if exists {place} cascade")
     connection.sql(f"create schema {place}")
     for name, (kinds, rows) in sources.items():
         load_table(connection, f"{place}.`{name}`", kinds, rows)
@@ -80,11 +81,5 @@ def login(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("DATABRICKS_"):
             monkeypatch.delenv(name)
-    variables = {
-        **warehouse.environment(),
-        "DATABRICKS_HOST": warehouse.url,
-        "DATABRICKS_HTTP_PATH": warehouse.http_path,
-        "DATABRICKS_TOKEN": warehouse.token,
-    }
-    for name, value in variables.items():
+    for name, value in warehouse.login().items():
         monkeypatch.setenv(name, value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlforge_sql.cli._options import Settings, json_option, pass_settings, profile_option
+from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def audit(
     """
     from mlforge_sql.auditing import audit_run, verdicts
     from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
+    from mlforge_sql.dbt.problems import Problem, problems
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
@@ -61,8 +63,8 @@ def audit(
         pass
     found = verdicts(compiled, run, profile=profile, rows=rows)
     if not found:
-        for text in run.errors or ["dbt ran no audit"]:
-            say(f"error: {text}", style="red")
+        for problem in problems(run) or (Problem((), "dbt ran no audit"),):
+            show_problem(problem)
         raise click.exceptions.Exit(1)
     if as_json:
         print_json({"version": 1, "audits": [_plain(item) for item in found]})

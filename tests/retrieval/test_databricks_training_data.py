@@ -132,7 +132,7 @@ def test_other_kinds_on_request(project: Any, labels: pd.DataFrame) -> None:
     assert right.equals(left)
     said = refused(lambda: both(project, FEATURES, labels, "taken", output="relation"))
     assert said == (
-        "error[MF098]: profile `databricks` is on Databricks, which gives no DuckDB relation; "
+        "error[MF052]: profile `databricks` is on Databricks, which gives no DuckDB relation; "
         'ask for output="reader" or output="pyarrow": DuckDB reads both'
     )
 
@@ -295,6 +295,7 @@ def test_tables_that_are_not_built(
     (copy / "features" / "spec.yml").write_text(spec)
     (copy / "mlforge.yaml").write_text(yaml.safe_dump(config("half_built")))
     place = "main.half_built"
+    connection.sql(f"drop schema if exists {place} cascade")
     connection.sql(f"create schema {place}")
     table = f"main.{PLACE}.spend"
     connection.sql(f"create table {place}.spend as select * except (amount_sum_1d) from {table}")
@@ -380,7 +381,7 @@ def scratched(root: Path, connection: Connection, tmp_path_factory: pytest.TempP
     (copy / "data").symlink_to(root / "data")
     settings = config(PLACE, scratch_schema="retrieval_scratch")
     (copy / "mlforge.yaml").write_text(yaml.safe_dump(settings))
-    connection.sql("create schema main.retrieval_scratch")
+    connection.sql("create schema if not exists main.retrieval_scratch")
     return copy
 
 

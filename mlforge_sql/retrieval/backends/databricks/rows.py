@@ -62,7 +62,7 @@ class Paged(Rows):
         """Never: DuckDB has no hand in it."""
         message = f"profile `{self.store.profile}` is on Databricks, which gives no DuckDB relation"
         hint = 'ask for output="reader" or output="pyarrow": DuckDB reads both'
-        raise RetrievalError([Diagnostic("MF098", message, hint=hint)])
+        raise RetrievalError([Diagnostic("MF052", message, hint=hint)])
 
     def table(self) -> pa.Table:
         """See the base."""
