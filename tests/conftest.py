@@ -10,7 +10,15 @@ from typing import cast
 import pytest
 from postgres_server import PostgresServer, postgres_binaries, start_postgres
 from warehouse.client import Warehouse, ensure_environment, start_warehouse
+from warehouse.environment import java_reason
 from warehouse.live import SWITCH, LiveWarehouse
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud that the second engine was left out."""
+    reason = java_reason() if os.environ.get("MLFORGE_WAREHOUSE") else None
+    if reason is not None:
+        terminalreporter.section(f"Databricks SQL was NOT tested: {reason}", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +27,9 @@ def environment() -> Path:
     folder = os.environ.get("MLFORGE_WAREHOUSE")
     if not folder:
         pytest.skip("MLFORGE_WAREHOUSE does not name an environment for the local warehouse")
+    reason = java_reason()
+    if reason is not None:
+        pytest.skip(reason)
     installed = ensure_environment(Path(folder))
     if installed is None:
         pytest.skip("the local warehouse cannot be installed here (see the output)")
