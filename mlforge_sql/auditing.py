@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlforge_sql.building import dbt_run, ready_profile
+from mlforge_sql.building import dbt_run, ready_profile, unbuildable
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.artifacts import NodeResult
 from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.project.model import ResolvedTrainingSet
 from mlforge_sql.project.requests import output_names
-from mlforge_sql.project.selection import select_training_sets
+from mlforge_sql.project.selection import find_profile, select_training_sets
 from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.backends.store import Store
 from mlforge_sql.workspace.explanations import explain, hide_secrets
@@ -84,15 +85,90 @@ def audit_run(
     if rows is not None:
         variables["mlforge_audit_rows"] = rows
     target = ready_profile(compiled, profile)
-    _check_built(compiled, chosen, profile)
-    tags = [f"tag:mlforge_audit_{name}" for name in chosen] or ["tag:mlforge_audit"]
+    sets = audited(compiled, names=chosen, profile=target)
+    _check_built(compiled, sets, profile)
+    tags = [f"tag:mlforge_audit_{item.name}" for item in sets]
     command = ["test", "--target", target, "--vars", json.dumps(variables), "--select", *tags]
     return dbt_run(compiled, target, command)
 
 
-def _check_built(compiled: Compiled, chosen: Sequence[str], profile: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Unaudited:
+    """What an audit leaves out, and why.
+
+    Attributes:
+        training_set: Name of the training set.
+        feature: Name of the feature.
+        reason: Why there is nothing to compare it with.
+    """
+
+    training_set: str
+    feature: str
+    reason: str
+
+
+def unaudited(
+    compiled: Compiled, *, names: Iterable[str] = (), profile: str | None = None
+) -> tuple[Unaudited, ...]:
+    """What an audit leaves out: features that are read in a certain version of their tables.
+
+    Their values are those of the events as they were then, and nothing keeps those. A profile
+    that keeps no versions has no table of such a training set at all.
+
+    Args:
+        compiled: The project.
+        names: Training sets; all if empty.
+        profile: Profile whose tables are audited; the default one if None.
+
+    Raises:
+        SpecErrors: Unknown training set or profile.
+    """
+    names, target = tuple(names), find_profile(compiled.project.config, profile)
+    kept = audited(compiled, names=names, profile=target)
+    left: list[Unaudited] = []
+    for item in _sets(compiled, names):
+        pinned = [request for request in item.features if request.pin]
+        for request in pinned if item in kept else item.features:
+            reason = (
+                f"it is read in {request.pin} of its table"
+                if request.pin
+                else f"`{item.name}` needs versions of tables, which profile `{target}` does not keep"
+            )
+            left.append(Unaudited(item.name, request.feature.name, reason))
+    return tuple(left)
+
+
+def audited(
+    compiled: Compiled, *, names: Iterable[str] = (), profile: str | None = None
+) -> tuple[ResolvedTrainingSet, ...]:
+    """The training sets that have something to audit in a profile.
+
+    Args:
+        compiled: The project.
+        names: Training sets; all if empty.
+        profile: Profile whose tables are audited; the default one if None.
+
+    Raises:
+        SpecErrors: Unknown training set or profile.
+    """
+    target = find_profile(compiled.project.config, profile)
+    absent = unbuildable(compiled, target)
+    return tuple(
+        item
+        for item in _sets(compiled, names)
+        if item.name not in absent and not all(request.pin for request in item.features)
+    )
+
+
+def _sets(compiled: Compiled, names: Iterable[str]) -> list[ResolvedTrainingSet]:
+    chosen = select_training_sets(compiled.project, names)
+    return [item for item in compiled.project.training_sets if not chosen or item.name in chosen]
+
+
+def _check_built(
+    compiled: Compiled, sets: Sequence[ResolvedTrainingSet], profile: str | None
+) -> None:
     """See that the training sets are there, with the columns of their specs."""
-    sets = [item for item in compiled.project.training_sets if not chosen or item.name in chosen]
     if not sets:
         return
     store = open_store(compiled.root, compiled.project, profile)
@@ -114,7 +190,7 @@ def _check_built(compiled: Compiled, chosen: Sequence[str], profile: str | None)
                 problems.append(Diagnostic("MF064", message, hint=hint))
             for request in item.features:
                 name, current = request.feature.name, spec_hash(request.feature)
-                if hashes.get(name, current) != current:
+                if request.pin is None and hashes.get(name, current) != current:
                     message = f"feature `{name}` was built from an older definition of it"
                     problems.append(Diagnostic("MF064", message, hint=hint))
     finally:

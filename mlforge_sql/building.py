@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.run import DbtRun
+from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.project.model import current_name
 from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
-from mlforge_sql.spec.config import UnityCatalogStore
+from mlforge_sql.spec.config import LocalStore, UnityCatalogStore
 from mlforge_sql.workspace.adapter import check_adapter
 from mlforge_sql.workspace.login import find_login
 from mlforge_sql.workspace.reach import check_reachable
@@ -35,7 +36,8 @@ def build_features(
         arguments: Further arguments for dbt.
 
     Raises:
-        SpecErrors: Unknown feature, tag or profile, or a profile that dbt cannot run in from here.
+        SpecErrors: Unknown feature, tag or profile, or a profile that dbt cannot run in from here, or
+            that cannot build a training set.
     """
     names, tags = tuple(names), tuple(tags)
     target = ready_profile(compiled, profile)
@@ -43,10 +45,18 @@ def build_features(
     wanted = select_training_sets(compiled.project, training_sets)
     chosen = select_features(features, names, tags) if names or tags or not wanted else ()
     command = ["build", "--target", target]
+    absent = unbuildable(compiled, target)
+    for name in wanted:
+        if name in absent:
+            message = f"training set `{name}` reads versions of tables, which profile `{target}` does not keep"
+            hint = "use a profile with `KIND: unity_catalog`"
+            raise SpecErrors([Diagnostic("MF090", message, hint=hint)])
     if names or tags or wanted:
         selected = [*(current_name(item.name) for item in chosen), *wanted]
         command += ["--select", *(f"+{name}" for name in selected)]
         command += ["--indirect-selection", "buildable"]  # no audit of what is not rebuilt
+    elif absent:
+        command += ["--exclude", *absent]
     return dbt_run(compiled, target, [*command, *arguments])
 
 
@@ -61,6 +71,19 @@ def dbt_run(compiled: Compiled, target: str, arguments: Sequence[str]) -> DbtRun
     store = compiled.project.config.profiles[target].offline_store
     databricks = isinstance(store, UnityCatalogStore)
     return DbtRun(compiled.folder, compiled.root, arguments, databricks=databricks)
+
+
+def unbuildable(compiled: Compiled, profile: str | None) -> tuple[str, ...]:
+    """Training sets that a profile cannot build: they read versions of tables, and it keeps none.
+
+    Raises:
+        SpecErrors: Unknown profile.
+    """
+    config = compiled.project.config
+    if not isinstance(config.profiles[find_profile(config, profile)].offline_store, LocalStore):
+        return ()
+    sets = compiled.project.training_sets
+    return tuple(item.name for item in sets if any(request.pin for request in item.features))
 
 
 def ready_profile(compiled: Compiled, profile: str | None) -> str:

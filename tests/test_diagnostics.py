@@ -22,7 +22,7 @@ GOOD = "features:\n- {name: good, source: transactions, entities: merchant, sele
 
 ALL = [case for file in FILES for case in read_cases(file)]
 ALL_AT_ONCE = read_cases(CASES / "all_at_once.yml")[0]
-ELSEWHERE = {"MF004", "MF050", "MF052", "MF053", "MF063", "MF064", "MF065"}
+ELSEWHERE = {"MF004", "MF050", "MF052", "MF053", "MF063", "MF064", "MF065", "MF092"}
 ELSEWHERE |= {f"MF{number:03}" for number in (*range(75, 89), *range(95, 100))}
 """Codes that no spec file leads to; tested below, and where retrieval, cli and online are."""
 DATABRICKS = {code for code in CODES if "MF070" <= code <= "MF074"}

@@ -118,6 +118,7 @@ class WarehouseProject:
             "DATABRICKS_HOST": self.warehouse.url,
             "DATABRICKS_HTTP_PATH": self.warehouse.http_path,
             "DATABRICKS_TOKEN": self.warehouse.token,
+            "MLFORGE_PROJECT_DIR": str(self.root),
         }
 
     def _running(self) -> subprocess.Popen[str]:

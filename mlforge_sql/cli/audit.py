@@ -13,7 +13,7 @@ from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from mlforge_sql.auditing import Verdict
+    from mlforge_sql.auditing import Unaudited, Verdict
 
 
 @click.command("audit")
@@ -45,18 +45,19 @@ def audit(
 
     What is audited is the table of the training set, as it was last built.
     """
-    from mlforge_sql.auditing import audit_run, verdicts
+    from mlforge_sql.auditing import audit_run, audited, unaudited, verdicts
     from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
     from mlforge_sql.dbt.problems import Problem, problems
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
     run = audit_run(compiled, names=training_sets, profile=profile, rows=rows, seed=seed)
-    if not compiled.project.training_sets:
+    left_out = unaudited(compiled, names=training_sets, profile=profile)
+    if not audited(compiled, names=training_sets, profile=profile):
         if as_json:
-            print_json({"version": 1, "audits": []})
+            _print_json((), left_out)
         elif not settings.quiet:
-            say("the project has no training sets, so there is nothing to audit")
+            say(_nothing(left_out))
         return
     write_project(compiled)
     for _ in run:
@@ -67,11 +68,28 @@ def audit(
             show_problem(problem)
         raise click.exceptions.Exit(1)
     if as_json:
-        print_json({"version": 1, "audits": [_plain(item) for item in found]})
+        _print_json(found, left_out)
     else:
         _show(found, quiet=settings.quiet)
+    if left_out and not settings.quiet:
+        say("\n".join(["", *_told(left_out)]))
     if not all(item.equal for item in found):
         raise click.exceptions.Exit(1)
+
+
+def _print_json(found: tuple[Verdict, ...], left_out: tuple[Unaudited, ...]) -> None:
+    left = [dataclasses.asdict(item) for item in left_out]
+    print_json({"version": 1, "audits": [_plain(item) for item in found], "not_audited": left})
+
+
+def _nothing(left_out: tuple[Unaudited, ...]) -> str:
+    if left_out:
+        return "\n".join([*_told(left_out), "there is nothing else to audit"])
+    return "the project has no training sets, so there is nothing to audit"
+
+
+def _told(left_out: tuple[Unaudited, ...]) -> list[str]:
+    return [f"not audited: {item.training_set}, {item.feature}: {item.reason}" for item in left_out]
 
 
 def _plain(item: Verdict) -> dict[str, object]:

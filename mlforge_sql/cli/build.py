@@ -45,7 +45,7 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     Without --features, --tags and --training-sets everything is built; with
     --features or --tags no training set is. What stands after `--` goes to `dbt build`, such as: mlforge build -- --vars '{as_of: 2024-06-01}'
     """
-    from mlforge_sql.building import build_features
+    from mlforge_sql.building import build_features, unbuildable
     from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
 
     finish_interrupted(settings.root)
@@ -60,6 +60,11 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         profile=profile,
         arguments=[*(["--full-refresh"] if full_refresh else []), *dbt_arguments],
     )
+    absent = unbuildable(compiled, profile)
+    if absent and not (names or tags or training_sets or settings.quiet):
+        say(
+            f"left out: {', '.join(absent)}, for versions of tables, which this profile does not keep"
+        )
     write_project(compiled)
     for step in run:
         _show_step(settings, step)

@@ -63,7 +63,7 @@ def training_set(settings: Settings, name: str, as_json: bool) -> None:
     if as_json:
         print_json({"version": 1, "training_set": found})
         return
-    _show(found, ("declared in", "labels", "time", "features", "tags", "models"))
+    _show(found, ("declared in", "labels", "time", "features", "pinned", "tags", "models"))
 
 
 def _show(found: dict[str, Any], keys: tuple[str, ...]) -> None:

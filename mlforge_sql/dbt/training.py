@@ -104,12 +104,13 @@ def _choices(
 def training_set_text(node: TrainingSet, features: Iterable[Joinable], branches: Branches) -> str:
     """The body of a training set's model."""
     known = {item.feature: item.columns for item in features}
-    wanted: list[Any] = [
-        name
-        if columns == known[name]
-        else {"name": name, "columns": [column.name for column in columns]}
-        for name, columns in node.features
-    ]
+    pins = {name: pin.argument for name, pin in node.pins}
+    wanted: list[Any] = []
+    for name, columns in node.features:
+        asked: dict[str, Any] = {"name": name, **pins.get(name, {})}
+        if columns != known[name]:
+            asked["columns"] = [column.name for column in columns]
+        wanted.append(name if len(asked) == 1 else asked)
     arguments = {
         "labels": f"ref({_text(node.labels)})",
         "label_time": _text(node.time.column),

@@ -39,6 +39,8 @@ def training_properties(
     """Properties of a training set's table."""
     about = node.description or f"Training set `{node.name}`"
     text = f"{about.rstrip('.')}. Every label once, with its features as of `{node.time.column}`."
+    for feature, pin in node.pins:
+        text += f" `{feature}` is read in {pin}, and is not audited."
     by_name = {feature.name: feature for feature in features}
     columns = [
         column_properties(name, kind, branches, _label_text(name, node))
@@ -65,6 +67,7 @@ def training_properties(
         training_set=node.name,
         timestamp=node.time.column,
         features=[name for name, _ in node.features],
+        **({"pins": {name: pin.argument for name, pin in node.pins}} if node.pins else {}),
         spec=training_set.origin.path,
     )
     return {

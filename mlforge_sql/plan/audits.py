@@ -20,12 +20,17 @@ from mlforge_sql.project.model import (
 
 
 def audits(project: Project) -> tuple[Audit, ...]:
-    """One audit for each training set and feature in it."""
+    """One audit for each training set and feature in it.
+
+    A feature that is read in a certain version of its table has none: its values are those of the
+    events as they were then, and nothing keeps those.
+    """
     salt_env = project.config.surrogate_key_salt_env
     return tuple(
         _audit(item, request, salt_env)
         for item in project.training_sets
         for request in item.features
+        if request.pin is None
     )
 
 

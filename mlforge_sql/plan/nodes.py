@@ -8,6 +8,7 @@ from enum import StrEnum
 from mlforge_sql.durations import Duration
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
+from mlforge_sql.spec.pin import Pin
 from mlforge_sql.types import ColumnType
 
 
@@ -457,6 +458,7 @@ class TrainingSet:
         time: The label's time.
         features: The features, and their columns in the order they are asked for.
         description: What it is for.
+        pins: Features that are read in a certain version of their tables.
     """
 
     name: str
@@ -466,6 +468,7 @@ class TrainingSet:
     time: EventTime
     features: tuple[tuple[str, tuple[JoinedColumn, ...]], ...]
     description: str | None = None
+    pins: tuple[tuple[str, Pin], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,4 +81,5 @@ def training_set(item: ResolvedTrainingSet) -> TrainingSet:
             for request in item.features
         ),
         description=item.spec.description,
+        pins=tuple((request.feature.name, request.pin) for request in item.features if request.pin),
     )

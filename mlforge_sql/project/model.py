@@ -11,6 +11,7 @@ from mlforge_sql.expressions import Expr
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.pin import Pin
 from mlforge_sql.spec.source import Source, Timestamp
 from mlforge_sql.spec.training_set import TrainingSet
 from mlforge_sql.spec.validators import Validator
@@ -167,10 +168,12 @@ class Requested:
     Attributes:
         feature: The feature.
         columns: Names of its columns, in the order they are asked for.
+        pin: The version of its table that is read; None for the newest.
     """
 
     feature: ResolvedFeature
     columns: tuple[str, ...]
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mlforge_sql.errors import Diagnostic, suggest
 from mlforge_sql.project.model import Requested, ResolvedFeature
 from mlforge_sql.project.times import Place
+from mlforge_sql.spec.pin import Pin
 from mlforge_sql.spec.training_set import FeatureSpec
 
 
@@ -19,12 +20,13 @@ def resolve_requests(
     """The features that are asked for, each once, its columns in the order they are asked for.
 
     Args:
-        wanted: What was asked for; a feature may be named more than once.
+        wanted: What was asked for; a feature may be named more than once, in one version of it.
         features: Every feature by name; None for one that has problems of its own.
         place: Where ``features`` was written.
         problems: Where problems go.
     """
     columns: dict[str, list[str]] = {}
+    pins: dict[str, Pin | None] = {}
     for index, item in enumerate(wanted):
         if item.name not in features:
             hint = suggest(item.name, list(features))
@@ -34,6 +36,13 @@ def resolve_requests(
         feature = features[item.name]
         if feature is None:
             continue
+        if pins.setdefault(item.name, item.pin) != item.pin:
+            found = [
+                str(pin) if pin else "its newest version" for pin in (pins[item.name], item.pin)
+            ]
+            message = f"feature `{item.name}` is asked for in two versions: {' and '.join(found)}"
+            hint = "ask for one; two versions would have columns of the same names"
+            problems.append(Diagnostic("MF091", message, place("features", index), hint))
         known = [column.name for column in feature.columns]
         for name in item.columns or known:
             if name not in known:
@@ -45,7 +54,7 @@ def resolve_requests(
             if name not in kept:
                 kept.append(name)
     return tuple(
-        Requested(feature, tuple(kept))
+        Requested(feature, tuple(kept), pins[name])
         for name, kept in columns.items()
         if (feature := features[name]) is not None
     )

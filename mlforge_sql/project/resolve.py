@@ -11,7 +11,6 @@ from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
     Project,
-    Requested,
     ResolvedFeature,
     ResolvedSource,
     ResolvedTrainingSet,
@@ -93,7 +92,7 @@ def _linked(
         item,
         source=item.source and sources[item.source.spec.name],
         features=tuple(
-            Requested(features[request.feature.name], request.columns) for request in item.features
+            replace(request, feature=features[request.feature.name]) for request in item.features
         ),
     )
 

@@ -46,6 +46,7 @@ class TrainingSetResolver:
             place,
             self._problems,
         )
+        self._check_pins(item)
         source = self._source(item)
         columns = self._columns(item, source)
         timestamp = self._timestamp(item, source)
@@ -89,6 +90,19 @@ class TrainingSetResolver:
                 for part in item.spec.from_columns
             )
         )
+
+    def _check_pins(self, item: Located[TrainingSet]) -> None:
+        """Only Delta tables keep versions."""
+        if self._specs.config.spec.on_databricks:
+            return
+        for index, wanted in enumerate(item.spec.features):
+            if wanted.pin is None:
+                continue
+            key = "version" if wanted.version_at is None else "version_at"
+            message = f"`{wanted.name}` cannot be pinned to {wanted.pin}: DuckDB keeps no versions of a table"
+            hint = "remove it, or add a profile with `KIND: unity_catalog`"
+            place = item.origin.at("features", index, key)
+            self._problems.append(Diagnostic("MF090", message, place, hint))
 
     def _is_unread(self, name: str) -> bool:
         return name not in self._features and self._specs.unread.may_declare(name)

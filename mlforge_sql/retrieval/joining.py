@@ -163,7 +163,12 @@ class Join:
             RetrievalError: The macros do not take these labels.
         """
         features = [
-            {"name": item.feature.name, "columns": list(item.columns)} for item in self.requests
+            {
+                "name": item.feature.name,
+                "columns": list(item.columns),
+                **(item.pin.argument if item.pin else {}),
+            }
+            for item in self.requests
         ]
         macros = self._macros(dialect, relation)
         named = self._named(columns)

@@ -129,6 +129,7 @@ class TrainingDataBuilder:
         """
         requests = resolve_wanted(self._project, wanted)
         self._store.check_built(requests)
+        requests = self._store.settled(requests)
         join = Join.of(requests, timestamp, self._macros)
         frame, table = self._labels(labels, join, whole=whole)
         problems: list[Diagnostic] = []

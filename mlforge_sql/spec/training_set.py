@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from mlforge_sql.spec.base import Name, Names, Spec, one_or_many, record
 from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.pin import Instant, Pin
 from mlforge_sql.spec.source import Source, Timestamp, timestamp_by_name
 
 AUDITED_ROWS = 1000
@@ -16,22 +17,49 @@ AUDITED_ROWS = 1000
 
 
 class FeatureSpec(Spec):
-    """A feature, all of its columns or some of them.
+    """A feature, all of its columns or some of them, as it is or as its table was.
 
     Examples:
         >>> FeatureSpec("merchant_spend", columns=["amount_sum_7d"]).columns
         ('amount_sum_7d',)
+        >>> str(FeatureSpec("merchant_spend", version=12).pin)
+        'version 12'
     """
 
     name: Name = Field(description="Name of the feature.")
     columns: Annotated[Names, Field(min_length=1)] | None = Field(
         default=None, description="Columns of the feature; all of them by default."
     )
+    version: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Databricks: version of the feature's Delta table to read; the newest by default.",
+    )
+    version_at: Instant | None = Field(
+        default=None,
+        description="Databricks: read the version that the table had at this instant, instead of `version`.",
+    )
 
     def __init__(self, name: str | None = None, /, **values: Any) -> None:
         if name is not None:
             values["name"] = name
         super().__init__(**values)
+
+    @model_validator(mode="after")
+    def _one_version(self) -> FeatureSpec:
+        if self.version is not None and self.version_at is not None:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`version` and `version_at` both say which version is read",
+                {"code": "MF017", "at": "version_at", "hint": "keep one"},
+            )
+        return self
+
+    @property
+    def pin(self) -> Pin | None:
+        """The version of the feature's table that is read; None for the newest."""
+        if self.version is None and self.version_at is None:
+            return None
+        return Pin(self.version, self.version_at)
 
 
 def requested(value: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.errors import Diagnostic, RetrievalError
@@ -62,8 +62,10 @@ class Store(ABC):
 
     Attributes:
         profile: Name of the profile.
+        keeps_versions: Whether older versions of a table can be read.
     """
 
+    keeps_versions: ClassVar[bool] = False
     profile: str
 
     @property
@@ -132,21 +134,33 @@ class Store(ABC):
     def check_built(self, requests: Iterable[Requested]) -> None:
         """See that the feature tables are there, from these specs and with the columns wanted.
 
+        Of a table that is read in an older version, the specs and columns may be older too.
+
         Raises:
             RetrievalError: One is not.
         """
         hashes = self.built_hashes()
-        problems = [
-            problem
-            for request in requests
-            if (
-                problem := self.table_problem(
-                    request.feature.name, request.columns, spec_hash(request.feature), hashes
-                )
-            )
-        ]
+        found = (self._request_problem(request, hashes) for request in requests)
+        problems = [problem for problem in found if problem]
         if problems:
             raise RetrievalError(problems)
+
+    def settled(self, requests: Iterable[Requested]) -> tuple[Requested, ...]:
+        """The requests, each in a version that its table has.
+
+        Raises:
+            RetrievalError: A table does not have one.
+        """
+        return tuple(requests)
+
+    def _request_problem(self, request: Requested, hashes: Mapping[str, str]) -> Diagnostic | None:
+        name, current = request.feature.name, spec_hash(request.feature)
+        if request.pin is None:
+            return self.table_problem(name, request.columns, current, hashes)
+        if self.keeps_versions:
+            return self.table_problem(name, (), current, {})
+        message = f"`{name}` cannot be read in {request.pin}: profile `{self.profile}` keeps no versions of a table"
+        return Diagnostic("MF090", message, hint="use a profile with `KIND: unity_catalog`")
 
     def table_problem(
         self, name: str, columns: Iterable[str], current: str, hashes: Mapping[str, str]

@@ -7,7 +7,9 @@
                         It has the join keys of the features, or the columns that they are computed from
         label_time      column of labels: a timestamp, with or without time zone, a date, or ISO text. Without a zone
                         it is UTC
-        features        names, 'name:column', or {'name': ..., 'columns': [...]}
+        features        names, 'name:column', or {'name': ..., 'columns': [...]}. On Databricks a mapping may have
+                        'version': 12, to read that version of the feature's Delta table, or
+                        'version_at': '2026-01-31T12:00:00Z', to read the one that it had then
         label_columns   names and types of the labels' columns. Without it they are asked for, which a CTE cannot
                         answer: it must have the join keys, and a timestamp
         label_instant   SQL of the label's time in UTC over the alias `labels`, where label_time is something else
@@ -20,6 +22,7 @@
 {% macro training_set(labels, label_time, features, label_columns=none, label_instant=none) %}
     {%- set known = mlforge_features() -%}
     {%- set wanted = mlforge_wanted_features(features, known) -%}
+    {%- set pins = mlforge_pins(features) -%}
     {%- set relations = {} -%}
     {%- for name in wanted -%}
         {%- do relations.update({name: ref(name)}) -%}
@@ -47,7 +50,7 @@
             {%- do taken.update({name ~ '__' ~ column: name}) -%}
         {%- endfor -%}
         {%- do joins.append({
-            'relation': mlforge_as_table(relations[name]),
+            'relation': mlforge_as_table(relations[name]) ~ mlforge_version_of(name, relations[name], pins[name]),
             'left_keys': left_keys,
             'right_keys': feature['keys'],
             'right_time': 'feature_timestamp',
@@ -94,6 +97,104 @@
         {%- do exceptions.raise_compiler_error("training_set: no features are asked for") -%}
     {%- endif -%}
     {{- return(wanted) -}}
+{% endmacro %}
+
+{# The versions that features are read in, by name: none where it is the newest. #}
+{% macro mlforge_pins(features) %}
+    {%- set pins = {} -%}
+    {%- for item in features -%}
+        {%- set name = item['name'] if item is mapping else item.split(':')[0] -%}
+        {%- set pin = none -%}
+        {%- if item is mapping and (item.get('version') is not none or item.get('version_at') is not none) -%}
+            {%- set pin = {'version': item.get('version'), 'version_at': item.get('version_at')} -%}
+        {%- endif -%}
+        {%- if name in pins and pins[name] != pin -%}
+            {%- do exceptions.raise_compiler_error("training_set: feature '" ~ name ~ "' is asked for in two versions.") -%}
+        {%- endif -%}
+        {%- do pins.update({name: pin}) -%}
+    {%- endfor -%}
+    {{- return(pins) -}}
+{% endmacro %}
+
+{# What comes after the name of a feature's table to read a version of it; nothing for the newest. #}
+{% macro mlforge_version_of(feature, relation, pin) %}
+    {%- if pin is none -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set number = pin['version'] -%}
+    {%- set text = pin['version_at'] -%}
+    {%- if number is not none and text is not none -%}
+        {%- do exceptions.raise_compiler_error(
+            "training_set: feature '" ~ feature ~ "' has a version and a version_at; give one of them."
+        ) -%}
+    {%- elif number is not none and (number is boolean or number is not integer or number < 0) -%}
+        {%- do exceptions.raise_compiler_error(
+            "training_set: the version of feature '" ~ feature ~ "' is '" ~ number ~ "'; it must be a whole number, 0 or above."
+        ) -%}
+    {%- endif -%}
+    {%- set instant = mlforge_parse_instant(text | string | trim) if text is not none else none -%}
+    {%- if text is not none and instant is none -%}
+        {%- do exceptions.raise_compiler_error(
+            "training_set: the version_at of feature '" ~ feature ~ "' is '" ~ text
+            ~ "'; write an instant such as 2026-01-31T12:00:00Z. Without an offset it is UTC."
+        ) -%}
+    {%- endif -%}
+    {{- return(adapter.dispatch('mlforge_version_of')(feature, relation, number, instant)) -}}
+{% endmacro %}
+
+{% macro default__mlforge_version_of(feature, relation, number, instant) %}
+    {%- do exceptions.raise_compiler_error(
+        "training_set: feature '" ~ feature ~ "' is pinned to "
+        ~ ('version ' ~ number if instant is none else 'its version of ' ~ instant) ~ ", and " ~ target.type
+        ~ " keeps no versions of a table. Run it on Databricks, or exclude it: dbt build --exclude "
+        ~ (model.name if model is defined else feature)
+    ) -%}
+{% endmacro %}
+
+{# What dbt reads with --empty or --sample is a query, which has no versions. #}
+{% macro databricks__mlforge_version_of(feature, relation, number, instant) %}
+    {%- if relation is not string -%}
+        {%- if (relation | string | trim).startswith('(') -%}
+            {{- return('') -}}
+        {%- endif -%}
+        {%- set last = mlforge_check_version(feature, relation, number, instant) -%}
+        {%- if last is not none -%}
+            {{- return(' version as of ' ~ last) -}}
+        {%- endif -%}
+    {%- endif -%}
+    {{- return(
+        ' version as of ' ~ number if instant is none else ' timestamp as of ' ~ mlforge_timestamp(instant)
+    ) -}}
+{% endmacro %}
+
+{# Stops where the table does not have the version, in words that say which it has. The number of the last version,
+   where it was written before the instant: Delta itself knows no version after its last one. #}
+{% macro mlforge_check_version(feature, relation, number, instant) %}
+    {%- if load_relation(relation) is none -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- set of_instant = mlforge_timestamp(instant) if instant is not none else 'cast(null as timestamp)' -%}
+    {%- set found = run_query(
+        'select min(version), max(version), cast(min(timestamp) as string), cast(max(timestamp) as string), '
+        ~ of_instant ~ ' < min(timestamp), ' ~ of_instant ~ ' >= max(timestamp), ' ~ of_instant ~ ' > current_timestamp() '
+        ~ 'from (describe history ' ~ relation ~ ')'
+    ).rows[0] -%}
+    {%- set versions = relation ~ " has versions " ~ found[0] ~ " (" ~ found[2] ~ ") to " ~ found[1] ~ " (" ~ found[3]
+        ~ "); _mlforge_metadata says which build wrote which" -%}
+    {%- if instant is none and not found[0] <= number <= found[1] -%}
+        {%- do exceptions.raise_compiler_error(
+            "training_set: feature '" ~ feature ~ "' has no version " ~ number ~ ": " ~ versions
+        ) -%}
+    {%- elif found[4] -%}
+        {%- do exceptions.raise_compiler_error(
+            "training_set: feature '" ~ feature ~ "' had no version yet at " ~ instant ~ " UTC: " ~ versions
+        ) -%}
+    {%- elif found[6] -%}
+        {%- do exceptions.raise_compiler_error(
+            "training_set: version_at of feature '" ~ feature ~ "' is in the future: " ~ instant ~ " UTC"
+        ) -%}
+    {%- endif -%}
+    {{- return(found[1] | int if found[5] else none) -}}
 {% endmacro %}
 
 {# Names and types of the columns of a relation or query. #}

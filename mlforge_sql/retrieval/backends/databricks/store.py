@@ -6,6 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, par
 from mlforge_sql.retrieval.backends.databricks.problems import problem
 from mlforge_sql.retrieval.backends.databricks.rows import LocalRows, Paged, StoredRows
 from mlforge_sql.retrieval.backends.databricks.session import Session
+from mlforge_sql.retrieval.backends.databricks.versions import settle
 from mlforge_sql.retrieval.backends.store import METADATA, Store
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.labels import LabelTable
@@ -42,6 +44,8 @@ class DatabricksStore(Store):
         place: Catalog and schema of the feature tables.
         scratch: Catalog and schema for labels on their way; None for temporary tables.
     """
+
+    keeps_versions = True
 
     def __init__(self, profile: str, session: Session, spec: UnityCatalogStore) -> None:
         self.profile = profile
@@ -74,6 +78,16 @@ class DatabricksStore(Store):
         wanted = tuple(requests)
         self._look_up([*(item.feature.name for item in wanted), METADATA])
         super().check_built(wanted)
+
+    def settled(self, requests: Iterable[Requested]) -> tuple[Requested, ...]:
+        """See the base."""
+        return tuple(self._settled(request) for request in requests)
+
+    def _settled(self, request: Requested) -> Requested:
+        if request.pin is None:
+            return request
+        name = request.feature.name
+        return replace(request, pin=settle(self.session, name, self.relation(name), request.pin))
 
     def columns(self, table: str) -> list[str]:
         """See the base."""

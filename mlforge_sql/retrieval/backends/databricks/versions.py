@@ -1,0 +1,44 @@
+"""Versions of Delta tables: which one a pin means, and whether the table has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.retrieval.backends.store import METADATA
+from mlforge_sql.spec.pin import Pin
+
+if TYPE_CHECKING:
+    from mlforge_sql.retrieval.backends.databricks.session import Session
+
+
+def settle(session: Session, feature: str, relation: str, pin: Pin) -> Pin:
+    """The version that a pin means: an instant after the last version is that version.
+
+    The macro ``mlforge_check_version`` does the same in dbt.
+
+    Args:
+        session: The session.
+        feature: Name of the feature.
+        relation: SQL name of its table.
+        pin: The pin.
+
+    Raises:
+        RetrievalError: The table does not have it, or has no history.
+    """
+    at = f"timestamp '{pin.at.isoformat(sep=' ')}+00:00'" if pin.at else "cast(null as timestamp)"
+    ((first, last, since, until, early, late, future),) = session.rows(
+        "select min(version), max(version), cast(min(timestamp) as string), "  # noqa: S608 - quoted
+        f"cast(max(timestamp) as string), {at} < min(timestamp), {at} >= max(timestamp), "
+        f"{at} > current_timestamp() from (describe history {relation})"
+    )
+    if pin.version is not None and not first <= pin.version <= last:
+        message = f"feature `{feature}` has no version {pin.version}"
+    elif early:
+        message = f"feature `{feature}` had no version yet at {pin.instant}"
+    elif future:
+        message = f"`version_at` of feature `{feature}` is in the future: {pin.instant}"
+    else:
+        return Pin(int(last)) if late else pin
+    hint = f"its table has versions {first} ({since}) to {last} ({until}); `{METADATA}` says which build wrote which"
+    raise RetrievalError([Diagnostic("MF092", message, hint=hint)])
