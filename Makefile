@@ -40,6 +40,7 @@ test: lint types imports  ## every check and test
 bench: $(STAMP)  ## side-by-side timings, ratios only
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/online.py
 	$(BIN)/python benchmarks/databricks.py
 
 scale: $(STAMP)  ## 10M events under a 4 GB memory limit

@@ -42,7 +42,7 @@ from histories import (
 from run import Measured, in_process
 
 FOLDER = Path(__file__).parent
-FEAST = "feast[duckdb]==0.67.0"
+FEAST = "feast[duckdb,postgres]==0.67.0"
 FEAST_PYTHON = FOLDER / ".venv-feast" / "bin" / "python"
 FEAST_SECONDS = 300
 STORE = "store.duckdb"
@@ -223,7 +223,7 @@ class FeastError(Exception):
 def install_feast() -> None:
     """Make Feast's environment, when it is not there."""
     if FEAST_PYTHON.exists():
-        imports = [str(FEAST_PYTHON), "-c", "import duckdb, feast, ibis"]
+        imports = [str(FEAST_PYTHON), "-c", "import duckdb, feast, ibis, psycopg, psycopg_pool"]
         if subprocess.run(imports, capture_output=True, check=False).returncode == 0:
             return
     click.echo(f"installing {FEAST} into {FEAST_PYTHON.parents[1]} ...", err=True)
