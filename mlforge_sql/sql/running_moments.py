@@ -19,7 +19,7 @@ from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.rolling_names import new_window, old_window, over, spread_name
 from mlforge_sql.sql.tiles import as_double
 
-_PARTS = (("count", "count"), ("mean", "avg"), ("deviation", "var_pop"))
+_PARTS = (("number", "count"), ("mean", "avg"), ("deviation", "var_pop"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Moments:
             if item.window.length is None:
                 yield column(spread_name(item))
                 continue
-            count = column(self._whole(item, "count"))
+            count = column(self._whole(item, "number"))
             freedom = exp.Paren(this=exp.Sub(this=count, expression=number(1)))
             squares = column(self._whole(item, "squares"))
             tree: exp.Expr = exp.Div(this=squares, expression=freedom)
@@ -123,14 +123,14 @@ class Moments:
         return f"{self._name(item)}_{what}{item.window.suffix}"
 
     def _combined(self, item: RollingColumn) -> Iterator[exp.Expr]:
-        new, old = (column(self._part(item, "count", word)) for word in ("new", "old"))
+        new, old = (column(self._part(item, "number", word)) for word in ("new", "old"))
         total = exp.Add(this=new, expression=old)
-        yield aliased(total, self._whole(item, "count"))
+        yield aliased(total, self._whole(item, "number"))
         within = (
             _zero(
                 exp.Mul(
                     this=column(self._part(item, "deviation", word)),
-                    expression=column(self._part(item, "count", word)),
+                    expression=column(self._part(item, "number", word)),
                 )
             )
             for word in ("new", "old")

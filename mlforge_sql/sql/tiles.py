@@ -88,9 +88,8 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
         case MeasureKind.COUNT | MeasureKind.ROWS:
             aggregate = func("count", value)
         case MeasureKind.SUM:
-            summed = _filtered(
-                func("sum", summable(value, measure.value_type, dialect)), measure.where, dialect
-            )
+            value = dialect.widened(summable(value, measure.value_type, dialect), measure.type)
+            summed = _filtered(func("sum", value), measure.where, dialect)
             is_double = measure.type.kind is Kind.FLOAT
             return summed if is_double else dialect.cast(summed, measure.type)
         case MeasureKind.MIN | MeasureKind.MAX:

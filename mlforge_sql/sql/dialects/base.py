@@ -98,6 +98,10 @@ class Dialect(ABC):
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """Whether a double is neither infinite nor NaN."""
 
+    def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:  # noqa: ARG002 - for engines that need it
+        """A number that is about to be summed, so that a sum that fits into ``total`` does not overflow."""
+        return value
+
     def cast(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """``cast(value as kind)``."""
         return exp.Cast(

@@ -111,6 +111,11 @@ class Databricks(Dialect):
         infinity = func("double", exp.Literal.string("infinity"))
         return exp.LT(this=func("abs", value), expression=infinity)
 
+    def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:
+        """See the base. A sum of bigint is bigint here, and one that does not fit is an error."""
+        whole = total.kind is Kind.DECIMAL and total.scale == 0
+        return self.cast(value, total) if whole else value
+
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
         return func("stddev_samp" if function == Spread.STD else "var_samp", value)
