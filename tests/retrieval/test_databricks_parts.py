@@ -399,3 +399,34 @@ def test_the_statement_is_not_in_a_traceback() -> None:
         session.run("select 'pepper and salt' / 0")
     assert caught.value.__suppress_context__
     assert caught.value.__cause__ is None
+
+
+def test_a_statement_that_is_not_waited_for_is_cancelled() -> None:
+    called: list[str] = []
+
+    class Cursor(SimpleNamespace):
+        def execute(self, _text: str, _parameters: Any) -> None:
+            raise KeyboardInterrupt
+
+        def cancel(self) -> None:
+            called.append("cancel")
+
+        def close(self) -> None:
+            called.append("close")
+
+    session = Session(SimpleNamespace(cursor=Cursor))
+    with pytest.raises(KeyboardInterrupt):
+        session.run("select 1")
+    assert called == ["cancel", "close"]
+
+
+def test_a_warehouse_that_is_gone_is_not_asked_to_end_the_session() -> None:
+    state = SimpleNamespace(is_open=True)
+
+    def ask() -> None:
+        pytest.fail("it takes seconds, and nobody answers")
+
+    session = Session(SimpleNamespace(session=state, close=ask))
+    session.lost = True
+    session.close()
+    assert not state.is_open
