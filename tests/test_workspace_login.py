@@ -53,6 +53,19 @@ def test_host_with_or_without_scheme(host: str) -> None:
     assert login.uri == "https://dbc-1.cloud.databricks.com/sql/1.0/warehouses/abc"
 
 
+@pytest.mark.parametrize("rest", ["/?o=12", "/sql/warehouses", "#x", "?o=12"])
+def test_a_host_with_more_behind_it_is_refused(rest: str) -> None:
+    """As in the address bar of a browser: dbt would read it as a part of the host."""
+    host = f"https://adb-12.azuredatabricks.net{rest}"
+    with pytest.raises(SpecErrors) as caught:
+        find_login(store(), {**ADDRESS, **TOKEN, "DATABRICKS_HOST": host})
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "MF078"
+    assert problem.message == "DATABRICKS_HOST says more than a host"
+    assert problem.hint is not None
+    assert "set it to `adb-12.azuredatabricks.net`" in problem.hint
+
+
 def test_where_the_path_comes_from() -> None:
     """The profile first, then DATABRICKS_HTTP_PATH, then DATABRICKS_WAREHOUSE_ID."""
     environment = {**ADDRESS, **TOKEN, "DATABRICKS_HTTP_PATH": "/sql/1.0/warehouses/path"}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -82,13 +83,28 @@ def find_login(store: UnityCatalogStore, environment: Mapping[str, str]) -> Logi
     else:
         http_path = environment.get(HTTP_PATH) or f"{WAREHOUSE}{environment[WAREHOUSE_ID]}"
     return Login(
-        host=environment[HOST].replace("https://", "").split("/")[0],
+        host=_host(environment[HOST]),
         http_path=http_path,
         auth=auth,
         token=environment[TOKEN] if auth is Auth.TOKEN else "",
         client_id=environment[CLIENT_ID] if auth is Auth.OAUTH else "",
         client_secret=environment[CLIENT_SECRET] if auth is Auth.OAUTH else "",
     )
+
+
+def _host(text: str) -> str:
+    """The host, without scheme and closing slash, as the compiled profile reads it.
+
+    Raises:
+        SpecErrors: There is more behind the host: dbt would take it for a part of it.
+    """
+    host = text.replace("https://", "").rstrip("/")
+    alone = re.split(r"[/?#]", host)[0]
+    if alone != host:
+        message = f"{HOST} says more than a host"
+        hint = f"leave out what follows it: set it to `{alone}`"
+        raise SpecErrors([Diagnostic("MF078", message, hint=hint)])
+    return host
 
 
 def missing_variables(store: UnityCatalogStore, environment: Mapping[str, str]) -> tuple[str, ...]:
