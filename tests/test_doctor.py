@@ -253,6 +253,14 @@ def test_two_logins(project: Path) -> None:
     )
 
 
+def test_a_host_with_more_behind_it(project: Path) -> None:
+    environment = {"DATABRICKS_TOKEN": "t", "DATABRICKS_WAREHOUSE_ID": "w"}
+    host = {"DATABRICKS_HOST": "https://adb-12.invalid/?o=12"}
+    found = checks(project, "--profile", "databricks", **environment, **host)["variables"]
+    assert found["status"] == "fail"
+    assert "set it to `adb-12.invalid`" in found["next_step"]
+
+
 def test_every_need_is_a_check_before_it(project: Path) -> None:
     for profile in load_config(project).spec.profiles.values():
         before: set[str] = set()

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from mlforge_sql.doctor.findings import Finding, Patient, Refused, fail, ok, warn
 from mlforge_sql.doctor.machine import salt_step
+from mlforge_sql.errors import SpecErrors
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.sql.dialects.databricks import Databricks
@@ -66,7 +67,11 @@ def variables(patient: Patient) -> Finding:
     rivals = rival_variables(auth, patient.environment)
     if rivals:
         return fail(rival_text(rivals), RIVAL_HINT)
-    patient.login = find_login(store, patient.environment)
+    try:
+        patient.login = find_login(store, patient.environment)
+    except SpecErrors as error:
+        (problem,) = error.diagnostics
+        return fail(problem.message, problem.hint or "")
     return ok(f"{patient.login.host}, {patient.login.http_path}, login with {_AUTH[auth]}")
 
 
