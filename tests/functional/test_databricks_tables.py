@@ -147,6 +147,8 @@ def test_comments_and_tags(project: WarehouseProject) -> None:
     assert rows["Comment"].startswith("The customer's \\ last payment: 5%. A row holds from")
     comments = {row[0]: row[2] for row in project.sql(f"describe {TABLE}")}
     assert comments["feature_timestamp"] == "Instant (UTC) from which the row holds"
+    operations = project.sql(f"select operation from (describe history {TABLE})")
+    assert operations.count(("CHANGE COLUMNS",)) == 1, "all comments in one statement"
     tags = project.sql(
         "select table_name, tag_name, tag_value from main.information_schema.table_tags "
         "where schema_name = 'delta_tables' order by all"
