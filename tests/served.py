@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,3 @@ def sync(
 def instant(microseconds: int) -> datetime:
     """An instant of the oracle."""
     return datetime(1970, 1, 1) + timedelta(microseconds=microseconds)
-
-
-def utc(value: datetime) -> datetime:
-    """An instant with its zone."""
-    return value.replace(tzinfo=UTC)

@@ -137,7 +137,7 @@ def test_new_events_and_deleted_entities(
     write_parquet(root / served.EVENTS, SCHEMA, [*kept, *new])
     served.rebuild(root, "run_2", datetime(2024, 1, 5))
     assert {(item.action, item.reason) for item in served.sync(own, AS_OF)} == {
-        ("loaded", "a newer build")
+        ("loaded", "another build")
     }
     after = own.get_online_features("spend", USERS, "pg", at=AT)
     assert after == own.get_online_features("spend", USERS, "dev", at=AT)

@@ -22,7 +22,6 @@ from mlforge_sql.online.postgres.names import (
     MAX_COLUMNS,
     TIME,
     quoted,
-    stored_name,
     type_name,
 )
 from mlforge_sql.online.postgres.statements import table_name
@@ -255,8 +254,3 @@ def _exists(connection: psycopg.Connection[Any], name: str) -> bool:
 def _true(connection: psycopg.Connection[Any], query: str, parameters: Iterable[Any]) -> bool:
     row = connection.execute(query, list(parameters)).fetchone()
     return bool(row and row[0])
-
-
-def index_name(feature: str) -> str:
-    """Name of the index of a table's primary key."""
-    return stored_name(f"{feature}_pkey")

@@ -7,8 +7,6 @@ then: the lookup takes, of the rows of an entity, the last one that has begun.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
 
 from mlforge_sql.online.model import Lookup, Served
 from mlforge_sql.online.postgres.names import TIME, literal, quoted, type_name
@@ -129,11 +127,3 @@ def empty_sql(column: JoinedColumn) -> str | None:
         return None
     text = literal(str(value).lower() if isinstance(value, bool) else str(value))
     return f"{text}::{type_name(column.type)}"
-
-
-Plain = bool | int | float | str | date | datetime | Decimal | None
-
-
-def utc(instant: datetime) -> datetime:
-    """An instant without a time zone, with UTC's."""
-    return instant.replace(tzinfo=UTC)

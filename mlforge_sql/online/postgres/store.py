@@ -252,7 +252,7 @@ def reason_to_load(
     if stored.spec_hash != feature.spec_hash or stored.layout != metadata.LAYOUT:
         return "another definition"
     if build is None or stored.run_id != build.run_id:
-        return "a newer build" if build else "a build without a record"
+        return "another build" if build else "a build without a record"
     if options.as_of < stored.as_of and options.as_of - MARGIN < stored.exact_from:
         return "an earlier instant"
     return "asked for" if options.full_refresh else None
