@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
 from mlforge_sql.compiler import Compiled, compile_project
+from mlforge_sql.dbt.online import HOOK
 
 LOCAL: Document = CONFIG["profiles"]["dev"]
 COLUMNS = {"user_id": "string", "event_time": "timestamp", "amount": "double"}
@@ -59,6 +60,8 @@ def rendered(value: Any, target: tuple[str, str]) -> Any:
     if not isinstance(value, str):
         return value
     values = {"target": dict(zip(("name", "type"), target, strict=True))}
+    if value == HOOK:
+        return value
     return NativeEnvironment(undefined=StrictUndefined).from_string(value).render(values)
 
 
@@ -94,7 +97,8 @@ def test_no_jinja_where_every_profile_is_on_databricks(tmp_path: Path) -> None:
     found = compiled(tmp_path, {"databricks": unity("s", "triggered")}, tags=["core"])
     for path, text in found.files.items():
         if path.parts[0] == "models" and path.suffix == ".yml" and path.name != "_sources.yml":
-            assert "{{" not in text, path
+            plain = text.replace(HOOK, "")
+            assert "{{" not in plain, path
     assert model(found, "f_current")["config"]["materialized"] == "incremental"
 
 
@@ -195,6 +199,7 @@ def test_current_tables_that_nothing_follows(tmp_path: Path) -> None:
     assert set(model(found, "f_current")["config"]) == {
         "contract",
         "liquid_clustered_by",
+        "post_hook",
         "meta",
     }
 
@@ -234,3 +239,91 @@ def test_comments_are_kept_on_databricks(tmp_path: Path) -> None:
     assert docs(both, BRICKS) == {"relation": True, "columns": True}
     assert docs(both, DEV) == {"relation": False, "columns": False}
     assert docs({"databricks": unity()}, BRICKS) == {"relation": True, "columns": True}
+
+
+# Rows that begin later
+
+
+def test_later_rows_are_kept_where_they_are_published(tmp_path: Path) -> None:
+    profiles = {
+        "dev": LOCAL,
+        "databricks": unity("a", "triggered"),
+        "same_place": unity("A"),
+        "snapshot": unity("b", "snapshot"),
+        "offline": unity("c"),
+    }
+    found = compiled(tmp_path, profiles)
+
+    def upcoming(name: str, engine: str = "databricks") -> Any:
+        return model(found, "f_upcoming", (name, engine))
+
+    for name in ("databricks", "same_place", "snapshot"):
+        assert upcoming(name)["config"]["enabled"] is True
+    for name, engine in (("offline", "databricks"), DEV):
+        assert upcoming(name, engine)["config"]["enabled"] is False
+    key = {"type": "custom", "name": "f_upcoming_pk"}
+    expression = "primary key (user_id, feature_timestamp)"
+    properties = upcoming("databricks")
+    assert properties["constraints"] == [{**key, "expression": expression}], "no time series"
+    assert properties["config"]["materialized"] == "incremental"
+    assert properties["config"]["tblproperties"] == FOLLOWED
+    assert properties["config"]["unique_key"] == ["user_id", "feature_timestamp"]
+    assert properties["config"]["liquid_clustered_by"] == ["user_id", "feature_timestamp"]
+    assert properties["config"]["post_hook"] == [HOOK]
+    assert upcoming("snapshot")["config"]["materialized"] == "table"
+    assert properties["config"]["meta"]["mlforge"] == {"kind": "upcoming", "feature": "f"}
+
+
+def test_every_profile_publishes(tmp_path: Path) -> None:
+    """Then there is nothing to switch off."""
+    found = compiled(tmp_path, {"databricks": unity("s", "triggered")})
+    assert "enabled" not in model(found, "f_upcoming")["config"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "later"),
+    [
+        ({"metrics": [VELOCITY]}, True),
+        ({"interval": "1d", "metrics": [VELOCITY]}, True),
+        ({"select": {"amount": "amount"}}, False),
+        ({"select": {"amount": "amount"}, "interval": "1d"}, True),
+        ({"metrics": [{**VELOCITY, "windows": "lifetime"}]}, False),
+        ({"metrics": [{**VELOCITY, "windows": "lifetime", "offset": "1d"}]}, True),
+        ({"metrics": [{**VELOCITY, "windows": "lifetime"}], "interval": "1d"}, True),
+    ],
+)
+@pytest.mark.parametrize("delay", [None, "1h"])
+def test_features_that_change_without_an_event(
+    tmp_path: Path, changes: Document, later: bool, delay: str | None
+) -> None:
+    profiles = {"databricks": unity("s", "triggered")}
+    source = {"path": None, "table": "c.raw.events", "columns": COLUMNS}
+    source |= {"delay": delay} if delay else {}
+    write_project(
+        tmp_path, events.spec([feature(**changes)], source=source), {**CONFIG, "profiles": profiles}
+    )
+    found = compile_project(tmp_path)
+    assert any(path.name == "f_upcoming.sql" for path in found.files) == (later or bool(delay))
+
+
+def test_without_an_online_store_on_databricks_there_are_no_hooks(tmp_path: Path) -> None:
+    found = compiled(tmp_path, {"dev": LOCAL, "databricks": unity()})
+    assert not any("online" in path.name or "upcoming" in path.name for path in found.files)
+    assert "mlforge_online" not in "".join(found.files.values())
+
+
+def test_the_command_line_publishes_instead(tmp_path: Path) -> None:
+    """No hook and no macro; the tables are as they must be."""
+    profile = unity("s", "triggered")
+    profile["online_store"]["publish_via"] = "cli"
+    found = compiled(tmp_path, {"databricks": profile})
+    assert "mlforge_online" not in "".join(found.files.values())
+    assert model(found, "f_upcoming")["config"]["tblproperties"] == FOLLOWED
+
+
+def test_the_store_is_named_after_the_project(tmp_path: Path) -> None:
+    found = compiled(tmp_path, {"dev": LOCAL, "databricks": unity("s", "continuous")})
+    text = found.files[PurePosixPath("macros/mlforge_online_settings.sql")]
+    assert "'store': 'test-project'" in text
+    assert "'mode': 'CONTINUOUS'" in text
+    assert "'dev'" not in text

@@ -9,8 +9,9 @@ from typing import Any
 from mlforge_sql.dbt.escape import jinja_text, safe_values
 from mlforge_sql.dbt.properties import Properties
 from mlforge_sql.expressions import needs_quotes
-from mlforge_sql.plan.nodes import Current, Latest, Rolling, Tiles
-from mlforge_sql.spec.config import DatabricksOnlineStore, ProjectConfig, UnityCatalogStore
+from mlforge_sql.plan.nodes import Current, Latest, Rolling, Tiles, Upcoming
+from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
+from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 from mlforge_sql.types import ColumnType, Kind
 
 CLUSTERED = 4
@@ -84,15 +85,34 @@ class DeltaTables:
         self, properties: Properties, node: Current, source: Rolling | Latest
     ) -> Properties:
         """A table of current values. Where an online table follows its changes, they are merged."""
+        return self._published(properties, node.name, node.keys, source)
+
+    def upcoming(
+        self, properties: Properties, node: Upcoming, source: Rolling | Latest
+    ) -> Properties:
+        """A table of rows that begin later, merged like the current values.
+
+        Its key has no time series: an online table would keep only the last row of one.
+        """
+        key = [*node.keys, (_INSTANT, ColumnType(Kind.TIMESTAMP))]
+        return self._published(properties, node.name, key, source)
+
+    def _published(
+        self,
+        properties: Properties,
+        table: str,
+        key: Sequence[tuple[str, ColumnType]],
+        source: Rolling | Latest,
+    ) -> Properties:
         if not self.wanted:
             return properties
         added: Properties = {}
-        clustering = _clustering(node.keys)
+        clustering = _clustering(key)
         if self._following:
             added = {
                 "materialized": self._where_followed("incremental", "table"),
                 "incremental_strategy": "mlforge_changes",
-                "unique_key": [name for name, _ in node.keys],
+                "unique_key": [name for name, _ in key],
                 "on_schema_change": "append_new_columns",
             }
             clustering = [
@@ -100,7 +120,7 @@ class DeltaTables:
             ]  # else altered by every run
         return self._table(
             properties,
-            constraints=self._primary_key(node.name, [_quoted(name) for name, _ in node.keys]),
+            constraints=self._primary_key(table, [_quoted(name) for name, _ in key]),
             units=_units(source),
             followed=True,
             liquid_clustered_by=clustering,

@@ -11,6 +11,7 @@ from typing import Any
 from mlforge_sql.dbt.audits import audit_text
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header
+from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
 from mlforge_sql.dbt.properties import (
@@ -21,6 +22,7 @@ from mlforge_sql.dbt.properties import (
     input_properties,
     staging_properties,
     tiles_properties,
+    upcoming_properties,
 )
 from mlforge_sql.dbt.templates import static_files
 from mlforge_sql.dbt.training import known_features, training_set_text
@@ -96,10 +98,14 @@ class _Writer:
         self._names = TestNames()
         self._groups = source_groups(project)
         self._delta = DeltaTables(project.config)
+        self._online = OnlineTables(project.config)
 
     def write_project(self) -> None:
         config = self._project.config
-        self._yaml("dbt_project.yml", dbt_project(self._project, self._delta), [PROJECT_FILE])
+        self.files |= self._online.files()
+        self._yaml(
+            "dbt_project.yml", dbt_project(self._project, self._delta, self._online), [PROJECT_FILE]
+        )
         self._yaml("profiles.yml", profiles(config), [PROJECT_FILE])
         ignore = PurePosixPath(".gitignore")
         self.files[ignore] = (
@@ -136,7 +142,17 @@ class _Writer:
             self._model(FEATURES, node, self._delta.feature(properties, node), origins)
             properties = current_properties(current, node, feature, self._branches, self._names)
             properties = self._delta.current(properties, current, node)
-            self._model(FEATURES, current, properties, origins)
+            self._model(FEATURES, current, self._online.current(properties), origins)
+        self._write_upcomings()
+
+    def _write_upcomings(self) -> None:
+        nodes = {node.name: node for node in self._plan.features}
+        for upcoming in self._plan.upcomings:
+            feature, node = self._features[upcoming.feature], nodes[upcoming.feature]
+            properties = upcoming_properties(upcoming, node, feature, self._branches, self._names)
+            properties = self._delta.upcoming(properties, upcoming, node)
+            properties = self._online.upcoming(properties)
+            self._model(FEATURES, upcoming, properties, [feature.origin.path])
 
     def write_training_sets(self) -> None:
         origins = {item.name: [item.origin.path] for item in self._project.training_sets}

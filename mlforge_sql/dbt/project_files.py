@@ -7,11 +7,12 @@ from typing import Any
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.dbt.external import external_location
+from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import ProjectConfig
 
 
-def dbt_project(project: Project, delta: DeltaTables) -> dict[str, Any]:
+def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
     """``dbt_project.yml``."""
     config = project.config
     folders = {
@@ -35,7 +36,7 @@ def dbt_project(project: Project, delta: DeltaTables) -> dict[str, Any]:
             "require_generic_test_arguments_property": True,
         },
         "models": {config.name: folders},
-        "on-run-end": ["{{ mlforge_record_run(results) }}"],
+        "on-run-end": ["{{ mlforge_record_run(results) }}", *online.run_end()],
     }
 
 

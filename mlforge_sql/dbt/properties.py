@@ -10,7 +10,7 @@ from typing import Any
 from mlforge_sql.dbt.escape import jinja_safe, safe_values
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.describe import column_text
-from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles
+from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles, Upcoming
 from mlforge_sql.project.model import ResolvedFeature
 from mlforge_sql.spec.validators import Validator
 from mlforge_sql.sql.branches import Branches
@@ -179,6 +179,37 @@ def current_properties(
         "data_tests": [
             data_test(
                 "mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": keys}
+            )
+        ],
+    }
+
+
+def upcoming_properties(
+    node: Upcoming,
+    source: Rolling | Latest,
+    feature: ResolvedFeature,
+    branches: Branches,
+    names: TestNames,
+) -> Properties:
+    """Properties of a table of the rows that begin later."""
+    text = (
+        f"The rows of `{node.feature}` that begin after the run's `as_of` (now by default): "
+        "what its online values change to by themselves."
+    )
+    key = [*(name for name, _ in node.keys), "feature_timestamp"]
+    return {
+        "name": node.name,
+        "description": jinja_safe(text),
+        "config": model_config(
+            "upcoming", contract=True, tags=feature.spec.tags, feature=node.feature
+        ),
+        "columns": [
+            *_row_columns(node.keys, branches),
+            *_feature_columns(source, branches),
+        ],
+        "data_tests": [
+            data_test(
+                "mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": key}
             )
         ],
     }

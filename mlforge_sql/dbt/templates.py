@@ -18,11 +18,15 @@ def static_files(*, databricks: bool) -> dict[PurePosixPath, str]:
     Args:
         databricks: Whether the project has tables on Databricks.
     """
-    roots = [template_root() / "dbt"]
-    roots += [template_root() / "databricks"] if databricks else []
+    files = template_files("dbt")
+    return files | template_files("databricks") if databricks else files
+
+
+def template_files(folder: str) -> dict[PurePosixPath, str]:
+    """The files of one folder of templates, by their path in the dbt project."""
+    root = template_root() / folder
     return {
         PurePosixPath(file.relative_to(root).as_posix()): file.read_text(encoding="utf-8")
-        for root in roots
         for file in sorted(root.rglob("*"))
         if file.is_file()
     }

@@ -13,6 +13,7 @@ from mlforge_sql.plan.nodes import (
     Rolling,
     RollingColumn,
     Spread,
+    Upcoming,
     Window,
 )
 from mlforge_sql.plan.stagings import staging
@@ -26,6 +27,7 @@ from mlforge_sql.project.model import (
     input_name,
     labels_name,
     staging_name,
+    upcoming_name,
 )
 from mlforge_sql.types import ColumnType
 
@@ -53,6 +55,7 @@ def build_plan(project: Project) -> Plan:
         tiles=tuple(shared for shared, _ in tiles.values()),
         features=tuple(features),
         currents=tuple(_current(feature) for feature in project.features),
+        upcomings=tuple(_upcoming(feature) for feature in published_ahead(project)),
         joinables=tuple(joinable(feature) for feature in project.features),
         surrogates=surrogate_keys(project),
         labels=tuple(
@@ -65,6 +68,13 @@ def build_plan(project: Project) -> Plan:
     )
 
 
+def published_ahead(project: Project) -> list[ResolvedFeature]:
+    """The features whose later rows go online too, so that their values change on time."""
+    if not project.config.published:
+        return []
+    return [feature for feature in project.features if feature.changes_by_itself]
+
+
 def _other_models(project: Project) -> set[str]:
     """Case-folded names of all models but tiles."""
     names = {
@@ -72,6 +82,7 @@ def _other_models(project: Project) -> set[str]:
     }
     for feature in project.features:
         names |= {feature.name, input_name(feature.name), current_name(feature.name)}
+    names |= {upcoming_name(feature.name) for feature in published_ahead(project)}
     for item in project.training_sets:
         names |= {item.name, labels_name(item.name), item.spec.labels.model}
     return {name.casefold() for name in names if name}
@@ -187,6 +198,16 @@ def _current(feature: ResolvedFeature) -> Current:
     return Current(
         name=current_name(feature.name),
         feature=feature.name,
+        keys=_keys(feature),
+        columns=tuple((column.name, column.type) for column in feature.columns),
+    )
+
+
+def _upcoming(feature: ResolvedFeature) -> Upcoming:
+    return Upcoming(
+        name=upcoming_name(feature.name),
+        feature=feature.name,
+        current=current_name(feature.name),
         keys=_keys(feature),
         columns=tuple((column.name, column.type) for column in feature.columns),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlforge_sql.plan.nodes import Latest, Plan, Rolling, RollingColumn
-from mlforge_sql.project.model import Project, ResolvedFeature, current_name, input_name
+from mlforge_sql.project.model import Project, ResolvedFeature
 from mlforge_sql.project.selection import select_features, select_training_sets
 
 
@@ -31,7 +31,7 @@ def describe_feature(project: Project, plan: Plan, name: str) -> dict[str, Any]:
         "tags": list(spec.tags),
         "version": str(spec.version),
         "tiles": _tiles_text(node, plan),
-        "models": [name, current_name(name), input_name(name)],
+        "models": [name, *_further_models(name, plan)],
         "columns": [
             {"name": item.name, "type": str(item.type), "meaning": meanings[item.name]}
             for item in feature.columns
@@ -123,6 +123,15 @@ def column_text(item: RollingColumn) -> str:
 
 def _key_text(parts: tuple[tuple[str, Any], ...]) -> str:
     return f"sha256 of {', '.join(name for name, _ in parts)}; " if parts else ""
+
+
+def _further_models(name: str, plan: Plan) -> list[str]:
+    """The other models of one feature."""
+    return [
+        node.name
+        for node in (*plan.currents, *plan.upcomings, *plan.inputs)
+        if node.feature == name
+    ]
 
 
 def _tiles_text(node: Rolling | Latest, plan: Plan) -> str | None:

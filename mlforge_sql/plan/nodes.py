@@ -383,6 +383,33 @@ class Current:
 
 
 @dataclass(frozen=True, slots=True)
+class Upcoming:
+    """The rows of a feature that begin after the run's ``as_of``: what online values change to by themselves.
+
+    as_of = 01-04 12:00:
+
+    | user | feature_timestamp | amount_sum_2d |      | user | feature_timestamp | amount_sum_2d |
+    |------|-------------------|--------------:|  ->  |------|-------------------|--------------:|
+    | u1   | 01-04 00:00       |          6100 |      | u1   | 01-05 00:00       |          5000 |
+    | u1   | 01-05 00:00       |          5000 |      | u1   | 01-06 00:00       |          NULL |
+    | u1   | 01-06 00:00       |          NULL |
+
+    Attributes:
+        name: Name of the model.
+        feature: The feature's table.
+        current: Name of the model with its current values.
+        keys: Join keys, with their types.
+        columns: The feature columns and their types.
+    """
+
+    name: str
+    feature: str
+    current: str
+    keys: tuple[tuple[str, ColumnType], ...]
+    columns: tuple[tuple[str, ColumnType], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Labels:
     """The labels of a training set as they are: the rows of a source, none of its columns changed.
 
@@ -544,7 +571,7 @@ class Audit:
     ttl: Duration | None = None
 
 
-Model = Staging | Input | Tiles | Rolling | Latest | Current | Labels
+Model = Staging | Input | Tiles | Rolling | Latest | Current | Upcoming | Labels
 Node = Model | Audit
 
 
@@ -557,6 +584,7 @@ class Plan:
     tiles: tuple[Tiles, ...]
     features: tuple[Rolling | Latest, ...]
     currents: tuple[Current, ...]
+    upcomings: tuple[Upcoming, ...] = ()
     joinables: tuple[Joinable, ...] = ()
     surrogates: tuple[SurrogateKey, ...] = ()
     labels: tuple[Labels, ...] = ()
@@ -566,4 +594,11 @@ class Plan:
     @property
     def nodes(self) -> tuple[Model, ...]:
         """All models of features."""
-        return (*self.stagings, *self.inputs, *self.tiles, *self.features, *self.currents)
+        return (
+            *self.stagings,
+            *self.inputs,
+            *self.tiles,
+            *self.features,
+            *self.currents,
+            *self.upcomings,
+        )

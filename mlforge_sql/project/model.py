@@ -160,6 +160,15 @@ class ResolvedFeature:
         """The feature columns, in their order."""
         return (*self.windows, *self.latest)
 
+    @property
+    def changes_by_itself(self) -> bool:
+        """Whether time alone changes its values: then its table has rows that begin later than now."""
+        return (
+            self.spec.interval is not None
+            or self.source.spec.delay.microseconds > 0
+            or any(item.window is not None or item.offset.microseconds for item in self.windows)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Requested:
@@ -229,6 +238,11 @@ def input_name(feature: str) -> str:
 def current_name(feature: str) -> str:
     """Name of the model with a feature's current values."""
     return f"{feature}_current"
+
+
+def upcoming_name(feature: str) -> str:
+    """Name of the model with the rows of a feature that begin later."""
+    return f"{feature}_upcoming"
 
 
 def labels_name(training_set: str) -> str:

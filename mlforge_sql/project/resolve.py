@@ -18,7 +18,9 @@ from mlforge_sql.project.model import (
     input_name,
     labels_name,
     staging_name,
+    upcoming_name,
 )
+from mlforge_sql.project.online import check_online
 from mlforge_sql.project.scope import TypeReader
 from mlforge_sql.project.sources import resolve_source, staged_columns
 from mlforge_sql.project.training import TrainingSetResolver
@@ -62,7 +64,8 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     if specs.config.spec.on_databricks:
         found = [item for item in training_sets if item is not None]
         check_databricks(specs, features, found, types, problems)
-    _check_model_names(specs, problems)
+    check_online(features, specs.config.spec, problems)
+    _check_model_names(specs, features, problems)
     if has_errors(problems):
         raise SpecErrors(problems)
     complete = {
@@ -97,7 +100,9 @@ def _linked(
     )
 
 
-def _check_model_names(specs: Specs, problems: list[Diagnostic]) -> None:
+def _check_model_names(
+    specs: Specs, features: list[ResolvedFeature], problems: list[Diagnostic]
+) -> None:
     """No two dbt models may have one name, whatever its case."""
     taken: dict[str, str] = {}
     for source in specs.sources:
@@ -115,6 +120,12 @@ def _check_model_names(specs: Specs, problems: list[Diagnostic]) -> None:
             (input_name, "input of feature"),
             (current_name, "current values of feature"),
         )
+    ]
+    ahead = {item.name for item in features if item.changes_by_itself}
+    models += [
+        (upcoming_name(item.spec.name), "later rows of feature", "feature", item)
+        for item in specs.features
+        if specs.config.spec.published and item.spec.name in ahead
     ]
     models += [
         (make(item.spec.name), what, "training set", item)

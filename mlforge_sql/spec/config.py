@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.spec.base import Name, Spec
+from mlforge_sql.spec.databricks_online import DatabricksOnlineStore, default_store
 
 
 class LocalStore(Spec):
@@ -52,18 +53,6 @@ class UnityCatalogStore(Spec):
             "where the warehouse has none, into `schema`."
         ),
     )
-
-
-class DatabricksOnlineStore(Spec):
-    """A Databricks online feature store."""
-
-    KIND: Literal["databricks_online"]
-    catalog: str = Field(description="Catalog of the online tables.")
-    schema_: str = Field(alias="schema", description="Schema of the online tables.")
-    sync_mode: Literal["snapshot", "triggered", "continuous"] = Field(
-        default="triggered", description="How the online tables follow the offline ones."
-    )
-    warehouse_id: str | None = Field(default=None, description="SQL warehouse to read through.")
 
 
 class LocalOnlineStore(Spec):
@@ -113,6 +102,36 @@ class Profile(Spec):
         description="Where current values are served from; the offline store itself when it is local.",
     )
     description: str | None = Field(default=None, description="What the profile is for.")
+
+    @model_validator(mode="after")
+    def _stores_fit(self) -> Profile:
+        online, offline = self.online_store, self.offline_store
+        if not isinstance(online, DatabricksOnlineStore):
+            return self
+        if not isinstance(offline, UnityCatalogStore):
+            raise PydanticCustomError(
+                "mlforge_online",
+                "a Databricks online store is filled from feature tables in Unity Catalog",
+                {
+                    "code": "MF100",
+                    "at": "online_store",
+                    "hint": "write `offline_store: {KIND: unity_catalog, ...}`, or an online store "
+                    "of KIND postgres or local",
+                },
+            )
+        place = f"{online.catalog}.{online.schema_}"
+        if place.casefold() == f"{offline.catalog}.{offline.schema_}".casefold():
+            raise PydanticCustomError(
+                "mlforge_online",
+                "the online tables need a schema of their own: `{place}` has the feature tables",
+                {
+                    "place": place,
+                    "code": "MF100",
+                    "at": "online_store",
+                    "hint": f"write another one, such as `schema: {online.schema_}_online`",
+                },
+            )
+        return self
 
 
 def _inside(value: str) -> str:
@@ -191,6 +210,20 @@ class ProjectConfig(Spec):
         """Whether a profile keeps its features on Databricks."""
         stores = [profile.offline_store for profile in self.profiles.values()]
         return any(isinstance(store, UnityCatalogStore) for store in stores)
+
+    @property
+    def published(self) -> dict[str, DatabricksOnlineStore]:
+        """The profiles whose features go to an online store of Databricks, with that."""
+        stores = {name: profile.online_store for name, profile in self.profiles.items()}
+        return {
+            name: store
+            for name, store in stores.items()
+            if isinstance(store, DatabricksOnlineStore)
+        }
+
+    def store_name(self, store: DatabricksOnlineStore) -> str:
+        """Name of an online store of Databricks."""
+        return store.store or default_store(self.name)
 
     @property
     def default(self) -> str:

@@ -14,9 +14,10 @@ from mlforge_sql.plan.nodes import (
     Rolling,
     Staging,
     Tiles,
+    Upcoming,
 )
 from mlforge_sql.sql.audit import audit_query
-from mlforge_sql.sql.current import current_query
+from mlforge_sql.sql.current import published_query
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.inputs import input_query
 from mlforge_sql.sql.labels import labels_query
@@ -52,8 +53,8 @@ def model_query(node: Node, dialect: Dialect, source_group: str) -> ModelQuery:
             return rolling_query(node, dialect)
         case Latest():
             return latest_query(node, dialect)
-        case Current():
-            return current_query(node)
+        case Current() | Upcoming():
+            return published_query(node)
         case Labels():
             return labels_query(node, dialect, source_group)
         case Audit():

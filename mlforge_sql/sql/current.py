@@ -1,15 +1,20 @@
-"""Current values: one row for each entity, the one that holds at the run's ``as_of``."""
+"""What goes online of a step function: the rows that hold at the run's ``as_of``, and the later ones."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
 from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Current
+from mlforge_sql.plan.nodes import Current, Upcoming
 from mlforge_sql.sql.build import aliased, columns, from_step, func, jinja, ref, select, star_from
 from mlforge_sql.sql.query import ModelQuery, Step
 
 TIME = "feature_timestamp"
+
+
+def published_query(node: Current | Upcoming) -> ModelQuery:
+    """The SQL of a model that goes online."""
+    return current_query(node) if isinstance(node, Current) else upcoming_query(node)
 
 
 def current_query(node: Current) -> ModelQuery:
@@ -39,4 +44,18 @@ def current_query(node: Current) -> ModelQuery:
             ),
             Step("final", final),
         )
+    )
+
+
+def upcoming_query(node: Upcoming) -> ModelQuery:
+    """The SQL of a model of the rows that begin after ``as_of``."""
+    names = [*(name for name, _ in node.keys), TIME, *(name for name, _ in node.columns)]
+    after = exp.GT(this=column(TIME), expression=jinja("mlforge_as_of()"))
+    final = from_step(select(*columns(names)), "history").where(after, copy=False)
+    return ModelQuery(
+        (
+            Step("history", star_from(ref(node.feature))),
+            Step("final", final, "the rows that begin after as_of (a dbt var; now by default)"),
+        ),
+        depends_on=(node.current,),  # an online table must never be ahead of the current one
     )

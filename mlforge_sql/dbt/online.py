@@ -1,0 +1,113 @@
+"""What the project needs to publish tables to an online store of Databricks: hooks and settings."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from mlforge_sql.dbt.headers import MARK
+from mlforge_sql.dbt.properties import Properties
+from mlforge_sql.dbt.templates import template_files
+from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
+from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
+
+HOOK = "{{ mlforge_online_hook() }}"
+END = "{{ mlforge_online_end(results) }}"
+
+
+class OnlineTables:
+    """Adds to a project what publishes its tables; nothing where no profile asks for it.
+
+    Args:
+        config: The project's profiles.
+    """
+
+    def __init__(self, config: ProjectConfig) -> None:
+        self._config = config
+        self._published = config.published
+        self._targets = list(config.profiles)
+
+    def files(self) -> dict[PurePosixPath, str]:
+        """The macros that publish, and what they know of the profiles."""
+        if not self._by_dbt:
+            return {}
+        settings = PurePosixPath("macros/mlforge_online_settings.sql")
+        return {**template_files("online"), settings: self._settings_text()}
+
+    def run_end(self) -> list[str]:
+        """The hooks at the end of a run."""
+        return [END] if self._by_dbt else []
+
+    def current(self, properties: Properties) -> Properties:
+        """The properties of a table of current values, with the hook that publishes it."""
+        return _configured(properties, **self._hook)
+
+    def upcoming(self, properties: Properties) -> Properties:
+        """The properties of a table of upcoming rows: only where they are published, with the hook."""
+        return _configured(properties, **self._enabled, **self._hook)
+
+    @property
+    def _hook(self) -> Properties:
+        return {"post_hook": [HOOK]} if self._by_dbt else {}
+
+    @property
+    def _by_dbt(self) -> bool:
+        return any(store.publish_via == "hook" for store in self._published.values())
+
+    @property
+    def _enabled(self) -> Properties:
+        """Where the rows are kept: also in profiles that write to the tables of one that publishes."""
+        places = {
+            name: (store.catalog.casefold(), store.schema_.casefold())
+            for name, profile in self._config.profiles.items()
+            if isinstance(store := profile.offline_store, UnityCatalogStore)
+        }
+        published = {places[name] for name in self._published}
+        targets = [name for name, place in places.items() if place in published]
+        if targets == self._targets:
+            return {}
+        return {"enabled": f"{{{{ target.name in {targets} }}}}"}
+
+    def _settings_text(self) -> str:
+        """The file of the macro that tells the others what the target's profile says."""
+        stores = ",\n".join(
+            f"        {name!r}: {_mapping(self._settings(store))}"
+            for name, store in self._published.items()
+        )
+        return "\n".join(
+            [
+                f"{{# {MARK} from mlforge.yaml. Do not edit. #}}",
+                "{# The online store of the target; none where it has none. #}",
+                "{% macro mlforge_online_settings() %}",
+                "    {%- set stores = {",
+                stores,
+                "    } -%}",
+                "    {{- return(stores.get(target.name)) -}}",
+                "{% endmacro %}",
+                "",
+            ]
+        )
+
+    def _settings(self, store: DatabricksOnlineStore) -> dict[str, str]:
+        return {
+            "store": self._config.store_name(store),
+            "catalog": store.catalog,
+            "schema": store.schema_,
+            "mode": store.mode,
+            "connection": store.connection,
+            "publish_via": store.publish_via,
+            "publish_when": store.publish_when,
+            "on_error": store.on_error,
+        }
+
+
+def _mapping(values: dict[str, str]) -> str:
+    lines = "".join(f"\n            {key!r}: {value!r}," for key, value in values.items())
+    return f"{{{lines}\n        }}"
+
+
+def _configured(properties: Properties, **added: Any) -> Properties:
+    """With further configuration, in front of ``meta``."""
+    config = dict(properties["config"])
+    meta = config.pop("meta")
+    return {**properties, "config": {**config, **added, "meta": meta}}
