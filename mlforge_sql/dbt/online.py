@@ -6,13 +6,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlforge_sql.dbt.headers import MARK
+from mlforge_sql.dbt.online_setup import setup_sql
 from mlforge_sql.dbt.properties import Properties
 from mlforge_sql.dbt.templates import template_files
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 
 HOOK = "{{ mlforge_online_hook() }}"
-END = "{{ mlforge_online_end(results) }}"
+SETUP = PurePosixPath("setup")
+END = ("{{ mlforge_online_probe(results) }}", "{{ mlforge_online_end(results) }}")
 
 
 class OnlineTables:
@@ -28,15 +30,21 @@ class OnlineTables:
         self._targets = list(config.profiles)
 
     def files(self) -> dict[PurePosixPath, str]:
-        """The macros that publish, and what they know of the profiles."""
+        """The macros that publish, what they know of the profiles, and the setup of each profile."""
         if not self._by_dbt:
             return {}
-        settings = PurePosixPath("macros/mlforge_online_settings.sql")
-        return {**template_files("online"), settings: self._settings_text()}
+        files = template_files("online")
+        files[PurePosixPath("macros/mlforge_online_settings.sql")] = self._settings_text()
+        for name, store in self._published.items():
+            offline = self._config.profiles[name].offline_store
+            if isinstance(offline, UnityCatalogStore) and store.publish_via == "hook":
+                text = setup_sql(name, offline, store, self._config.store_name(store))
+                files[SETUP / f"online_{name}.sql"] = text
+        return files
 
     def run_end(self) -> list[str]:
         """The hooks at the end of a run."""
-        return [END] if self._by_dbt else []
+        return list(END) if self._by_dbt else []
 
     def current(self, properties: Properties) -> Properties:
         """The properties of a table of current values, with the hook that publishes it."""

@@ -23,7 +23,7 @@ from mlforge_sql.dbt.headers import is_ours
 WORK = ".mlforge"
 JOURNAL = "journal.json"
 PROJECT = PurePosixPath("dbt_project.yml")
-OURS = ("models", "macros", "tests")
+OURS = ("models", "macros", "tests", "setup")
 """Folders in which files of ours can be."""
 
 

@@ -63,6 +63,7 @@ class Jinja:
     logged: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
+    connected: bool = True
 
     def macros(self) -> Macros:
         files: dict[PurePosixPath, str] = static_files(databricks=True)
@@ -70,9 +71,6 @@ class Jinja:
         return Macros(files, "databricks", lambda name: name, context=self._context())
 
     def _context(self) -> dict[str, Any]:
-        def compiler_error(message: str) -> None:
-            raise AssertionError(message)
-
         return {
             "target": SimpleNamespace(type="databricks", name="live"),
             "flags": SimpleNamespace(WHICH="build", EMPTY=False, FULL_REFRESH=False),
@@ -80,9 +78,7 @@ class Jinja:
             "tojson": json.dumps,
             "fromjson": _fromjson,
             "log": self._log,
-            "exceptions": SimpleNamespace(
-                warn=self.warned.append, raise_compiler_error=compiler_error
-            ),
+            "exceptions": SimpleNamespace(warn=self.warned.append),
             "api": SimpleNamespace(Relation=SimpleNamespace(create=SimpleNamespace)),
             "graph": SimpleNamespace(nodes={}),
             "should_full_refresh": lambda: False,
@@ -102,6 +98,8 @@ class Jinja:
         return self.call("mlforge_online_refresh", relation, full_refresh)
 
     def _run_query(self, sql: str) -> Any:
+        if sql == "show connections like 'mlforge_api'":
+            return SimpleNamespace(rows=[("mlforge_api",)] if self.connected else [])
         assert sql.startswith("select to_json(http_request("), sql
         assert sql.endswith(")) as answer"), sql
         given = {name: _unescaped(text) for name, text in _ARGUMENT.findall(sql)}

@@ -327,19 +327,18 @@ def test_only_what_was_built_is_published_and_current_values_first() -> None:
         found.answers[f"GET /2.0/database/synced_tables/{name}"] = [
             table(scheduling_policy="SNAPSHOT")
         ]
-    with pytest.raises(AssertionError) as stopped:
-        found.call(
-            "mlforge_online_end",
-            [
-                result(node("f_upcoming", "upcoming")),
-                result(node("f_current", "current")),
-                result(node("f", "feature")),
-                result(node("g_current", "current", "g"), "error"),
-                result(node("h_current", "current", "h"), "skipped"),
-            ],
-        )
+    sql = found.call(
+        "mlforge_online_end",
+        [
+            result(node("f_upcoming", "upcoming")),
+            result(node("f_current", "current")),
+            result(node("f", "feature")),
+            result(node("g_current", "current", "g"), "error"),
+            result(node("h_current", "current", "h"), "skipped"),
+        ],
+    )
     assert asked(found)[0] == LOOKUP
-    assert "main.online.f_upcoming: is published from" in str(stopped.value)
+    assert "main.online.f_upcoming: is published from" in sql
     assert "g_current" not in str(asked(found))
     assert "online: main.online.f_current: update started: its table was built" in found.logged
 
@@ -354,12 +353,39 @@ def test_problems_are_told_together() -> None:
         "is not allowed; the online table main.online.g_current: the lookup answered 403, "
         "PERMISSION_DENIED: User is not allowed"
     )
-    with pytest.raises(AssertionError) as stopped:
-        Jinja(answers=dict(answers)).call("mlforge_online_end", both)
-    assert str(stopped.value) == text
+    sql = Jinja(answers=dict(answers)).call("mlforge_online_end", both)
+    assert sql == f"select raise_error('{text}') as problem"
     warning = Jinja(online={"on_error": "warn"}, answers=dict(answers))
-    warning.call("mlforge_online_end", both)
+    assert warning.call("mlforge_online_end", both) == ""
     assert warning.warned == [text]
+    assert warning.call("mlforge_online_probe", both) == ""
+
+
+def test_the_probe_fails_where_calls_would() -> None:
+    """It is SQL of the hook itself, whose failure dbt reports as one."""
+    built = [result(node("f_current", "current"))]
+    found = Jinja()
+    assert found.call("mlforge_online_probe", built) == (
+        "select to_json(http_request(conn => 'mlforge_api', method => 'GET', "
+        "path => '/2.0/feature-store/online-stores/fraud-features')) as answer"
+    )
+    for nothing in (
+        [],
+        [result(node("f", "feature"))],
+        [result(node("f_current", "current"), "error")],
+    ):
+        assert found.call("mlforge_online_probe", nothing) == ""
+    assert Jinja(online={"publish_when": "built"}).call("mlforge_online_probe", built) == ""
+    assert found.calls == []
+
+
+def test_without_a_connection_a_warning_is_all() -> None:
+    found = Jinja(online={"on_error": "warn"}, connected=False)
+    assert found.call("mlforge_online_end", [result(node("f_current", "current"))]) == ""
+    (warned,) = found.warned
+    assert "the connection mlforge_api is not there, or you may not use it" in warned
+    assert "setup/online_live.sql" in warned
+    assert found.calls == []
 
 
 def test_the_post_hook_publishes_what_was_built() -> None:

@@ -9,43 +9,80 @@
         tests_pass    at the end of the run, for tables that were built and of which no test failed
 
     Neither does anything in compile, parse, test or with --empty, in another target, or with `publish_via: cli`.
-    What is done for each table is in mlforge_online_step, how the API is called in mlforge_online_call.
+    What is done for each table is in mlforge_online_step, how the API is called in mlforge_online_call. A problem is SQL
+    that fails: an exception in a hook at the end of a run would look like an interrupted run.
 #}
 
 {# Post-hook: publishes the table that has just been built. #}
 {% macro mlforge_online_hook() %}
-    {%- if mlforge_online_is_due('built') -%}
-        {%- do mlforge_online_report([mlforge_online_refresh(this, should_full_refresh())]) -%}
+    {%- if mlforge_online_is_due('built') and mlforge_online_is_connected() -%}
+        {{- return(mlforge_online_report([mlforge_online_refresh(this, should_full_refresh())])) -}}
+    {%- endif -%}
+    {{- return('') -}}
+{% endmacro %}
+
+{# Hook for on-run-end, before mlforge_online_end: a call that fails where the connection is missing or may not be used. #}
+{% macro mlforge_online_probe(results) %}
+    {%- if mlforge_online_is_due('tests_pass') and mlforge_online_built(results) -%}
+        {%- set online = mlforge_online_settings() -%}
+        {%- if online.on_error == 'fail' -%}
+            {{- return(mlforge_online_request('GET', '/2.0/feature-store/online-stores/' ~ online.store)) -}}
+        {%- endif -%}
     {%- endif -%}
     {{- return('') -}}
 {% endmacro %}
 
 {# Hook for on-run-end: publishes the tables of this run whose tests passed; the current values before what follows them. #}
 {% macro mlforge_online_end(results) %}
-    {%- if not mlforge_online_is_due('tests_pass') -%}
+    {%- set nodes = mlforge_online_built(results) if mlforge_online_is_due('tests_pass') else [] -%}
+    {%- if not nodes or not mlforge_online_is_connected() -%}
         {{- return('') -}}
     {%- endif -%}
     {%- set failed = mlforge_failed_tests(results) -%}
     {%- set outcomes = [] -%}
-    {%- for kind in ['current', 'upcoming'] -%}
-        {%- for result in results if result.node.resource_type == 'model' and result.status == 'success' -%}
-            {%- set meta = mlforge_meta(result.node) -%}
-            {%- if meta.get('kind') == kind and meta.get('feature') in failed -%}
-                {%- do log(
-                    "online: " ~ result.node.name ~ " is not published: its test "
-                    ~ failed[meta.get('feature')] ~ " did not pass", info=true
-                ) -%}
-            {%- elif meta.get('kind') == kind -%}
-                {%- set table = api.Relation.create(
-                    database=result.node.database, schema=result.node.schema,
-                    identifier=result.node.alias or result.node.name
-                ) -%}
-                {%- do outcomes.append(mlforge_online_refresh(table, flags.FULL_REFRESH)) -%}
-            {%- endif -%}
-        {%- endfor -%}
+    {%- for node in nodes -%}
+        {%- set feature = mlforge_meta(node).get('feature') -%}
+        {%- if feature in failed -%}
+            {%- do log(
+                "online: " ~ node.name ~ " is not published: its test " ~ failed[feature] ~ " did not pass", info=true
+            ) -%}
+        {%- else -%}
+            {%- set table = api.Relation.create(
+                database=node.database, schema=node.schema, identifier=node.alias or node.name
+            ) -%}
+            {%- do outcomes.append(mlforge_online_refresh(table, flags.FULL_REFRESH)) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {%- do mlforge_online_report(outcomes) -%}
-    {{- return('') -}}
+    {{- return(mlforge_online_report(outcomes)) -}}
+{% endmacro %}
+
+{# The nodes of the tables for an online store that were built, current values first. #}
+{% macro mlforge_online_built(results) %}
+    {%- set nodes = {'current': [], 'upcoming': []} -%}
+    {%- for result in results if result.node.resource_type == 'model' and result.status == 'success' -%}
+        {%- set kind = mlforge_meta(result.node).get('kind') -%}
+        {%- if kind in nodes -%}
+            {%- do nodes[kind].append(result.node) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(nodes.current + nodes.upcoming) -}}
+{% endmacro %}
+
+{# Where problems are only warnings, whether the connection is there; a call without it would be an error. #}
+{% macro mlforge_online_is_connected() %}
+    {%- set online = mlforge_online_settings() -%}
+    {%- if online.on_error == 'fail' -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {%- set found = run_query("show connections like " ~ mlforge_literal(online.connection)) -%}
+    {%- if found.rows | length == 0 -%}
+        {%- do exceptions.warn(
+            "nothing is published: the connection " ~ online.connection ~ " is not there, or you may not use it; "
+            ~ "setup/online_" ~ target.name ~ ".sql creates it"
+        ) -%}
+        {{- return(false) -}}
+    {%- endif -%}
+    {{- return(true) -}}
 {% endmacro %}
 
 {# Whether tables of the target are published now, by dbt. #}
@@ -86,7 +123,7 @@
     {{- return(node.depends_on.nodes) -}}
 {% endmacro %}
 
-{# Says what was done; a problem fails the model or the run, or is a warning, as the profile wants it. #}
+{# Says what was done. Problems are warnings, or SQL that fails with them, as the profile wants it. #}
 {% macro mlforge_online_report(outcomes) %}
     {%- set problems = [] -%}
     {%- for outcome in outcomes -%}
@@ -101,7 +138,8 @@
         {%- if mlforge_online_settings().on_error == 'warn' -%}
             {%- do exceptions.warn(text) -%}
         {%- else -%}
-            {%- do exceptions.raise_compiler_error(text) -%}
+            {{- return("select raise_error(" ~ mlforge_literal(text) ~ ") as problem") -}}
         {%- endif -%}
     {%- endif -%}
+    {{- return('') -}}
 {% endmacro %}

@@ -1,0 +1,89 @@
+"""The SQL that somebody runs once, so that a profile's tables can be published from dbt."""
+
+from __future__ import annotations
+
+import json
+
+from mlforge_sql.dbt.headers import MARK
+from mlforge_sql.spec.config import UnityCatalogStore
+from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
+
+SCOPE = "mlforge"
+"""Scope of the secrets that the connection's login is kept in."""
+
+
+def setup_sql(
+    profile: str, offline: UnityCatalogStore, online: DatabricksOnlineStore, store: str
+) -> str:
+    """The setup of a profile; what stands in ``<...>`` is for the reader to fill in.
+
+    Args:
+        profile: Name of the profile.
+        offline: Where its feature tables are.
+        online: Its online store.
+        store: Name of that.
+    """
+    connection = online.connection
+    schema = f"{online.catalog}.{online.schema_}"
+    source = f"{_quoted(offline.catalog)}.{_quoted(offline.schema_)}"
+    created = json.dumps({"name": store, "capacity": online.capacity})
+    return f"""\
+-- {MARK} from mlforge.yaml. Do not edit.
+--
+-- What the online tables of profile `{profile}` need, once. Run it in a SQL editor, on a pro or
+-- serverless warehouse, as somebody who may create connections in the metastore.
+-- Replace <workspace>, the host without https://, and <principal>, who runs dbt.
+
+
+-- 1. The connection through which dbt calls the API of this workspace. Who owns its login does the
+--    publishing: that identity may read the feature tables and create tables in {schema}.
+--    Keep the login in secrets first, a token for example:
+--        databricks secrets create-scope {SCOPE}
+--        databricks secrets put-secret {SCOPE} api_token
+create connection if not exists {connection} type http options (
+    host 'https://<workspace>',
+    port '443',
+    base_path '/api/',
+    bearer_token secret('{SCOPE}', 'api_token')
+);
+
+-- Or, in its place, with the login of a service principal (OAuth, machine to machine):
+-- create connection if not exists {connection} type http options (
+--     host 'https://<workspace>',
+--     port '443',
+--     base_path '/api/',
+--     client_id secret('{SCOPE}', 'client_id'),
+--     client_secret secret('{SCOPE}', 'client_secret'),
+--     oauth_scope 'all-apis',
+--     token_endpoint 'https://<workspace>/oidc/v1/token'
+-- );
+
+
+-- 2. Who runs dbt may call through it.
+grant use connection on connection {connection} to `<principal>`;
+
+
+-- 3. The schema of the online tables, and what publishing needs there and on the feature tables.
+create schema if not exists {schema};
+grant use catalog on catalog {online.catalog} to `<principal>`;
+grant use schema, create table on schema {schema} to `<principal>`;
+grant use catalog on catalog {_quoted(offline.catalog)} to `<principal>`;
+grant use schema, select on schema {source} to `<principal>`;
+
+
+-- 4. The online store, unless there is one already. It takes some minutes to be AVAILABLE.
+select to_json(http_request(
+    conn => '{connection}', method => 'POST', path => '/2.0/feature-store/online-stores',
+    json => '{created}'
+)) as answer;
+
+
+-- 5. Its state. `mlforge doctor --profile {profile}` checks all of this.
+select to_json(http_request(
+    conn => '{connection}', method => 'GET', path => '/2.0/feature-store/online-stores/{store}'
+)) as answer;
+"""
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
