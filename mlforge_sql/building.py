@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from mlforge_sql.compiler import Compiled
+from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.project.model import current_name
@@ -53,6 +54,7 @@ def build_features(
             raise SpecErrors([Diagnostic("MF090", message, hint=hint)])
     if names or tags or wanted:
         selected = [*(current_name(item.name) for item in chosen), *wanted]
+        selected += _later_rows(compiled, target, {item.name for item in chosen})
         command += ["--select", *(f"+{name}" for name in selected)]
         command += ["--indirect-selection", "buildable"]  # no audit of what is not rebuilt
     elif absent:
@@ -84,6 +86,13 @@ def unbuildable(compiled: Compiled, profile: str | None) -> tuple[str, ...]:
         return ()
     sets = compiled.project.training_sets
     return tuple(item.name for item in sets if any(request.pin for request in item.features))
+
+
+def _later_rows(compiled: Compiled, target: str, chosen: set[str]) -> list[str]:
+    """The models of later rows of some features, where a target has them."""
+    if target not in OnlineTables(compiled.project.config).targets:
+        return []
+    return [node.name for node in compiled.plan.upcomings if node.feature in chosen]
 
 
 def ready_profile(compiled: Compiled, profile: str | None) -> str:

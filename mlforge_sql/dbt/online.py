@@ -27,7 +27,6 @@ class OnlineTables:
     def __init__(self, config: ProjectConfig) -> None:
         self._config = config
         self._published = config.published
-        self._targets = list(config.profiles)
 
     def files(self) -> dict[PurePosixPath, str]:
         """The macros that publish, what they know of the profiles, and the setup of each profile."""
@@ -63,18 +62,21 @@ class OnlineTables:
         return any(store.publish_via == "hook" for store in self._published.values())
 
     @property
-    def _enabled(self) -> Properties:
-        """Where the rows are kept: also in profiles that write to the tables of one that publishes."""
+    def targets(self) -> list[str]:
+        """Where upcoming rows are kept: also in profiles that write to the tables of one that publishes."""
         places = {
             name: (store.catalog.casefold(), store.schema_.casefold())
             for name, profile in self._config.profiles.items()
             if isinstance(store := profile.offline_store, UnityCatalogStore)
         }
         published = {places[name] for name in self._published}
-        targets = [name for name, place in places.items() if place in published]
-        if targets == self._targets:
+        return [name for name, place in places.items() if place in published]
+
+    @property
+    def _enabled(self) -> Properties:
+        if self.targets == list(self._config.profiles):
             return {}
-        return {"enabled": f"{{{{ target.name in {targets} }}}}"}
+        return {"enabled": f"{{{{ target.name in {self.targets} }}}}"}
 
     def _settings_text(self) -> str:
         """The file of the macro that tells the others what the target's profile says."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlforge_sql.plan.nodes import Latest, Plan, Rolling, RollingColumn
+from mlforge_sql.plan.nodes import Current, Input, Latest, Plan, Rolling, RollingColumn, Upcoming
 from mlforge_sql.project.model import Project, ResolvedFeature
 from mlforge_sql.project.selection import select_features, select_training_sets
 
@@ -127,11 +127,8 @@ def _key_text(parts: tuple[tuple[str, Any], ...]) -> str:
 
 def _further_models(name: str, plan: Plan) -> list[str]:
     """The other models of one feature."""
-    return [
-        node.name
-        for node in (*plan.currents, *plan.upcomings, *plan.inputs)
-        if node.feature == name
-    ]
+    nodes: tuple[Current | Upcoming | Input, ...] = (*plan.currents, *plan.upcomings, *plan.inputs)
+    return [node.name for node in nodes if node.feature == name]
 
 
 def _tiles_text(node: Rolling | Latest, plan: Plan) -> str | None:

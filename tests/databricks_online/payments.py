@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import yaml
+from online_setup import setup_statements
 from warehouse_dbt import WarehouseProject
 
 if TYPE_CHECKING:
@@ -107,11 +108,8 @@ class Payments(WarehouseProject):
     def set_up(self, name: str, *parts: int) -> None:
         """Run statements of the setup that compile wrote, as its reader would."""
         self.warehouse.put_secret("mlforge", "api_token")
-        text = (self.root / "dbt" / "setup" / f"online_{name}.sql").read_text(encoding="utf-8")
-        lines = [line for line in text.splitlines() if not line.startswith("--")]
-        sql = "\n".join(lines).replace("<workspace>", self.warehouse.url.removeprefix("https://"))
-        sql = sql.replace("<principal>", "dbt@example.com")
-        statements = [part.strip() for part in sql.split(";") if part.strip()]
+        file = self.root / "dbt" / "setup" / f"online_{name}.sql"
+        statements = setup_statements(file, self.warehouse)
         for number in parts or range(len(statements)):
             self.sql(statements[number])
 
@@ -131,7 +129,7 @@ class Payments(WarehouseProject):
         with psycopg.connect(self.warehouse.online_dsn("main")) as connection:
             connection.execute("set timezone = 'UTC'")
             query = f'select * from {name}_online."{table}" order by {order}'
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query).fetchall()
 
     def settled(self, name: str, tables: Sequence[str] = TABLES) -> None:
         """Wait until what is under way has arrived."""

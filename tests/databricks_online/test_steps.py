@@ -20,7 +20,9 @@ def published(case: Case) -> Published | None:
     if state is None:
         return None
     known = {"same": SOURCE, "SAME": SOURCE.upper()}
-    return Published(state, "words", "p1" if has_pipeline else "", known.get(source, source), mode)
+    return Published(
+        state, "words", "p1" if has_pipeline else "", known.get(source, source or ""), mode
+    )
 
 
 def planned(case: Case) -> Step:

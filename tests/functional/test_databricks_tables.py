@@ -20,7 +20,13 @@ COLUMNS = {"customer_id": "string", "at": "timestamp", "amount": "double", "note
 
 def profile(schema: str, sync_mode: str | None) -> dict[str, Any]:
     store = {"KIND": "unity_catalog", "catalog": "main", "schema": schema}
-    online = {"KIND": "databricks_online", "catalog": "main", "schema": "o", "sync_mode": sync_mode}
+    online = {
+        "KIND": "databricks_online",
+        "catalog": "main",
+        "schema": "o",
+        "sync_mode": sync_mode,
+        "publish_via": "cli",
+    }
     return {"offline_store": store, **({"online_store": online} if sync_mode else {})}
 
 

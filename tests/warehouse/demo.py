@@ -1,7 +1,7 @@
 """What `make demo-databricks` runs: the example project on Databricks SQL, on this machine.
 
 The real dbt-databricks adapter and SQL connector against the local warehouse (Spark and Delta
-Lake), with the profile `databricks` of the example as it is.
+Lake), with the profile `databricks` of the example as it is. Its online store is a Postgres on loopback.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
+
+from online_setup import set_up_online
+from postgres_server import postgres_binaries, start_postgres
 
 from warehouse.client import Warehouse, ensure_environment, start_warehouse
 
@@ -68,6 +71,9 @@ def demonstrate(warehouse: Warehouse, example: Path) -> None:
     )
     print(f"\n{shown} DATABRICKS_TOKEN=...")
     run(login, example, "mlforge", "doctor", "--profile", "databricks")
+    run(login, example, "mlforge", "compile")
+    print("\nThe setup of the online store: dbt/setup/online_databricks.sql")
+    set_up_online(example / "dbt" / "setup" / "online_databricks.sql", warehouse)
     run(login, example, "mlforge", "build", "--profile", "databricks")
     command = ("dbt", "run", "--target", "databricks", "--profiles-dir", ".", "--quiet")
     run(login, example / "dbt", *command)
@@ -119,6 +125,8 @@ def main() -> None:
     environment = ensure_environment(ROOT / ".cache" / "warehouse")
     if environment is None:
         raise SystemExit("the local warehouse cannot run here (see above)")
+    if postgres_binaries() is None:
+        raise SystemExit("the online store needs a Postgres, which is not here (see above)")
     with tempfile.TemporaryDirectory() as name:
         example = Path(name) / "example_project"
         ignored = shutil.ignore_patterns("data", "dbt", "feature_store")
@@ -127,7 +135,11 @@ def main() -> None:
         run({}, example, "python", "generate_data.py", *size)
         print("\nStarting a Databricks SQL warehouse on this machine (Spark, Delta Lake) ...")
         port = HTTPS if os.geteuid() == 0 else 0
-        with start_warehouse(environment, Path(name) / "warehouse", port=port) as warehouse:
+        folder = Path(name) / "warehouse"
+        with (
+            start_postgres() as postgres,
+            start_warehouse(environment, folder, port=port, postgres=postgres.dsn()) as warehouse,
+        ):
             load(warehouse, example / "data")
             demonstrate(warehouse, example)
 
