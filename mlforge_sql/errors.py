@@ -83,9 +83,11 @@ CODES: dict[str, str] = {
     "MF095": "databricks-sql-connector missing",
     "MF096": "statement failed on the SQL warehouse",
     "MF097": "labels cannot be put on the SQL warehouse",
-    "MF098": "output that the engine does not have",
     "MF100": "online store that does not fit its profile",
     "MF101": "name too long for an online table",
+    "MF102": "refused by Databricks",
+    "MF103": "online table that is published otherwise",
+    "MF104": "online table not brought up to date",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

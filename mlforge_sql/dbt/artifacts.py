@@ -74,7 +74,7 @@ def _result(item: Mapping[str, Any], node: Mapping[str, Any]) -> NodeResult:
         failures=item.get("failures"),
         about=_about(node),
         on=str(node["attached_node"]).rsplit(".", 1)[-1] if node.get("attached_node") else None,
-        meta=((node.get("config") or {}).get("meta") or {}).get("mlforge") or {},
+        meta=_meta(node),
         relation=node.get("relation_name"),
     )
 
@@ -93,3 +93,34 @@ def _about(node: Mapping[str, Any]) -> str | None:
         for key, value in arguments.items()
     )
     return " ".join(part for part in (column and f"`{column}`", test, rest) if part)
+
+
+def failed_tests(target: Path, profile: str) -> dict[str, str] | None:
+    """By feature, a test of the last run that did not pass; None when that was elsewhere, or there is none.
+
+    A test is about a feature when it is written at a model of the feature, or reads nothing but such
+    models. ``mlforge_failed_tests`` is the same as a macro.
+
+    Args:
+        target: dbt's target folder.
+        profile: The profile that the run must have been in.
+    """
+    run = _read(target / "run_results.json")
+    if (run.get("args") or {}).get("target") != profile:
+        return None
+    nodes: Mapping[str, Any] = _read(target / "manifest.json").get("nodes", {})
+    failed: dict[str, str] = {}
+    for item in run.get("results", ()):
+        node = nodes.get(item["unique_id"], {})
+        if node.get("resource_type") != "test" or item["status"] not in FAILED:
+            continue
+        attached = node.get("attached_node")
+        about = [attached] if attached else (node.get("depends_on") or {}).get("nodes", ())
+        features = {_meta(nodes.get(name, {})).get("feature") for name in about}
+        if len(features) == 1 and (feature := features.pop()) is not None:
+            failed[feature] = str(node["name"])
+    return failed
+
+
+def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    return ((node.get("config") or {}).get("meta") or {}).get("mlforge") or {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mlforge_sql.online.model import Key, Lookup, OnlineStore, Row, Served
+from mlforge_sql.online.model import Key, Lookup, OnlineStore, Row, Served, Truth
 
 TOLERANCE = 1e-9
 """By how much floats may differ, relative to the larger one."""
@@ -70,9 +70,7 @@ class Sample:
     at: datetime
 
 
-def check_feature(
-    online: OnlineStore, offline: OnlineStore, lookup: Lookup, sampled: Sample
-) -> Checked:
+def check_feature(online: OnlineStore, offline: Truth, lookup: Lookup, sampled: Sample) -> Checked:
     """Compare a sample of the entities of a feature.
 
     The sample is drawn from both sides, so that entities that only one of them has are seen too.

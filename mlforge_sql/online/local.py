@@ -102,6 +102,10 @@ class LocalOnline:
             store.connection.close()
         return [tuple(row) for row in found]
 
+    def stored(self, features: Sequence[str]) -> list[str]:  # noqa: ARG002 - there are none
+        """There are no online tables: the tables are the offline store's."""
+        return []
+
     def delete(self, features: Sequence[str]) -> list[str]:
         """There is nothing to remove: the tables are the offline store's.
 

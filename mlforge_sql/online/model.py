@@ -97,6 +97,10 @@ class TableStatus:
         synced_at: When the table was filled.
         run_id: dbt's id of the build that the rows come from.
         detail: What else there is to say.
+        table: The online table, where a feature can have several.
+        mode: How it follows its source, where there are several ways.
+        versions_behind: Versions of the source with other rows that it does not have.
+        rows_behind: Rows that those wrote, changed or deleted.
     """
 
     feature: str
@@ -106,6 +110,10 @@ class TableStatus:
     synced_at: datetime | None = None
     run_id: str | None = None
     detail: str | None = None
+    table: str | None = None
+    mode: str | None = None
+    versions_behind: int | None = None
+    rows_behind: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +122,14 @@ class Synced:
 
     Attributes:
         feature: Name of the feature.
-        action: ``loaded``, ``unchanged`` or ``failed``; ``load`` when it was only asked.
+        action: ``loaded``, ``unchanged`` or ``failed``; where a pipeline does it and is not waited
+            for, ``published``, ``updating`` or ``running``. When it was only asked: ``load``,
+            ``publish`` or ``update``.
         reason: Why.
         rows: Rows in the table now.
         seconds: How long it took.
         problem: What went wrong.
+        table: The online table, where a feature can have several.
     """
 
     feature: str
@@ -127,6 +138,7 @@ class Synced:
     rows: int | None = None
     seconds: float = 0.0
     problem: Diagnostic | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,8 @@ class SyncOptions:
         dry_run: Only say what would be done.
         full_refresh: Load tables again that have not changed.
         wait_seconds: How long to wait for another sync of the same table.
+        wait: Whether to wait until a pipeline has brought the rows.
+        timeout_seconds: How long to wait for that in all.
         say: Takes lines about what is going on.
     """
 
@@ -145,7 +159,25 @@ class SyncOptions:
     dry_run: bool = False
     full_refresh: bool = False
     wait_seconds: float = 600.0
+    wait: bool = False
+    timeout_seconds: float = 1800.0
     say: Say = field(default=lambda _text: None)
+
+
+class Truth(Protocol):
+    """Values that online values can be compared with."""
+
+    def reader(self, lookup: Lookup) -> Reader:
+        """A reader for a lookup."""
+        ...
+
+    def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
+        """Some entities of a feature; the same for the same seed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
 
 
 class OnlineStore(Protocol):
@@ -173,6 +205,10 @@ class OnlineStore(Protocol):
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities of a feature that the store has rows of; the same for the same seed."""
+        ...
+
+    def stored(self, features: Sequence[str]) -> list[str]:
+        """The features, these or others, that the store has a table of."""
         ...
 
     def delete(self, features: Sequence[str]) -> list[str]:

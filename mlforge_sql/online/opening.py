@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.local import LocalOnline
-from mlforge_sql.online.model import OnlineStore
+from mlforge_sql.online.model import OnlineStore, Truth
 from mlforge_sql.project.model import Project
 from mlforge_sql.project.selection import find_profile
 from mlforge_sql.retrieval.backends.duckdb import DuckDbStore, open_duckdb
@@ -18,7 +19,9 @@ from mlforge_sql.spec.config import (
     LocalOnlineStore,
     LocalStore,
     PostgresOnlineStore,
+    UnityCatalogStore,
 )
+from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 from mlforge_sql.sql.dialects.base import Dialect
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def open_online(root: Path, project: Project, macros: Macros, profile: str | Non
 
     Raises:
         SpecErrors: There is no such profile.
-        OnlineError: It has no online store, or one that cannot be read from Python yet.
+        OnlineError: It has no online store, or one whose driver is not installed.
     """
     name = find_profile(project.config, profile)
     spec = project.config.profiles[name]
@@ -55,10 +58,56 @@ def open_online(root: Path, project: Project, macros: Macros, profile: str | Non
         case None:
             message = f"profile `{name}` has no online store"
             hint = "give it an `online_store`, such as {KIND: postgres}"
-        case _:
-            message = f"the online store of profile `{name}` is on Databricks, which Python cannot read yet"
-            hint = "use a profile with `KIND: postgres` or `KIND: local`"
+        case DatabricksOnlineStore() as store:
+            return _databricks(root, project, name, store)
     raise OnlineError([Diagnostic("MF080", message, hint=hint)])
+
+
+def open_truth(root: Path, project: Project, macros: Macros, profile: str | None) -> Truth:
+    """The offline step functions of a profile, to compare online values with.
+
+    Raises:
+        SpecErrors: There is no such profile.
+        RetrievalError: They cannot be opened.
+    """
+    name = find_profile(project.config, profile)
+    offline = project.config.profiles[name].offline_store
+    match offline:
+        case LocalStore():
+            return LocalOnline(name, partial(open_offline, root, project, name), macros)
+        case UnityCatalogStore():
+            from mlforge_sql.online.databricks.sources import WarehouseTruth
+            from mlforge_sql.retrieval.backends.databricks.store import open_databricks
+
+            return WarehouseTruth(root, project, macros, open_databricks(name, offline))
+
+
+def _databricks(
+    root: Path, project: Project, profile: str, online: DatabricksOnlineStore
+) -> OnlineStore:
+    """The online feature store of a profile on Databricks, whose modules need the driver and the SDK."""
+    offline = project.config.profiles[profile].offline_store
+    assert isinstance(offline, UnityCatalogStore), "the specs say so"
+    if find_spec("databricks") is None or find_spec("databricks.sdk") is None:
+        message = "databricks-sdk is not installed"
+        hint = "pip install 'mlforge-sql[databricks,postgres]'"
+        raise OnlineError([Diagnostic("MF080", message, hint=hint)])
+    _postgres()
+    from mlforge_sql.online.databricks.sources import open_sources
+    from mlforge_sql.online.databricks.store import DatabricksOnline, Setting
+
+    return DatabricksOnline(
+        Setting(
+            profile=profile,
+            offline=offline,
+            online=online,
+            name=project.config.store_name(online),
+            features=tuple(feature.name for feature in project.features),
+            ahead=frozenset(item.name for item in project.features if item.changes_by_itself),
+            artifacts=root / project.config.dbt_project_dir / "target",
+            sources=partial(open_sources, profile, offline),
+        )
+    )
 
 
 def open_offline(root: Path, project: Project, profile: str) -> DuckDbStore:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.checking import Checked, Sample, check_feature
 from mlforge_sql.online.entities import EntityReader
-from mlforge_sql.online.local import LocalOnline
 from mlforge_sql.online.lookups import lookup_of
 from mlforge_sql.online.model import Lookup, OnlineStore, Reader, as_instant, utc_now
-from mlforge_sql.online.opening import Macros, open_offline, open_online
+from mlforge_sql.online.opening import Macros, open_online, open_truth
 from mlforge_sql.project.model import Project, Requested, ResolvedFeature
-from mlforge_sql.project.selection import find_profile, select_features
+from mlforge_sql.project.selection import select_features
 
 Resolve = Callable[[Any], tuple[Requested, ...]]
 """Finds what features a user means."""
@@ -86,15 +85,12 @@ class Serving:
         Raises:
             RetrievalError: A store cannot be read, or does not have a feature.
         """
-        name = find_profile(self._project.config, profile)
         store = self.store(profile)
-
-        offline = partial(open_offline, self._root, self._project, name)
-        truth = LocalOnline(name, offline, self._macros)
-        for feature in features:
-            columns = tuple(column.name for column in feature.columns)
-            lookup = lookup_of([Requested(feature, columns)])
-            yield check_feature(store, truth, lookup, sampled)
+        with closing(open_truth(self._root, self._project, self._macros, profile)) as truth:
+            for feature in features:
+                columns = tuple(column.name for column in feature.columns)
+                lookup = lookup_of([Requested(feature, columns)])
+                yield check_feature(store, truth, lookup, sampled)
 
     def store(self, profile: str | None) -> OnlineStore:
         """The online store of a profile, opened once.

@@ -11,6 +11,7 @@ import psycopg
 import yaml
 from online_setup import setup_statements
 from warehouse_dbt import WarehouseProject
+from warehouse_harness import literal
 
 if TYPE_CHECKING:
     from warehouse.client import Warehouse
@@ -93,11 +94,10 @@ class Payments(WarehouseProject):
 
     def pay(self, *rows: tuple[str, datetime, float, str | None]) -> None:
         """Add events; instants are in UTC."""
+        kinds = ("string", "timestamp", "double", "string")
         values = ", ".join(
-            f"('{customer}', timestamp '{at:%Y-%m-%d %H:%M:%S.%f}+00:00', {amount}D, "
-            + ("null" if note is None else f"'{note}'")
-            + ")"
-            for customer, at, amount, note in rows
+            f"({', '.join(literal(value, kind) for value, kind in zip(row, kinds, strict=True))})"
+            for row in rows
         )
         self.sql(f"insert into main.{self.raw}.payments values {values}")
 
@@ -130,6 +130,16 @@ class Payments(WarehouseProject):
             connection.execute("set timezone = 'UTC'")
             query = f'select * from {name}_online."{table}" order by {order}'
             return connection.execute(query).fetchall()
+
+    def offline(self, name: str, table: str) -> list[tuple[Any, ...]]:
+        """The rows of the Delta table that an online table comes from."""
+        return self.sql(f"select * from main.{name}_features.{table} order by 1, 2")
+
+    def stores(self) -> list[dict[str, Any]]:
+        """The online stores of the workspace."""
+        answer = self.warehouse.api("GET /api/2.0/feature-store/online-stores")
+        found: list[dict[str, Any]] = answer.document["online_stores"]
+        return found
 
     def settled(self, name: str, tables: Sequence[str] = TABLES) -> None:
         """Wait until what is under way has arrived."""

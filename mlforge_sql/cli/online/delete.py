@@ -42,7 +42,7 @@ def delete(
     serving = load(settings.root).serving
     try:
         store = serving.store(profile)
-        known = [item.feature for item in store.status(()) if store.kind != "local"]
+        known = store.stored(names)
         unknown = [name for name in names if name not in known]
         if unknown and store.kind != "local":
             raise OnlineError(

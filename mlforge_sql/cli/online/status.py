@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +40,10 @@ def status(
 
     A table is `current`, `behind` the last build, of an `older definition`,
     `not synced`, or of a feature that is `not in the project` any more.
+
+    On Databricks there is a line for each online table: how it follows its
+    source, how it is doing, and what it is behind: versions of the source with
+    other rows than are online, and how many rows those changed.
     """
     from mlforge_sql.online.lookups import served
     from mlforge_sql.online.model import utc_now
@@ -64,6 +69,9 @@ def status(
             }
         )
         return
+    if any(item.table for item in found):
+        _show_pipelines(found, now)
+        return
     print_table(
         ("feature", "state", "rows", "as of (UTC)", "synced", "detail"),
         [
@@ -78,6 +86,33 @@ def status(
             for item in found
         ],
     )
+
+
+def _show_pipelines(found: list[TableStatus], now: datetime) -> None:
+    """Tables that pipelines keep up to date."""
+    print_table(
+        ("table", "mode", "state", "behind", "synced", "detail"),
+        [
+            (
+                item.table or item.feature,
+                item.mode or "",
+                item.state,
+                _behind(item),
+                age(item.synced_at, now) and f"{age(item.synced_at, now)} ago",
+                item.detail or "",
+            )
+            for item in found
+        ],
+    )
+
+
+def _behind(item: TableStatus) -> str:
+    if item.versions_behind is None:
+        return ""
+    if not item.versions_behind:
+        return "nothing"
+    versions = f"{item.versions_behind:,} version{'s' if item.versions_behind != 1 else ''}"
+    return versions if item.rows_behind is None else f"{versions}, {item.rows_behind:,} rows"
 
 
 def _as_json(item: TableStatus) -> dict[str, Any]:

@@ -36,6 +36,16 @@ if TYPE_CHECKING:
 )
 @click.option("--full-refresh", is_flag=True, help="Load unchanged tables again, too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--wait", is_flag=True, help="On Databricks: wait until the rows are online.")
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=0),
+    default=1800.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long --wait waits.",
+)
 @json_option
 @pass_settings
 def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
@@ -46,6 +56,8 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     as_of: datetime | None,
     full_refresh: bool,
     dry_run: bool,
+    wait: bool,
+    timeout_seconds: float,
     as_json: bool,
 ) -> None:
     """Bring the online store up to date with the feature tables.
@@ -54,6 +66,9 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     table knows when its windows empty, so values expire on time between syncs.
     A table is exchanged in one transaction: readers see the old one or the new
     one. A table of the same build is left as it is. Exits with 1 if one failed.
+
+    On Databricks, tables that are not published yet are, and updates of the
+    others are started; --as-of has no meaning there.
     """
     from mlforge_sql.errors import Diagnostic, OnlineError
     from mlforge_sql.online.lookups import served
@@ -74,7 +89,14 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     started = time.perf_counter()
     serving = load(settings.root).serving
     features = [served(feature) for feature in serving.chosen(names, tags)]
-    options = SyncOptions(as_of=as_of or now, dry_run=dry_run, full_refresh=full_refresh, say=talk)
+    options = SyncOptions(
+        as_of=as_of or now,
+        dry_run=dry_run,
+        full_refresh=full_refresh,
+        wait=wait,
+        timeout_seconds=timeout_seconds,
+        say=talk,
+    )
     done: list[Synced] = []
     try:
         store = serving.store(profile)
@@ -105,15 +127,27 @@ def _line(item: Synced) -> str:
     rows = f", {item.rows:,} rows" if item.rows is not None else ""
     seconds = f", {item.seconds:.1f} s" if item.seconds else ""
     reason = "" if item.action == "failed" else f" ({item.reason})"
-    return f"{item.feature}: {item.action}{reason}{rows}{seconds}"
+    return f"{item.table or item.feature}: {item.action}{reason}{rows}{seconds}"
+
+
+_WORDS = {
+    "loaded": "loaded",
+    "load": "to load",
+    "published": "published",
+    "publish": "to publish",
+    "updating": "updating",
+    "update": "to update",
+    "running": "being updated already",
+    "unchanged": "unchanged",
+    "failed": "failed",
+}
 
 
 def _summary(done: list[Synced], seconds: float) -> str:
-    counts = dict.fromkeys(("loaded", "load", "unchanged", "failed"), 0)
+    counts = dict.fromkeys(_WORDS, 0)
     for item in done:
         counts[item.action] += 1
-    words = {"load": "to load"}
-    parts = [f"{count} {words.get(action, action)}" for action, count in counts.items() if count]
+    parts = [f"{count} {_WORDS[action]}" for action, count in counts.items() if count]
     return f"{', '.join(parts) or 'no features'}, {seconds:.1f} s"
 
 

@@ -7,6 +7,7 @@ the same cases.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -31,6 +32,7 @@ class Published:
         mode: SNAPSHOT, TRIGGERED or CONTINUOUS; empty when the API does not say.
         database: The Postgres database it is in; empty when the API does not say.
         version: The Delta version of the source that it has; None when it has none yet.
+        synced_at: When it got that, in UTC and without a time zone.
     """
 
     state: str
@@ -40,6 +42,7 @@ class Published:
     mode: str = ""
     database: str = ""
     version: int | None = None
+    synced_at: datetime | None = None
 
     @property
     def failed(self) -> bool:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg import conninfo, errors
 
@@ -17,13 +17,31 @@ from mlforge_sql.spec.config import PostgresOnlineStore
 _STRICTNESS = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HOST = re.compile(r"[\w.:%*\[\]-]*")
 _PORTS = re.compile(r"[0-9, ]*")
-_KEEPALIVE = {
+KEEPALIVE = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
 """A host that is gone without a word is noticed within half a minute."""
+
+
+class Connectable(Protocol):
+    """Somewhere to connect to."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Connection parameters, with the password."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Host and database, to be shown."""
+        ...
+
+    def scrubbed(self, text: str) -> str:
+        """A text without the password."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,7 @@ def address_of(
         "connect_timeout": store.connect_timeout,
         "application_name": "mlforge",
         "tcp_user_timeout": store.connect_timeout * 1000,
-        **_KEEPALIVE,
+        **KEEPALIVE,
         **given,
         "client_encoding": "utf8",
     }
@@ -142,7 +160,7 @@ def ssl_mode(
         >>> ssl_mode("prefer", "verify-full", None, ["db.example.org"])
         'verify-full'
     """
-    if in_dsn is not None and in_profile is not None and in_dsn in _STRICTNESS:
+    if in_dsn is not None and in_profile is not None and {in_dsn, in_profile} <= {*_STRICTNESS}:
         return max(in_dsn, in_profile, key=_STRICTNESS.index)
     said = in_dsn or in_profile or in_environment
     if said:

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import errors
 
 from mlforge_sql.errors import MlforgeError
-from mlforge_sql.online.postgres.address import Address
+from mlforge_sql.online.postgres.address import Connectable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -34,7 +34,7 @@ class Pool:
         timeout_seconds: How long a thread waits for one.
     """
 
-    def __init__(self, address: Address, size: int, timeout_seconds: float = 10.0) -> None:
+    def __init__(self, address: Connectable, size: int, timeout_seconds: float = 10.0) -> None:
         self._address = address
         self._size = size
         self._timeout = timeout_seconds
@@ -106,7 +106,7 @@ class Pool:
         return len(self._idle)
 
 
-def connect(address: Address, *, reading: bool = True) -> Connection:
+def connect(address: Connectable, *, reading: bool = True) -> Connection:
     """A new connection in autocommit mode, in UTC.
 
     Args:

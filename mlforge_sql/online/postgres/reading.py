@@ -49,16 +49,13 @@ class PostgresReader:
         self._profile = profile
         self._explain = explain
         self._parts = [
-            _Part(lookup, group, schema) for group in _groups(lookup.features, MAX_VALUES)
-        ]
-        self._texts = [
-            position for position, key in enumerate(lookup.keys) if key.type.kind is Kind.TEXT
+            _Part(lookup, group, schema) for group in groups(lookup.features, MAX_VALUES)
         ]
         self._exact_from: datetime | None = None
 
     def read(self, keys: Sequence[Key], at: datetime) -> list[Row]:
         """The values of each entity at an instant; see ``Reader.read``."""
-        keys = self._storable(keys)
+        keys = storable(self._lookup, keys)
         try:
             found: list[Row] = self._pool.run(lambda connection: self._values(connection, keys, at))
         except psycopg.Error as error:
@@ -83,7 +80,7 @@ class PostgresReader:
         for start in range(0, len(keys), MAX_ENTITIES):
             some = keys[start : start + MAX_ENTITIES]
             parts = [self._part(connection, part, some, at) for part in self._parts]
-            rows += parts[0] if len(parts) == 1 else _side_by_side(parts)
+            rows += parts[0] if len(parts) == 1 else side_by_side(parts)
         if self._exact_from is not None and at < self._exact_from:
             self._too_early(at)
         return rows
@@ -117,18 +114,6 @@ class PostgresReader:
         hint = f"ask for {self._exact_from} or later, in UTC; `get_training_data` has every instant"
         raise OnlineError([Diagnostic("MF088", message, hint=hint)])
 
-    def _storable(self, keys: Sequence[Key]) -> Sequence[Key]:
-        """The keys without texts that Postgres cannot have: no entity in it has them."""
-        for position in self._texts:
-            if any((text := key[position]) is not None and "\0" in text for key in keys):
-                keys = [
-                    (*key[:position], None, *key[position + 1 :])
-                    if key[position] is not None and "\0" in key[position]
-                    else key
-                    for key in keys
-                ]
-        return keys
-
 
 class _Part:
     """A statement of a lookup, and the identity of the tables that it should read."""
@@ -150,6 +135,20 @@ def _executed(connection: Connection, part: _Part, keys: Sequence[Key], at: date
     return cursor.fetchall()
 
 
+def storable(lookup: Lookup, keys: Sequence[Key]) -> Sequence[Key]:
+    """The keys without texts that Postgres cannot have: no entity in it has them."""
+    texts = [position for position, key in enumerate(lookup.keys) if key.type.kind is Kind.TEXT]
+    for position in texts:
+        if any((text := key[position]) is not None and "\0" in text for key in keys):
+            keys = [
+                (*key[:position], None, *key[position + 1 :])
+                if key[position] is not None and "\0" in key[position]
+                else key
+                for key in keys
+            ]
+    return keys
+
+
 def table_problem(
     feature: Served, stored: metadata.Stored | None, profile: str
 ) -> Diagnostic | None:
@@ -167,7 +166,7 @@ def table_problem(
     return Diagnostic("MF082", message, hint=hint)
 
 
-def _groups(features: Sequence[Served], limit: int) -> list[list[Served]]:
+def groups(features: Sequence[Served], limit: int) -> list[list[Served]]:
     """The features in groups of so many values at most."""
     groups: list[list[Served]] = []
     count = limit + 1
@@ -180,5 +179,6 @@ def _groups(features: Sequence[Served], limit: int) -> list[list[Served]]:
     return groups
 
 
-def _side_by_side(parts: Sequence[Sequence[Row]]) -> list[Row]:
+def side_by_side(parts: Sequence[Sequence[Row]]) -> list[Row]:
+    """The values of several statements in one row for each entity, without the last column of each."""
     return [tuple(value for row in rows for value in row[:-1]) for rows in zip(*parts, strict=True)]

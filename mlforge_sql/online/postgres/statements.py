@@ -32,7 +32,7 @@ def lookup_sql(lookup: Lookup, features: Sequence[Served], schema: str, *, singl
     """
     instant = f"${len(lookup.keys) + 1}::timestamp"
     columns = [
-        f"    {_value(f'f{number}', column)}"
+        f"    {value_sql(f'f{number}', column)}"
         for number, feature in enumerate(features)
         for column in feature.columns
     ]
@@ -41,11 +41,12 @@ def lookup_sql(lookup: Lookup, features: Sequence[Served], schema: str, *, singl
         for number, feature in enumerate(features)
     ]
     listed = ",\n".join([*columns, f"    {_identity(features, schema)}"])
-    text = f"select\n{listed}\nfrom {_entities(lookup.keys, single=single)}\n" + "\n".join(joins)
+    text = f"select\n{listed}\nfrom {entities_sql(lookup.keys, single=single)}\n" + "\n".join(joins)
     return text if single else f"{text}\norder by entity.position"
 
 
-def _entities(keys: Sequence[KeyColumn], *, single: bool) -> str:
+def entities_sql(keys: Sequence[KeyColumn], *, single: bool) -> str:
+    """The entities of a lookup as a relation with columns ``k0``, ``k1``, ... from its parameters."""
     names = [f"k{number}" for number in range(len(keys))]
     types = [parameter_type(key) for key in keys]
     if single:
@@ -111,7 +112,7 @@ def identity(oids: Sequence[int]) -> int:
     return found
 
 
-def _value(alias: str, column: JoinedColumn) -> str:
+def value_sql(alias: str, column: JoinedColumn) -> str:
     """A value, or what it is where no row holds."""
     name = f"{alias}.{quoted(column.name)}"
     empty = empty_sql(column)

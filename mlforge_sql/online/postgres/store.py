@@ -222,6 +222,11 @@ class PostgresOnline:
         finally:
             offline.connection.close()
 
+    def stored(self, features: Sequence[str]) -> list[str]:  # noqa: ARG002 - all are listed
+        """The features that there is a table of."""
+        with self._connected() as connection:
+            return list(metadata.read(connection, self._schema))
+
     def delete(self, features: Sequence[str]) -> list[str]:
         """Remove tables that syncs have made, and what is noted of them."""
         deleted: list[str] = []

@@ -1,0 +1,184 @@
+"""Lookups in the Postgres of an online store: one statement for all features."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import RawCursor, errors
+
+from mlforge_sql.errors import Diagnostic, OnlineError
+from mlforge_sql.online.databricks.lakebase import LakebaseAddress
+from mlforge_sql.online.databricks.statements import lookup_sql
+from mlforge_sql.online.model import Key, Lookup, Row, Served, utc_now
+from mlforge_sql.online.postgres.pool import Connection, Pool
+from mlforge_sql.online.postgres.reading import (
+    MAX_ENTITIES,
+    MAX_VALUES,
+    groups,
+    side_by_side,
+    storable,
+)
+from mlforge_sql.project.model import current_name, upcoming_name
+
+SKEW = timedelta(minutes=5)
+"""By how much the clocks of builds and of lookups may differ."""
+
+
+class LakebaseReader:
+    """Reads one lookup.
+
+    Args:
+        lookup: What to read.
+        ahead: Names of features that have a table of later rows.
+        pool: Where connections come from.
+        address: Where those lead to.
+        schema: Schema of the tables.
+        profile: Name of the profile.
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        ahead: Collection[str],
+        pool: Pool,
+        address: LakebaseAddress,
+        schema: str,
+        profile: str,
+    ) -> None:
+        self._lookup = lookup
+        self._pool = pool
+        self._address = address
+        self._profile = profile
+        self._schema = schema
+        self._tables = [
+            make(item.name)
+            for item in lookup.features
+            for make in (current_name, *((upcoming_name,) if item.name in ahead else ()))
+        ]
+        self._parts = [
+            _Part(lookup, group, ahead, schema) for group in groups(lookup.features, MAX_VALUES)
+        ]
+
+    def read(self, keys: Sequence[Key], at: datetime) -> list[Row]:
+        """The values of each entity at an instant; see ``Reader.read``."""
+        keys = storable(self._lookup, keys)
+        try:
+            return self._read(keys, at)
+        except psycopg.Error as error:
+            if not _is_login(error):
+                raise self._problem(error) from None
+        self._address.forget()
+        try:
+            return self._read(keys, at)
+        except psycopg.Error as error:
+            raise self._problem(error) from None
+
+    def _read(self, keys: Sequence[Key], at: datetime) -> list[Row]:
+        found: list[Row] = self._pool.run(lambda connection: self._values(connection, keys, at))
+        return found
+
+    def _values(self, connection: Connection, keys: Sequence[Key], at: datetime) -> list[Row]:
+        rows: list[Row] = []
+        early = False
+        for start in range(0, max(len(keys), 1), MAX_ENTITIES):
+            some = keys[start : start + MAX_ENTITIES]
+            parts = [_executed(connection, part, some, at) for part in self._parts]
+            early = early or any(row[-1] for part in parts for row in part)
+            rows += parts[0] if len(parts) == 1 else side_by_side(parts)
+        if early and at < utc_now() - SKEW:
+            message = (
+                f"the online store holds no values of {at.isoformat(sep=' ')}, only later ones"
+            )
+            hint = "ask for an instant after the last build; `get_training_data` has every instant"
+            raise OnlineError([Diagnostic("MF088", message, hint=hint)])
+        return rows
+
+    def _problem(self, error: psycopg.Error) -> OnlineError:
+        return lakebase_problem(error, self._address, self._profile, self._schema, self._tables)
+
+
+class _Part:
+    """A statement of a lookup."""
+
+    def __init__(
+        self, lookup: Lookup, features: Sequence[Served], ahead: Collection[str], schema: str
+    ) -> None:
+        self.keys = len(lookup.keys)
+        self.single = lookup_sql(lookup, features, ahead, schema, single=True)
+        self.several = lookup_sql(lookup, features, ahead, schema, single=False)
+
+
+def _executed(connection: Connection, part: _Part, keys: Sequence[Key], at: datetime) -> list[Row]:
+    cursor = RawCursor(connection)
+    if len(keys) == 1:
+        cursor.execute(part.single, (*keys[0], utc(at)), prepare=True, binary=True)
+    else:
+        arrays = [list(values) for values in zip(*keys, strict=True)] or [[]] * part.keys
+        cursor.execute(part.several, (*arrays, utc(at)), prepare=True, binary=True)
+    return cursor.fetchall()
+
+
+def _is_login(error: psycopg.Error) -> bool:
+    """Whether a password was refused: it may have ended before its time."""
+    if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification):
+        return True
+    return isinstance(error, psycopg.OperationalError) and "authentication failed" in str(error)
+
+
+def lakebase_problem(
+    error: psycopg.Error,
+    address: LakebaseAddress,
+    profile: str,
+    schema: str,
+    tables: Sequence[str],
+) -> OnlineError:
+    """What the driver or the server say, in words that name the next step; raise it ``from None``.
+
+    Args:
+        error: What the driver raised.
+        address: Where the server is.
+        profile: Name of the profile.
+        schema: Schema of the online tables.
+        tables: The online tables that are read.
+    """
+    said = address.scrubbed(_said(error))
+    listed = ", ".join(f"`{name}`" for name in tables)
+    match error:
+        case errors.InsufficientPrivilege():
+            message = f"the role may not read schema `{schema}`: {said}"
+            hint = f'grant usage on schema "{schema}", and select on its tables; see docs/online.md'
+            return _one("MF083", message, hint)
+        case errors.UndefinedTable() | errors.InvalidSchemaName() | errors.UndefinedColumn():
+            message = f"{listed} in schema `{schema}`: not there, or not of this definition: {said}"
+            hint = (
+                f"run `mlforge build --profile {profile}`; "
+                f"`mlforge online status --profile {profile}` says how far the online tables are"
+            )
+            return _one("MF082", message, hint)
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            message = f"the online store of profile `{profile}` cannot be reached: {said}"
+            hint = f"the address is {address.place}; is the store AVAILABLE, and the network open?"
+            return _one("MF081", message, hint)
+        case _:
+            message = f"{listed} cannot be read: {said}"
+            return _one("MF086", message, "see the log of the server")
+
+
+def _one(code: str, message: str, hint: str) -> OnlineError:
+    return OnlineError([Diagnostic(code, message, hint=hint)])
+
+
+def _said(error: Any) -> str:
+    """The first line of a message, which has no values of rows in it."""
+    if error.diag.message_primary:
+        return str(error.diag.message_primary)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def utc(instant: datetime) -> datetime:
+    """An instant without a time zone, with UTC's: the columns of synced tables have a zone."""
+    return instant.replace(tzinfo=UTC)

@@ -1,0 +1,147 @@
+"""The feature tables behind online tables, on the SQL warehouse: their histories, and what is true."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from mlforge_sql.dbt.files import FileSet
+from mlforge_sql.errors import OnlineError, RetrievalError
+from mlforge_sql.online.databricks.history import Commit, commits
+from mlforge_sql.online.model import Key, Lookup, Row, Served
+from mlforge_sql.online.values import arrow_type
+from mlforge_sql.project.model import Project
+from mlforge_sql.retrieval.backends.databricks.names import quoted
+from mlforge_sql.retrieval.backends.databricks.store import DatabricksStore, open_databricks
+from mlforge_sql.retrieval.training import TrainingDataBuilder
+from mlforge_sql.spec.config import UnityCatalogStore
+from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.sql.dialects.base import Dialect
+
+Macros = Callable[[Dialect], FileSet]
+
+KEPT = 1000
+"""Commits of a table that are looked at; who is further behind is at least so far."""
+
+_AT = "mlforge_entity_time"
+
+
+@dataclass
+class WarehouseSources:
+    """Feature tables in a session.
+
+    Attributes:
+        store: The session.
+    """
+
+    store: DatabricksStore
+
+    def history(self, model: str) -> Sequence[Commit]:
+        """The last commits of a table.
+
+        Raises:
+            RetrievalError: It cannot be read.
+        """
+        return commits(
+            self.store.session.rows(
+                "select version, operation, to_json(operationMetrics) "  # noqa: S608 - quoted
+                f"from (describe history {self.store.relation(model)} limit {KEPT})"
+            )
+        )
+
+    def hashes(self) -> dict[str, str]:
+        """Hash of the definition that each feature was last built from."""
+        return self._hashes
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return self.store.built_hashes()
+
+
+@contextlib.contextmanager
+def open_sources(profile: str, offline: UnityCatalogStore) -> Iterator[WarehouseSources]:
+    """The feature tables of a profile, in a session of their own.
+
+    Raises:
+        OnlineError: The warehouse cannot be reached.
+    """
+    try:
+        store = open_databricks(profile, offline)
+    except RetrievalError as error:
+        raise OnlineError(error.diagnostics) from None
+    try:
+        yield WarehouseSources(store)
+    finally:
+        store.close()
+
+
+class WarehouseTruth:
+    """Values of the offline step functions, as training sets have them.
+
+    Args:
+        root: Folder of ``mlforge.yaml``.
+        project: The project.
+        macros: Gives the files of its macros.
+        store: The session.
+    """
+
+    def __init__(
+        self, root: Path, project: Project, macros: Macros, store: DatabricksStore
+    ) -> None:
+        self._root = root
+        self._project = project
+        self._macros = macros
+        self._store = store
+
+    def reader(self, lookup: Lookup) -> WarehouseReader:
+        """A reader for a lookup."""
+        builder = TrainingDataBuilder(self._project, self._macros, self._store, self._root)
+        return WarehouseReader(lookup, builder, self._store)
+
+    def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
+        """Some entities of a feature table; the same for the same seed."""
+        keys = ", ".join(quoted(key.name) for key in feature.keys)
+        return self._store.session.rows(
+            f"select {keys} from (select distinct {keys} from {self._store.relation(feature.name)}) "  # noqa: S608 - quoted
+            f"order by xxhash64({keys}, {seed}), {keys} limit {rows}"
+        )
+
+    def close(self) -> None:
+        """End the session."""
+        self._store.close()
+
+
+@dataclass(frozen=True)
+class WarehouseReader:
+    """Reads one lookup as a training set.
+
+    Attributes:
+        lookup: What to read.
+        builder: Builds training sets.
+        store: The session.
+    """
+
+    lookup: Lookup
+    builder: TrainingDataBuilder
+    store: DatabricksStore
+
+    def read(self, keys: Sequence[Key], at: datetime) -> list[Row]:
+        """The values of each entity at an instant; see ``Reader.read``."""
+        import pyarrow as pa
+
+        if not keys:
+            self.store.check_built(self.lookup.requests)
+            return []
+        arrays = {
+            key.name: pa.array(values, arrow_type(key.type))
+            for key, values in zip(self.lookup.keys, zip(*keys, strict=True), strict=True)
+        }
+        arrays[_AT] = pa.array([at] * len(keys), pa.timestamp("us"))
+        names = [feature.name for feature in self.lookup.features]
+        data = self.builder.build(names, pa.table(arrays), Timestamp(_AT))
+        found = data.as_output("pyarrow").select(list(self.lookup.names))
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))

@@ -1,0 +1,91 @@
+"""How an online table is doing: what the API says of it, beside what its source has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from mlforge_sql.errors import RetrievalError
+from mlforge_sql.online.databricks.history import Commit, Lag, lag
+from mlforge_sql.online.databricks.steps import Published
+from mlforge_sql.online.databricks.tables import OnlineTable
+from mlforge_sql.online.model import Served, TableStatus
+
+
+class Sources(Protocol):
+    """The feature tables of a profile, on the warehouse."""
+
+    def history(self, model: str) -> Sequence[Commit]:
+        """The commits of a table."""
+
+    def hashes(self) -> dict[str, str]:
+        """Hash of the definition that each feature was last built from."""
+
+
+OpenSources = Callable[[], AbstractContextManager[Sources]]
+
+
+def table_status(
+    feature: Served,
+    table: OnlineTable,
+    found: Published | None,
+    sources: Sources | None,
+    problem: str | None,
+) -> TableStatus:
+    """How one online table is doing.
+
+    Args:
+        feature: The feature.
+        table: The table.
+        found: What the API says; None when it is not there.
+        sources: Where it comes from; None when that cannot be read.
+        problem: Why it cannot be read.
+    """
+    if found is None:
+        return TableStatus(feature.name, "not synced", table=table.model)
+    behind: Lag | None = None
+    older = False
+    if sources is not None:
+        try:
+            behind = lag(sources.history(table.model), found.version)
+            older = sources.hashes().get(feature.name, feature.spec_hash) != feature.spec_hash
+        except RetrievalError as error:
+            problem = error.diagnostics[0].message
+    return TableStatus(
+        feature=feature.name,
+        state=_state(found, behind, older=older),
+        synced_at=found.synced_at,
+        detail=_detail(found, table, problem),
+        table=table.model,
+        mode=found.mode.lower() or None,
+        versions_behind=behind.versions if behind else None,
+        rows_behind=behind.rows if behind else None,
+    )
+
+
+def _state(found: Published, behind: Lag | None, *, older: bool) -> str:
+    if found.failed:
+        return "failed"
+    if older:
+        return "older definition"
+    if found.provisioning:
+        return "provisioning"
+    if found.updating:
+        return "updating"
+    if behind is None:
+        return "unknown"
+    return "behind" if behind.versions else "current"
+
+
+def _detail(found: Published, table: OnlineTable, problem: str | None) -> str | None:
+    parts = [found.state]
+    if found.failed and found.message:
+        parts.append(found.message.split("\n")[0])
+    if found.mode and found.mode != table.wanted.mode:
+        parts.append(f"the profile says {table.wanted.mode}")
+    if found.source and found.source.lower() != table.wanted.source.lower():
+        parts.append(f"published from {found.source}")
+    if problem:
+        parts.append(f"its source cannot be read: {problem}")
+    return "; ".join(parts)
