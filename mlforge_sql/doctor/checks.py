@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mlforge_sql.doctor import databricks, local, machine
+from mlforge_sql.doctor import databricks, local, machine, online
 from mlforge_sql.doctor.findings import Check
 from mlforge_sql.spec.config import LocalStore, Profile, UnityCatalogStore
+from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 
 EVERYWHERE = (
     Check("python", machine.python),
@@ -33,10 +34,17 @@ DATABRICKS = (
 )
 
 
+ONLINE = (
+    Check("connection", online.connection, needs=("warehouse",)),
+    Check("online store", online.online_store, needs=("connection",)),
+)
+
+
 def checks_of(profile: Profile) -> tuple[Check, ...]:
     """The checks of a profile: those of its stores follow those that every profile has."""
     match profile.offline_store:
         case LocalStore():
             return (*EVERYWHERE, *LOCAL)
         case UnityCatalogStore():
-            return (*EVERYWHERE, *DATABRICKS)
+            published = isinstance(profile.online_store, DatabricksOnlineStore)
+            return (*EVERYWHERE, *DATABRICKS, *(ONLINE if published else ()))

@@ -102,10 +102,10 @@ def log_in(patient: Patient) -> Finding:
         headers = sdk_config(patient.login).authenticate()
         answer = requests.get(url, headers=headers, timeout=_SECONDS, allow_redirects=False)
         if answer.status_code in {401, 403}:
-            return _explained(patient, f"http-code={answer.status_code}: {answer.text[:200]}")
+            return explained(patient, f"http-code={answer.status_code}: {answer.text[:200]}")
         who = answer.json().get("userName") if answer.status_code == requests.codes.ok else None
     except connection_errors() as error:
-        return _explained(patient, error_text(error))
+        return explained(patient, error_text(error))
     if who is None:
         said = f"{patient.login.host} answers HTTP {answer.status_code} where a workspace says who"
         return fail(f"{said} has logged in", f"check that {HOST} is the address of a workspace")
@@ -119,15 +119,15 @@ def warehouse(patient: Patient) -> Finding:
     try:
         session = connect(patient.login, retries=_IMPATIENT)
         patient.connection = patient.opened.enter_context(session)
-        _run(patient, "select 1")
+        run(patient, "select 1")
     except connection_errors() as error:
-        return _explained(patient, error_text(error))
+        return explained(patient, error_text(error))
     return ok(f"answers in {time.monotonic() - started:.1f} s")
 
 
 def time_zone(patient: Patient) -> Finding:
     """Whether sessions are in UTC, as the profile asks."""
-    found = str(_run(patient, "select current_timezone()")[0][0])
+    found = str(run(patient, "select current_timezone()")[0][0])
     if found not in {"UTC", "Etc/UTC"}:
         step = "remove `timezone` from the warehouse's settings (Workspace admin, Compute)"
         return fail(f"sessions are in {found}, although the profile asks for UTC", step)
@@ -137,8 +137,8 @@ def time_zone(patient: Patient) -> Finding:
 def catalog(patient: Patient) -> Finding:
     """Whether the catalog is there and may be used."""
     name = _store(patient).catalog
-    _run(patient, f"use catalog {_quoted(name)}")
-    _run(patient, f"show schemas in {_quoted(name)}")
+    run(patient, f"use catalog {_quoted(name)}")
+    run(patient, f"show schemas in {_quoted(name)}")
     return ok(name)
 
 
@@ -148,12 +148,12 @@ def schema(patient: Patient) -> Finding:
     shown = f"{store.catalog}.{store.schema_}"
     name = f"{_quoted(store.catalog)}.{_quoted(store.schema_)}"
     known = {
-        str(row[0]).casefold() for row in _run(patient, f"show schemas in {_quoted(store.catalog)}")
+        str(row[0]).casefold() for row in run(patient, f"show schemas in {_quoted(store.catalog)}")
     }
     if store.schema_.casefold() in known:
-        _run(patient, f"use schema {name}")
+        run(patient, f"use schema {name}")
         return ok(shown)
-    _run(patient, f"create schema if not exists {name}")
+    run(patient, f"create schema if not exists {name}")
     patient.opened.callback(_clean_up, patient, f"drop schema if exists {name} restrict")
     return ok(f"{shown} may be made; the first build makes it")
 
@@ -163,15 +163,15 @@ def tables(patient: Patient) -> Finding:
     store = _store(patient)
     table = _table(store.catalog, store.schema_, f"_mlforge_doctor_{secrets.token_hex(4)}")
     name = table.sql("databricks")
-    _run(patient, f"create table {name} (one bigint not null)")
+    run(patient, f"create table {name} (one bigint not null)")
     try:
         for statement in (exp.insert(exp.values([(1,)]), table), exp.select("*").from_(table)):
-            _run(patient, statement.sql("databricks"))
+            run(patient, statement.sql("databricks"))
     except Refused:
         _clean_up(patient, f"drop table {name}")
         raise
     try:
-        _run(patient, f"drop table {name}")
+        run(patient, f"drop table {name}")
     except Refused as refused:
         step = f"drop {name}, which was made to try it; {refused.finding.next_step}"
         return fail(f"a table could not be dropped: {refused.finding.detail}", step)
@@ -199,12 +199,12 @@ def _source(patient: Patient, source: ResolvedSource) -> Finding:
     table = source.spec.table or ""
     named = _table(*table.split("."))
     try:
-        _run(patient, exp.select("*").from_(named).limit(0).sql("databricks"))
+        run(patient, exp.select("*").from_(named).limit(0).sql("databricks"))
     except Refused as refused:
         return fail(f"{table}: {refused.finding.detail}", refused.finding.next_step or "")
     real = {
         str(row[0]).casefold(): str(row[1]).casefold()
-        for row in _run(patient, f"describe table {named.sql('databricks')}")
+        for row in run(patient, f"describe table {named.sql('databricks')}")
         if row[0] and not str(row[0]).startswith("#")
     }
     missing = [column for column in source.schema if column.casefold() not in real]
@@ -223,7 +223,7 @@ def _source(patient: Patient, source: ResolvedSource) -> Finding:
     return ok(table)
 
 
-def _run(patient: Patient, statement: str) -> list[Any]:
+def run(patient: Patient, statement: str) -> list[Any]:
     """The rows of a statement.
 
     Raises:
@@ -235,16 +235,17 @@ def _run(patient: Patient, statement: str) -> list[Any]:
             cursor.execute(statement)
             return list(cursor.fetchall())
     except connection_errors() as error:
-        raise Refused(_explained(patient, error_text(error))) from error
+        raise Refused(explained(patient, error_text(error))) from error
 
 
 def _clean_up(patient: Patient, statement: str) -> None:
     """Remove what was made, as far as Databricks lets us."""
     with suppress(Refused):
-        _run(patient, statement)
+        run(patient, statement)
 
 
-def _explained(patient: Patient, text: str) -> Finding:
+def explained(patient: Patient, text: str) -> Finding:
+    """What Databricks or the way to it said, as a failure in plain words."""
     known = explain(text)
     if known is not None:
         return fail(known.message, known.hint)
