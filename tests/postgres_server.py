@@ -277,8 +277,12 @@ def _free_port() -> int:
 
 
 def _guard(command: list[str]) -> int:
-    """Run the server until standard input closes or it ends by itself; its exit code."""
+    """Run the server until standard input closes or it ends by itself; its exit code.
+
+    Where the tests are gone without having stopped it, its folder, the working one, goes with it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    owner = os.getppid()
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, **_as_unprivileged())
     while server.poll() is None:
         ready, _, _ = select.select([sys.stdin], [], [], 0.2)
@@ -290,7 +294,10 @@ def _guard(command: list[str]) -> int:
             server.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             server.send_signal(signal.SIGQUIT)
-    return server.wait()
+    code = server.wait()
+    if os.getppid() != owner:
+        shutil.rmtree(Path.cwd(), ignore_errors=True)
+    return code
 
 
 if __name__ == "__main__":
