@@ -76,7 +76,7 @@ def spec_hash(feature: ResolvedFeature) -> str:
     )
     content = {
         "feature": spec,
-        "source": feature.source.spec.model_dump(mode="json", exclude={"description"}),
+        "source": feature.source.spec.model_dump(mode="json", exclude={"description", "freshness"}),
         "columns": {name: str(kind) for name, kind in feature.source.schema.items()},
         "keys": [
             [key.name, str(key.type), [part for part, _ in key.parts]] for key in feature.keys
@@ -114,7 +114,7 @@ class _Writer:
 
     def write_staging(self) -> None:
         origins = {source.spec.name: source.origin.path for source in self._project.sources}
-        found = sources(self._project)
+        found = sources(self._project, self._branches)
         if found is not None:
             self._yaml(STAGING / "_sources.yml", {"version": 2, **found}, origins.values())
         for node in self._plan.stagings:

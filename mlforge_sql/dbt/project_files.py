@@ -7,9 +7,11 @@ from typing import Any
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.dbt.external import external_location
+from mlforge_sql.dbt.freshness import freshness
 from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import ProjectConfig
+from mlforge_sql.sql.branches import Branches
 
 
 def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
     }
 
 
-def sources(project: Project) -> dict[str, Any] | None:
+def sources(project: Project, branches: Branches) -> dict[str, Any] | None:
     """The dbt sources of a project; None when all its sources are dbt models."""
     labels = [item.source.spec.name for item in project.training_sets if item.source]
     used = [
@@ -57,7 +59,7 @@ def sources(project: Project) -> dict[str, Any] | None:
         {
             "name": name,
             **_schema(items),
-            "tables": [_table(source, project.config) for source in items],
+            "tables": [_table(source, project.config, branches) for source in items],
         }
         for name, items in members.items()
     ]
@@ -96,13 +98,16 @@ def _schema(sources: list[ResolvedSource]) -> dict[str, Any]:
     }
 
 
-def _table(source: ResolvedSource, config: ProjectConfig) -> dict[str, Any]:
+def _table(source: ResolvedSource, config: ProjectConfig, branches: Branches) -> dict[str, Any]:
     table: dict[str, Any] = {"name": source.spec.name}
     if source.spec.description:
         table["description"] = jinja_safe(source.spec.description)
     if source.spec.table is not None and source.spec.table.split(".")[2] != source.spec.name:
         table["identifier"] = jinja_safe(source.spec.table.split(".")[2])
+    found = freshness(source, branches)
     if source.spec.path is not None:
         location = external_location(source.spec.path, source.schema, config.dbt_project_dir)
-        table["config"] = {"meta": {"external_location": location, "formatter": "oldstyle"}}
+        found["meta"] = {"external_location": location, "formatter": "oldstyle"}
+    if found:
+        table["config"] = found
     return table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
-from mlforge_sql.spec.source import Dedupe, Source, Timestamp
+from mlforge_sql.spec.source import Dedupe, Freshness, Source, Timestamp
 from mlforge_sql.spec.training_set import FeatureSpec, Labels, Owner, TrainingSet
 from mlforge_sql.spec.validators import Validator
 
@@ -22,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
         Entity,
         Feature,
         FeatureSpec,
+        Freshness,
         Labels,
         Owner,
         ProjectConfig,

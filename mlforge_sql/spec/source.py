@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from mlforge_sql.durations import ZERO
-from mlforge_sql.spec.base import DurationField, Name, Names, Spec, record
+from mlforge_sql.durations import MICROSECONDS, ZERO, Duration
+from mlforge_sql.spec.base import DurationField, Name, Names, PositiveDuration, Spec, record
 
 
 class Timestamp(Spec):
@@ -60,6 +60,37 @@ class Dedupe(Spec):
     )
 
 
+def _whole_minutes(value: Duration) -> Duration:
+    if value.microseconds % MICROSECONDS["m"]:
+        raise PydanticCustomError(
+            "mlforge_duration",
+            "`{value}` is not a whole number of minutes",
+            {"value": str(value), "code": "MF016", "hint": "dbt knows minutes, hours and days"},
+        )
+    return value
+
+
+class Freshness(Spec):
+    """How old the newest event may be when `dbt source freshness` looks at it."""
+
+    warn_after: Annotated[PositiveDuration, AfterValidator(_whole_minutes)] | None = Field(
+        default=None, description="Older: a warning."
+    )
+    error_after: Annotated[PositiveDuration, AfterValidator(_whole_minutes)] | None = Field(
+        default=None, description="Older: an error."
+    )
+
+    @model_validator(mode="after")
+    def _any(self) -> Freshness:
+        if self.warn_after is None and self.error_after is None:
+            raise PydanticCustomError(
+                "mlforge_empty",
+                "`freshness` says neither `warn_after` nor `error_after`",
+                {"code": "MF011", "hint": "add one, such as `warn_after: 1d`, or remove it"},
+            )
+        return self
+
+
 def _three_parts(value: str) -> str:
     if len(value.split(".")) != 3 or not all(value.split(".")):
         raise PydanticCustomError(
@@ -99,6 +130,10 @@ class Source(Spec):
     delay: DurationField = Field(
         default=ZERO, description="How long after an event its row can be used."
     )
+    freshness: Freshness | None = Field(
+        default=None,
+        description="How old the newest event may be: `{warn_after: 12h, error_after: 2d}`. For `path` and `table`.",
+    )
     description: str | None = Field(default=None, description="What the events are.")
 
     def __init__(self, name: str | None = None, /, **values: Any) -> None:
@@ -118,6 +153,16 @@ class Source(Spec):
                 "mlforge_conflict",
                 "`model` is on every engine, so it cannot stand beside `path` or `table`",
                 {"code": "MF017", "at": "model", "hint": "keep `model`, or `path` and `table`"},
+            )
+        if self.model is not None and self.freshness is not None:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "dbt asks no model for its freshness, only a source",
+                {
+                    "code": "MF017",
+                    "at": "freshness",
+                    "hint": "declare it where the model's own source is",
+                },
             )
         if self.model is None and self.path is None and self.table is None:
             raise PydanticCustomError(

@@ -61,7 +61,17 @@ def odd(root: Path) -> None:
     }
     config = {**CONFIG, "default_profile": "dev", "profiles": profiles}
     (root / "mlforge.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    table = {
+        "name": "fresh",
+        "table": "it's.a b.c",
+        "timestamp": {"column": "at", "format": "%d.%m.%Y"},
+        "columns": {"group": "varchar", "at": "varchar"},
+        "freshness": {"warn_after": "90m", "error_after": "2d"},
+    }
+    seen = {"name": "seen", "source": "fresh", "entities": ["select"], "select": {"x": "at"}}
     document = {
+        "sources": [table],
+        "features": [seen],
         "training_sets": [
             {
                 "name": "training",
@@ -79,7 +89,7 @@ def odd(root: Path) -> None:
                 "features": ["order", {"name": "select", "version": 3}],
                 "tags": ["a b", "it's {{ x }}"],
             }
-        ]
+        ],
     }
     file = root / "features" / "training.yml"
     file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")

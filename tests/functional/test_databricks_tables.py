@@ -49,6 +49,7 @@ def spec(description: str = "The customer's \\ last payment: 5%.", **select: str
                 "table": "main.delta_tables_raw.payments",
                 "timestamp": "at",
                 "columns": COLUMNS,
+                "freshness": {"warn_after": "1d", "error_after": "36500d"},
             }
         ],
         "features": [
@@ -171,7 +172,9 @@ def test_documentation_and_freshness(project: WarehouseProject) -> None:
     nodes = project.artifact("catalog.json")["nodes"]
     columns = nodes["model.delta_tables.payments_latest"]["columns"]
     assert list(columns) == ["customer_id", "feature_timestamp", "amount", "note"]
-    project.green("source", "freshness", target="online")
+    assert "WARN freshness of" in project.green("source", "freshness", target="online")
+    (found,) = project.artifact("sources.json")["results"]
+    assert found["max_loaded_at"].startswith("2024-01-02T10:00:00")
 
 
 # The record of builds
