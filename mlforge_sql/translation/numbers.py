@@ -16,6 +16,7 @@ from mlforge_sql.translation.terms import (
     Rule,
     Say,
     Term,
+    bare,
     binary,
     call,
     cast,
@@ -108,7 +109,8 @@ def _digits(term: Term) -> tuple[int, int]:
     """Precision and scale of a side: of a whole literal, the digits that it has."""
     if term.type is None:
         return 1, 0
-    literal = term.tree.this if isinstance(term.tree, exp.Neg) else term.tree
+    tree = bare(term.tree)
+    literal = bare(tree.this) if isinstance(tree, exp.Neg) else tree
     if isinstance(literal, exp.Literal) and term.type.kind is Kind.INTEGER:
         return len(literal.name), 0
     return digits(term.type)
@@ -132,12 +134,12 @@ def divide(node: exp.Expr, say: Say) -> Term:
         left = Term(cast(left.tree, DOUBLE), DOUBLE)
     elif right.type is not None and right.type.kind is Kind.DECIMAL and left.type != DOUBLE:
         right = Term(cast(right.tree, DOUBLE), DOUBLE)
-    plain = binary(exp.Div, left.tree, right.tree)
-    if exact_literal(node.expression):
-        return Term(plain, DOUBLE)
-    infinite = call("power", right.tree.copy(), number(-1))
-    by_zero = binary(exp.Mul, left.tree.copy(), infinite)
-    return Term(either(_equals(right.tree.copy(), number(0)), by_zero, plain), DOUBLE)
+    made = binary(exp.Div, left.tree, right.tree)
+    if not exact_literal(node.expression):
+        infinite = call("power", right.tree.copy(), number(-1))
+        by_zero = binary(exp.Mul, left.tree.copy(), infinite)
+        made = either(_equals(right.tree.copy(), number(0)), by_zero, made)
+    return Term(cast(made, FLOAT), FLOAT) if kind == FLOAT else Term(made, DOUBLE)
 
 
 def _equals(left: exp.Expr, right: exp.Expr) -> exp.Expr:
@@ -171,7 +173,7 @@ def remainder(node: exp.Expr, say: Say) -> Term:
         return Term(plain, kind)
     nan = binary(exp.Mul, trees[0].copy(), special("nan"))
     made = either(_equals(trees[1].copy(), number(0)), nan, plain)
-    return Term(made, DOUBLE if kind == FLOAT else kind)
+    return Term(cast(made, FLOAT) if kind == FLOAT else made, kind)
 
 
 def power(node: exp.Expr, say: Say) -> Term:

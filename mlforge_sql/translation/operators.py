@@ -13,6 +13,7 @@ from mlforge_sql.translation.terms import (
     Term,
     bare,
     binary,
+    either,
     fitted,
     kind_of,
     number,
@@ -217,7 +218,10 @@ def coalesce(node: exp.Expr, say: Say) -> Term:
 def nullif(node: exp.Expr, say: Say) -> Term:
     """NULL for one value."""
     value, other = comparable(node, (node.this, node.expression), say)
-    return Term(exp.Nullif(this=value, expression=other), say(node.this).type)
+    term = say(node.this)
+    if value == term.tree:
+        return Term(exp.Nullif(this=value, expression=other), term.type)
+    return Term(either(binary(exp.EQ, value, other), exp.Null(), term.tree), term.type)
 
 
 def extreme(node: exp.Expr, say: Say) -> Term:

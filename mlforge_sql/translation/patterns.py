@@ -29,6 +29,9 @@ _POSIX = {
     "word": "0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
+_SIGNS = {"k": "\N{KELVIN SIGN}", "s": "\N{LATIN SMALL LETTER LONG S}"}
+"""Characters outside of ASCII that are a letter of it, without regard to case."""
+
 _CONTROLS = {"a": "\x07", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\x0b"}
 _META = frozenset(r"\^$.|?*+()[]{}")
 _CLASS_META = frozenset(r"\^[]-&~")
@@ -54,10 +57,8 @@ def java_pattern(pattern: str) -> str:
         ^[0-9]{3}-[a-z]+\z
     """
     folded = pattern.startswith("(?i)")
-    if folded and not pattern.isascii():
-        raise _refused(pattern, "letters outside of ASCII without regard to case")
     body = pattern[4:] if folded else pattern
-    return ("(?iu)" if folded else "") + "".join(_Reader(pattern, body).tokens())
+    return "".join(_Reader(pattern, body, folded=folded).tokens())
 
 
 def _refused(pattern: str, what: str) -> Untranslatable:
@@ -65,11 +66,19 @@ def _refused(pattern: str, what: str) -> Untranslatable:
 
 
 class _Reader:
-    """Reads a pattern from left to right."""
+    """Reads a pattern from left to right.
 
-    def __init__(self, pattern: str, body: str) -> None:
+    Attributes:
+        pattern: The whole pattern.
+        body: What is read of it.
+        folded: Whether letters are found without regard to case. Java folds more than RE2, so both
+            cases are written out.
+    """
+
+    def __init__(self, pattern: str, body: str, *, folded: bool) -> None:
         self._pattern = pattern
         self._body = body
+        self._folded = folded
         self._at = 0
 
     def tokens(self) -> Iterator[str]:
@@ -113,7 +122,23 @@ class _Reader:
             case "\\":
                 return self._escape()
         self._at += 1
-        return _literal(character), True
+        return self._found(character), True
+
+    def _found(self, character: str) -> str:
+        """A character that is found, in both cases if need be."""
+        members = self._folds(character, character)
+        return f"[{_in_class(character)}{members}]" if members else _literal(character)
+
+    def _folds(self, low: str, high: str) -> str:
+        """The members that a range stands for too, without regard to case."""
+        if not self._folded:
+            return ""
+        if not (low + high).isascii():
+            raise self._refuse("letters outside of ASCII without regard to case")
+        letters = [chr(code) for code in range(ord(low), ord(high) + 1) if chr(code).isalpha()]
+        others = {letter.swapcase() for letter in letters} - set(letters)
+        signs = {_SIGNS[letter.lower()] for letter in letters if letter.lower() in _SIGNS}
+        return "".join(_in_class(item) for item in sorted(others | signs))
 
     def _group(self) -> str:
         found = _GROUP.match(self._body, self._at)
@@ -132,8 +157,8 @@ class _Reader:
         if name.lower() in _CLASSES:
             self._at += 2
             negated = "^" if name.isupper() else ""
-            return f"[{negated}{_CLASSES[name.lower()]}]", True
-        return _literal(self._escaped()), True
+            return f"[{negated}{self._class_of(_CLASSES[name.lower()])}]", True
+        return self._found(self._escaped()), True
 
     def _escaped(self) -> str:
         """The character that an escape stands for."""
@@ -184,15 +209,23 @@ class _Reader:
         after = self._body[self._at : self._at + 2]
         if after[:1] == "-" and after[1:] not in {"", "]"}:
             self._at += 1
-            return f"{_in_class(low)}-{_in_class(self._one())}"
-        return _in_class(low)
+            high = self._one()
+            return f"{_in_class(low)}-{_in_class(high)}{self._folds(low, high)}"
+        return _in_class(low) + self._folds(low, low)
 
     def _many(self, end: int, members: str) -> str:
         """The members of a class with a name, which cannot be an end of a range."""
         self._at = end
         if self._body.startswith("-", end) and not self._body.startswith("-]", end):
             raise self._refuse("a range that starts with a class")
-        return members
+        return self._class_of(members)
+
+    def _class_of(self, members: str) -> str:
+        """The members of a class with a name; without regard to case, all letters are in it or none."""
+        letters = re.search(r"A-Za-z|A-Z|a-z", members)
+        if letters is None or not self._folded:
+            return members
+        return members.replace(letters[0], "A-Za-z" + "".join(_SIGNS.values()))
 
     def _one(self) -> str:
         """One character of a class."""

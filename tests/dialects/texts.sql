@@ -264,7 +264,7 @@ regexp_matches(s, '\d|\s')
 regexp_matches(s, '\\')
     regexp_like(s, '\\\\')
 regexp_matches(s, '(?i)abc')
-    regexp_like(s, '(?iu)abc')
+    regexp_like(s, '[aA][bB][cC]')
 s ~ '^(a|A)'
     regexp_like(s, '^(a|A)')
 regexp_full_match(s, '[a-c]+')
@@ -295,6 +295,8 @@ regexp_matches(s, 'a||b')
     regexp_like(s, 'a||b')
 regexp_matches(s, '(?i)É')
     ! the pattern `(?i)É` has no exact form on Databricks: letters outside of ASCII without regard to case; write it with characters, classes such as `[a-z]` or `\d`, groups, `|`, `*`, `+`, `?`, `{m,n}`, `^` and `$`
+regexp_matches(s, '(?i)[a-c_k]\w')
+    regexp_like(s, '[a-cABC_kKK][0-9A-Za-zKſ_]')
 regexp_matches(s, '\p{L}')
     ! the pattern `\p{L}` has no exact form on Databricks: `\p` is not the same there; write it with characters, classes such as `[a-z]` or `\d`, groups, `|`, `*`, `+`, `?`, `{m,n}`, `^` and `$`
 regexp_matches(s, '(?s)a.b')
