@@ -27,6 +27,15 @@ CONTRACT = """Compilation Error in model last_payment (models/features/last_paym
 
 CASES = [
     (
+        (
+            "Compilation Error in operation shop-on-run-start-0 (./dbt_project.yml)\n"
+            "  the source `payments` (lab.raw.payments) is not as it was compiled: `a` is date, not int\n"
+            "  > in macro mlforge_check_sources (macros/mlforge_check_sources.sql)"
+        ),
+        "MF079",
+        "the source `payments` (lab.raw.payments) is not as it was compiled: `a` is date, not int",
+    ),
+    (
         "Database Error\n      Error during request to server: Invalid access token.. ",
         "MF078",
         "Databricks does not accept the token in DATABRICKS_TOKEN",
@@ -225,6 +234,14 @@ def test_one_reason_for_many_nodes_is_one_problem(monkeypatch: pytest.MonkeyPatc
     assert first.text == "Connection refused <DATABRICKS_TOKEN>"
     assert first.explanation is not None
     assert ([node.name for node in second.nodes], second.explanation) == (["b"], None)
+
+
+def test_hooks_are_not_named() -> None:
+    from mlforge_sql.cli._problems import _listed
+
+    assert _listed((failed("shop-on-run-start-0", "", "operation"), failed("a", ""))) == "model `a`"
+    many = tuple(failed(str(number), "") for number in range(7))
+    assert _listed(many).endswith("model `4` and 2 more")
 
 
 def test_nothing_is_explained_on_duckdb() -> None:

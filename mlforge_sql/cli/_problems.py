@@ -39,9 +39,10 @@ def _show_explained(problem: Problem, explanation: Explanation) -> None:
 
 
 def _listed(nodes: tuple[NodeResult, ...]) -> str:
-    """The nodes by kind and name, at most five."""
-    names = [f"{node.kind} `{node.name}`" for node in nodes[:_NAMED]]
-    more = len(nodes) - _NAMED
+    """The models and tests by name, at most five; hooks have none that users know."""
+    known = [node for node in nodes if node.kind != "operation"]
+    names = [f"{node.kind} `{node.name}`" for node in known[:_NAMED]]
+    more = len(known) - _NAMED
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 

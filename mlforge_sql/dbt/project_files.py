@@ -12,6 +12,7 @@ from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.sql.branches import Branches
+from mlforge_sql.types import ColumnType, Kind
 
 
 def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
             "require_generic_test_arguments_property": True,
         },
         "models": {config.name: folders},
+        **({"on-run-start": ["{{ mlforge_check_sources() }}"]} if delta.wanted else {}),
         "on-run-end": ["{{ mlforge_record_run(results) }}", *online.run_end()],
     }
 
@@ -105,9 +107,22 @@ def _table(source: ResolvedSource, config: ProjectConfig, branches: Branches) ->
     if source.spec.table is not None and source.spec.table.split(".")[2] != source.spec.name:
         table["identifier"] = jinja_safe(source.spec.table.split(".")[2])
     found = freshness(source, branches)
+    meta: dict[str, Any] = {}
     if source.spec.path is not None:
         location = external_location(source.spec.path, source.schema, config.dbt_project_dir)
-        found["meta"] = {"external_location": location, "formatter": "oldstyle"}
+        meta |= {"external_location": location, "formatter": "oldstyle"}
+    if source.spec.table is not None:
+        meta["mlforge"] = {"kind": "source"}
+        table["columns"] = [_column(name, kind, branches) for name, kind in source.schema.items()]
+    if meta:
+        found["meta"] = meta
     if found:
         table["config"] = found
     return table
+
+
+def _column(name: str, kind: ColumnType, branches: Branches) -> dict[str, Any]:
+    """A column that a Databricks table must have; of types without a name there, any type will do."""
+    if kind.kind is Kind.OTHER:
+        return {"name": jinja_safe(name)}
+    return {"name": jinja_safe(name), "data_type": branches.type_name(kind)}

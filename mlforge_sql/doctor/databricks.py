@@ -15,6 +15,7 @@ from mlforge_sql.errors import SpecErrors
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.sql.dialects.databricks import Databricks
+from mlforge_sql.types import Kind
 from mlforge_sql.workspace.adapter import INSTALL, adapter_problem, adapter_version
 from mlforge_sql.workspace.connection import connect, connection_errors, error_text, sdk_config
 from mlforge_sql.workspace.explanations import explain, hide_secrets
@@ -190,8 +191,7 @@ def sources(patient: Patient) -> Finding:
     if elsewhere:
         step = "add `table` to them, or leave their features out of builds with this profile"
         return warn(f"only files: {', '.join(elsewhere)}", step)
-    differing = next((item for item in found if item.status == "warn"), None)
-    return differing or ok(f"{len(found)} readable")
+    return ok(f"{len(found)} readable")
 
 
 def _source(patient: Patient, source: ResolvedSource) -> Finding:
@@ -207,20 +207,34 @@ def _source(patient: Patient, source: ResolvedSource) -> Finding:
         for row in run(patient, f"describe table {named.sql('databricks')}")
         if row[0] and not str(row[0]).startswith("#")
     }
-    missing = [column for column in source.schema if column.casefold() not in real]
-    if missing:
-        step = "change the table back, or change `columns:` and the features that use them"
-        return fail(f"{table} has no column {', '.join(f'`{item}`' for item in missing)}", step)
     names = Databricks()
-    differing = [
-        f"`{column}` is {real[column.casefold()]}, not {names.type_name(kind)}"
-        for column, kind in source.schema.items()
-        if real[column.casefold()] != names.type_name(kind).casefold()
-    ]
-    if differing:
-        step = "change the table back, or say the new types in `columns:` of the source"
-        return warn(f"{table}: {', '.join(differing)}", step)
+    changed: list[str] = []
+    for column, kind in source.schema.items():
+        found, wanted = real.get(column.casefold()), names.type_name(kind)
+        if found is None:
+            changed.append(f"`{column}` is missing")
+        elif kind.kind is not Kind.OTHER and _kind_of_type(found) != _kind_of_type(wanted):
+            changed.append(f"`{column}` is {found}, not {wanted}")
+    if changed:
+        step = "change the table back, or say what it is now in `columns:` of the source"
+        return fail(f"{table}: {', '.join(changed)}", step)
     return ok(table)
+
+
+def _kind_of_type(text: str) -> str:
+    """What a type holds, as the macro ``mlforge_kind_of_type`` says when dbt runs."""
+    name = text.split("(", maxsplit=1)[0]
+    if name == "decimal":
+        return "integer" if text.replace(" ", "").endswith(",0)") else "decimal"
+    return _KINDS.get(name, text)
+
+
+_KINDS = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint"), "integer"),
+    **dict.fromkeys(("float", "double"), "float"),
+    **dict.fromkeys(("varchar", "char"), "string"),
+    "timestamp_ntz": "timestamp",
+}
 
 
 def run(patient: Patient, statement: str) -> list[Any]:

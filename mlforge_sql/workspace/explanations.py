@@ -185,6 +185,10 @@ def _contract(found: re.Match[str]) -> Explanation:
     return Explanation("MF079", message, _CHANGED)
 
 
+def _source(found: re.Match[str]) -> Explanation:
+    return Explanation("MF079", found[0].strip(), _CHANGED)
+
+
 def _changed(row: list[str]) -> str:
     name, real, compiled = row[:3]
     if not real:
@@ -220,6 +224,7 @@ def _rule(pattern: str, explained: Callable[[re.Match[str]], Explanation]) -> _R
 _NAMED = r"(?P<name>`[^`]+`(?:\.`[^`]+`)*|'[^']+'|[\w.-]+)"
 
 _RULES = (
+    _rule(r"the source `[^`\n]+` \([^\n]+\) is not as it was compiled: [^\n]+", _source),
     _rule(r"more than one authorization method configured", _rivals),
     _rule(r"invalid_client|client authentication failed", _client),
     _rule(

@@ -43,7 +43,8 @@ class Patient:
         self, columns: str = "'c1' as customer_id, current_timestamp() as paid_at, 1d as amount"
     ) -> None:
         self.warehouse.sql("create schema if not exists main.doctor_raw")
-        self.warehouse.sql(f"create or replace table main.doctor_raw.payments as select {columns}")
+        self.warehouse.sql("drop table if exists main.doctor_raw.payments")
+        self.warehouse.sql(f"create table main.doctor_raw.payments as select {columns}")
 
     def examine(self, **environment: str) -> dict[str, dict[str, Any]]:
         runner = CliRunner(env={**self.warehouse.login(), **environment})
@@ -155,15 +156,20 @@ def test_a_table_that_could_not_be_dropped_is_named(patient: Patient) -> None:
 
 
 def test_sources(patient: Patient) -> None:
-    patient.load("'c1' as customer_id, current_timestamp() as paid_at, 1 as amount, 2 as more")
+    patient.load("'c1' as customer_id, date'2024-01-01' as paid_at, 1 as amount, 2 as more")
     found = patient.examine()["sources"]
-    assert found["status"] == "warn"
-    assert found["detail"] == "main.doctor_raw.payments: `amount` is int, not double"
+    assert found["status"] == "fail"
+    assert found["detail"] == (
+        "main.doctor_raw.payments: `paid_at` is date, not timestamp, `amount` is int, not double"
+    )
+
+    patient.load("'c1' as customer_id, timestamp_ntz'2024-01-01' as paid_at, 1f as amount")
+    assert patient.examine()["sources"]["status"] == "ok", "the same kinds"
 
     patient.load("'c1' as customer_id, current_timestamp() as paid_at, 1d as total")
     found = patient.examine()["sources"]
     assert found["status"] == "fail"
-    assert found["detail"] == "main.doctor_raw.payments has no column `amount`"
+    assert found["detail"] == "main.doctor_raw.payments: `amount` is missing"
 
     patient.warehouse.sql("drop table main.doctor_raw.payments")
     found = patient.examine()["sources"]
