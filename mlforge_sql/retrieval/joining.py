@@ -20,6 +20,7 @@ from mlforge_sql.project.model import KeyColumn, Requested
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.joins import LABELS, instant_text
+from mlforge_sql.translation import Untranslatable
 from mlforge_sql.types import TIMESTAMP, ColumnType
 
 
@@ -104,7 +105,11 @@ class Join:
         }
 
     def instant(self, columns: Mapping[str, ColumnType], dialect: Dialect) -> str | None:
-        """SQL of the label's time, where the macros cannot tell it from the column's type."""
+        """SQL of the label's time, where the macros cannot tell it from the column's type.
+
+        Raises:
+            RetrievalError: The engine cannot read its format.
+        """
         if self.timestamp is None:
             return None
         found = LabelColumns(columns)
@@ -114,7 +119,10 @@ class Join:
         time = event_time(found.spelling(self.timestamp.column), kind, self.timestamp)
         if time.kind not in {TimeKind.TEXT, TimeKind.EPOCH}:
             return None
-        return instant_text(time, f"{LABELS}.{quoted(time.column, dialect)}", dialect)
+        try:
+            return instant_text(time, f"{LABELS}.{quoted(time.column, dialect)}", dialect)
+        except Untranslatable as error:
+            raise RetrievalError([Diagnostic("MF072", error.message, hint=error.hint)]) from error
 
     def label_keys(self, dialect: Dialect, columns: Mapping[str, ColumnType]) -> dict[str, str]:
         """SQL of each join key over the labels, which have the alias ``LABELS``.

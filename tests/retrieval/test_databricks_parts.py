@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,24 +16,41 @@ import duckdb
 import pyarrow as pa
 import pytest
 from databricks.sql import exc
+from harness import write_parquet, write_project
 from hypothesis import given
 from hypothesis import strategies as st
+from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
+from two_stores import config
 
+from mlforge_sql.compiler import plan_project
+from mlforge_sql.dbt.files import FileSet, macro_files
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.keys import surrogate_key
+from mlforge_sql.plan.nodes import Plan
 from mlforge_sql.retrieval.backends.databricks import upload as uploads
 from mlforge_sql.retrieval.backends.databricks.arrow import alike
 from mlforge_sql.retrieval.backends.databricks.encoding import encoded
 from mlforge_sql.retrieval.backends.databricks.paging import beside, in_order
 from mlforge_sql.retrieval.backends.databricks.problems import problem
 from mlforge_sql.retrieval.backends.databricks.session import Session
-from mlforge_sql.retrieval.backends.databricks.store import open_databricks, scratch_place
+from mlforge_sql.retrieval.backends.databricks.store import (
+    DatabricksStore,
+    open_databricks,
+    scratch_place,
+)
 from mlforge_sql.retrieval.backends.databricks.upload import (
     SentColumn,
     Upload,
     chunks,
     insertion,
 )
+from mlforge_sql.retrieval.joining import Join
+from mlforge_sql.retrieval.labels import arrow_labels
+from mlforge_sql.retrieval.wanted import resolve_wanted
 from mlforge_sql.spec.config import UnityCatalogStore
+from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.sql.branches import Branches
+from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.types import BIGINT, TEXT, parse_type
 
 TEMPORARY = "create temporary table `mlforge_labels_"
@@ -224,6 +243,10 @@ class Recorder(Session):
     def rows(self, text: str) -> list[tuple[Any, ...]]:
         self.run(text)
         return [("s", name, False) for name in self.tables]
+
+    def pages(self, text: str) -> Generator[pa.Table, None, None]:
+        self.run(text)
+        yield pa.table({"x": [1 // 0]})
 
 
 def an_upload(session: Session, schema: tuple[str, str] | None = None) -> Upload:
@@ -430,3 +453,30 @@ def test_a_warehouse_that_is_gone_is_not_asked_to_end_the_session() -> None:
     session.lost = True
     session.close()
     assert not state.is_open
+
+
+def test_the_salt_stays_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_SALT", "pepper")
+    settings = config("s") | {"surrogate_key_salt_env": "KEY_SALT"}
+    write_project(tmp_path, SPEC, settings)
+    write_parquet(tmp_path / "data" / "events.parquet", SCHEMA, ROWS)
+    write_parquet(tmp_path / "data" / "labels.parquet", LABEL_SCHEMA, LABELS)
+    project, plan = plan_project(tmp_path)
+    requests = resolve_wanted(project, ["spend"])
+    macros = partial(compiled_macros, plan)
+    session = Recorder()
+    store = DatabricksStore("databricks", session, profile())
+    labels = arrow_labels(store.local, pa.Table.from_pylist(LABELS[:2]))
+    rows = store.join(labels, Join.of(requests, Timestamp("taken"), macros), own=False)
+    with pytest.raises(ZeroDivisionError):
+        rows.table()
+    born = LABELS[0]["born"]
+    keys = [surrogate_key(name, born, salt="pepper") for name in ("name 0", "name 1")]
+    assert json.loads(session.parameters[0]["c0"]) == keys
+    assert "pepper" not in json.dumps([session.statements, session.parameters])
+    assert "mlforge_row" in session.statements[-2], "the query of the features"
+    assert session.statements[-1].startswith("drop table")
+
+
+def compiled_macros(plan: Plan, dialect: Dialect) -> FileSet:
+    return macro_files(plan, Branches((dialect,)))

@@ -241,6 +241,16 @@ def test_times_on_the_warehouse(project: Any, kind: str) -> None:
     check_tables(wanted.sort_by("taken").select(names), found.select(names))
 
 
+def test_a_format_on_the_warehouse(project: Any) -> None:
+    query = "select shop_id, date_format(taken, 'dd.MM.yyyy HH') as t from labels order by taken"
+    given = project.get_training_data("shop_spend", query, mlf.Timestamp("t", format="%d.%m.%Y %H"), "databricks")  # fmt: skip
+    wanted = project.get_training_data("shop_spend", given.select(["shop_id", "t"]), mlf.Timestamp("t", format="%d.%m.%Y %H"), "dev")  # fmt: skip
+    check_tables(wanted, given)
+    odd = mlf.Timestamp("t", format="%d.%m.%Y %I")
+    said = refused(lambda: project.get_training_data("shop_spend", query, odd, "databricks"))
+    assert said.startswith("error[MF072]: ")
+
+
 def test_labels_on_the_warehouse_that_do_not_fit(project: Any, connection: Connection) -> None:
     def ask(features: Any, named: str, time_of: str = "taken") -> str:
         return refused(lambda: project.get_training_data(features, named, time_of, "databricks"))

@@ -16,7 +16,7 @@ from mlforge_sql.retrieval.backends.databricks.arrow import alike, feature_types
 from mlforge_sql.retrieval.backends.databricks.encoding import encoded
 from mlforge_sql.retrieval.backends.databricks.names import quoted
 from mlforge_sql.retrieval.backends.databricks.paging import beside, in_order
-from mlforge_sql.retrieval.backends.databricks.session import PAGE_ROWS
+from mlforge_sql.retrieval.backends.databricks.session import page_rows
 from mlforge_sql.retrieval.backends.databricks.upload import BATCH_ROWS, SentColumn, Upload
 from mlforge_sql.retrieval.backends.store import Rows
 from mlforge_sql.retrieval.joining import Join, free
@@ -240,7 +240,8 @@ class LocalRows(Paged):
         """The labels' own columns."""
         import pyarrow as pa
 
-        for batch in self._read(numbered(self.labels, self.join, {}), PAGE_ROWS):
+        rows = page_rows(len(self.labels.columns))
+        for batch in self._read(numbered(self.labels, self.join, {}), rows):
             yield pa.Table.from_batches([batch])
 
     def _read(self, query: str, rows: int) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from databricks.sql.client import Connection, Cursor
 
 PAGE_ROWS = 100_000
-"""Rows that are asked for at once."""
+"""Most rows that are asked for at once."""
+
+PAGE_VALUES = 2_000_000
+"""Most values that are asked for at once, unless that were very few rows."""
+
+_FEW_ROWS = 10_000
 
 
 @dataclass
@@ -64,10 +69,11 @@ class Session:
             RetrievalError: As there.
         """
         with self._cursor(text) as cursor:
-            page = cursor.fetchmany_arrow(PAGE_ROWS)
+            rows = page_rows(len(cursor.description or ()))
+            page = cursor.fetchmany_arrow(rows)
             yield page
             while page.num_rows:
-                page = cursor.fetchmany_arrow(PAGE_ROWS)
+                page = cursor.fetchmany_arrow(rows)
                 if page.num_rows:
                     yield page
 
@@ -105,3 +111,13 @@ class Session:
         if not self.lost:
             with contextlib.suppress(sql.Error, HTTPError):
                 call()
+
+
+def page_rows(columns: int) -> int:
+    """How many rows of so many columns are asked for at once.
+
+    Examples:
+        >>> page_rows(3), page_rows(50), page_rows(1000)
+        (100000, 40000, 10000)
+    """
+    return min(PAGE_ROWS, max(_FEW_ROWS, PAGE_VALUES // max(columns, 1)))
