@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -196,3 +197,37 @@ def spark_type(arrow: pa.DataType) -> str:
     if pa.types.is_decimal(arrow):
         return f"decimal({arrow.precision},{arrow.scale})"
     return "timestamp" if pa.types.is_timestamp(arrow) else names[arrow]
+
+
+def test_what_would_become_too_long_is_refused_at_once() -> None:
+    deep = "f64"
+    for _ in range(30):
+        deep = f"f642 / ({deep})"
+    said = databricks(deep)
+    assert said.startswith("! ")
+    assert said.endswith(
+        "because parts of it are said several times; "
+        "take it apart in a dbt model and name that as `model:`"
+    )
+    assert not databricks("f64 / (f64 / (f64 / f642))").startswith("!")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "coalesce({}, 0)",
+        "({}) - i32",
+        "i32 - ({})",
+        "case when b then {} else 0 end",
+        "abs({})",
+        "greatest({}, 1)",
+        "({}) % 7",
+    ],
+)
+def test_what_is_nested_is_said_once(form: str) -> None:
+    deep = "i64"
+    for _ in range(20):
+        deep = form.format(deep)
+    start = time.monotonic()
+    assert not databricks(deep).startswith("!")
+    assert time.monotonic() - start < 10

@@ -7,6 +7,8 @@ again for every one of them.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from sqlglot import exp
 
 from mlforge_sql.expressions import DIALECT
@@ -24,6 +26,7 @@ _RULES: dict[type[exp.Expr], Rule] = {
 _NAMED: dict[str, Rule] = {**numbers.NAMED, **times.NAMED, **texts.NAMED}
 
 _MOST_NODES = 2_000
+"""Parts of a translated expression; a divisor, for one, is said three times."""
 
 
 def translate(tree: exp.Expr) -> exp.Expr:
@@ -37,10 +40,7 @@ def translate(tree: exp.Expr) -> exp.Expr:
     """
     if isinstance(tree, exp.Column):
         return tree.copy()
-    made = fitted(_say(tree), user_type(tree))
-    if sum(1 for _ in made.walk()) > _MOST_NODES:
-        raise refuse(tree, "it becomes too long there", "take it apart in `select`")
-    return made
+    return fitted(_say(tree), user_type(tree))
 
 
 def _say(node: exp.Expr) -> Term:
@@ -49,7 +49,11 @@ def _say(node: exp.Expr) -> Term:
         rule = _NAMED.get(node.name.lower())
     if rule is None:
         raise refuse(node, f"{_name(node)} is not among what both engines compute alike")
-    return rule(node, _say)
+    term = rule(node, _say)
+    if next(islice(term.tree.walk(), _MOST_NODES, None), None) is not None:
+        why = "it becomes too long, because parts of it are said several times"
+        raise refuse(node, why, "take it apart in a dbt model and name that as `model:`")
+    return term
 
 
 def _name(node: exp.Expr) -> str:

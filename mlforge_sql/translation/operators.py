@@ -217,8 +217,13 @@ def coalesce(node: exp.Expr, say: Say) -> Term:
 
 def nullif(node: exp.Expr, say: Say) -> Term:
     """NULL for one value."""
-    value, other = comparable(node, (node.this, node.expression), say)
-    term = say(node.this)
+    value_node = node.this
+    term = say(value_node)
+
+    def said(node: exp.Expr) -> Term:  # once only: what is nested would double at each level
+        return Term(term.tree.copy(), term.type) if node is value_node else say(node)
+
+    value, other = comparable(node, (node.this, node.expression), said)
     if value == term.tree:
         return Term(exp.Nullif(this=value, expression=other), term.type)
     return Term(either(binary(exp.EQ, value, other), exp.Null(), term.tree), term.type)
