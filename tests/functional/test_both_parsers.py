@@ -167,11 +167,19 @@ def test_v2_says_what_is_wrong(project: Path, tmp_path: Path) -> None:
     assert "no_such_key" in done.stdout + done.stderr
 
 
-def test_v2_compiles_every_model_for_databricks(project: Path) -> None:
-    """Offline: all but the hook, for which the v2 engine wants a connection whatever it says.
+def test_v2_compiles_every_model_for_databricks(project: Path, tmp_path: Path) -> None:
+    """Offline: all but the hooks, for which the v2 engine wants a connection whatever they say.
+
+    It stops at the one that checks the sources' tables at the start, so that one is left out here.
 
     A pinned training set asks the history of a table.
     """
+    place = project
+    project = Path(shutil.copytree(place, tmp_path / "dbt"))
+    file = project / "dbt_project.yml"
+    settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert settings.pop("on-run-start") == ["{{ mlforge_check_sources() }}"]
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     offline = ["on-run-end"]
     offline += ["training"] if (project / "models" / "training" / "training.sql").is_file() else []
     target = next(name for name in targets(project) if name != "dev")

@@ -214,12 +214,12 @@ class WorkspaceApi:
 
         try:
             yield
-        except Unauthenticated as error:
-            message = f"Databricks does not accept the login of profile `{self.profile}`"
-            hint = f"`mlforge doctor --profile {self.profile}` says why"
-            raise OnlineError([Diagnostic("MF078", message, hint=hint)]) from error
         except DatabricksError as error:
-            said = ": ".join(part for part in (error.error_code, str(error)) if part)
+            if isinstance(error, Unauthenticated) or str(error.error_code) == "401":
+                message = f"Databricks does not accept the login of profile `{self.profile}`"
+                hint = f"`mlforge doctor --profile {self.profile}` says why"
+                raise OnlineError([Diagnostic("MF078", message, hint=hint)]) from error
+            said = ": ".join(str(part) for part in (error.error_code, str(error)) if part)
             message = f"{what}: Databricks answers {self._safe(said)}"
             hint = f"`mlforge doctor --profile {self.profile}` checks the store and the privileges"
             if isinstance(error, PermissionDenied):
