@@ -215,7 +215,8 @@ class WorkspaceApi:
         try:
             yield
         except DatabricksError as error:
-            if isinstance(error, Unauthenticated) or str(error.error_code) == "401":
+            refused = isinstance(error, Unauthenticated) or str(error.error_code) == "401"
+            if refused or "invalid access token" in str(error).lower():  # with status 403
                 message = f"Databricks does not accept the login of profile `{self.profile}`"
                 hint = f"`mlforge doctor --profile {self.profile}` says why"
                 raise OnlineError([Diagnostic("MF078", message, hint=hint)]) from error
