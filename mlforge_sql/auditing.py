@@ -244,6 +244,7 @@ def _verdict(
     columns = next(
         len(item.columns) for item in training_set.features if item.feature.name == feature
     )
+    salt = compiled.project.config.surrogate_key_salt_env
     ran = result.failures is not None and result.status in {"pass", "fail", "warn"}
     total = store.count(name) if ran else 0
     names, examples = (
@@ -256,15 +257,16 @@ def _verdict(
         rows=min(total, rows or training_set.spec.audit_rows),
         total=total,
         differences=result.failures if ran else None,
-        problem=None if ran else _problem(result, databricks=databricks),
+        problem=None if ran else _problem(result, salt, databricks=databricks),
         table=result.relation if result.failures else None,
         names=names,
         examples=examples,
     )
 
 
-def _problem(result: NodeResult, *, databricks: bool) -> str:
+def _problem(result: NodeResult, salt: str | None, *, databricks: bool) -> str:
     """Why an audit did not run, without secrets; in plain words where we know them."""
-    text = hide_secrets(result.message or f"the audit was {result.status}", os.environ)
+    secrets = (salt,) if salt else ()
+    text = hide_secrets(result.message or f"the audit was {result.status}", os.environ, secrets)
     known = explain(text) if databricks else None
     return f"{known.message}; {known.hint}" if known else text

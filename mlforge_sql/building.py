@@ -72,7 +72,9 @@ def dbt_run(compiled: Compiled, target: str, arguments: Sequence[str]) -> DbtRun
     """
     store = compiled.project.config.profiles[target].offline_store
     databricks = isinstance(store, UnityCatalogStore)
-    return DbtRun(compiled.folder, compiled.root, arguments, databricks=databricks)
+    salt = compiled.project.config.surrogate_key_salt_env
+    secrets = (salt,) if salt else ()
+    return DbtRun(compiled.folder, compiled.root, arguments, databricks=databricks, secrets=secrets)
 
 
 def unbuildable(compiled: Compiled, profile: str | None) -> tuple[str, ...]:

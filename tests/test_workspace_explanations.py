@@ -236,6 +236,20 @@ def test_one_reason_for_many_nodes_is_one_problem(monkeypatch: pytest.MonkeyPatc
     assert ([node.name for node in second.nodes], second.explanation) == (["b"], None)
 
 
+@pytest.mark.parametrize("databricks", [True, False])
+def test_the_salt_of_keys_is_hidden(databricks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dbt's messages may hold the SQL that it ran, and so the salt."""
+    monkeypatch.setenv("KEY_SALT", "pepper-secret")
+    run = finished(failed("a", "odd: 'pepper-secret'"), databricks=databricks)
+    run.secrets = ("KEY_SALT",)
+    (only,) = problems(run)
+    assert only.text == "odd: '<KEY_SALT>'"
+    run = finished(databricks=databricks, errors=["odd 'pepper-secret'"])
+    run.secrets = ("KEY_SALT",)
+    (only,) = problems(run)
+    assert only.text == "odd '<KEY_SALT>'"
+
+
 def test_hooks_are_not_named() -> None:
     from mlforge_sql.cli._problems import _listed
 

@@ -36,7 +36,7 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
     for node in run.results:
         if not node.failed and node.status != "warn":
             continue
-        text = hide_secrets(node.message or "no message", os.environ)
+        text = hide_secrets(node.message or "no message", os.environ, run.secrets)
         reason = explain(text) if run.databricks and not is_verdict(node) else None
         same = found.get(reason) if reason else None
         key: object = reason or node.name
@@ -52,7 +52,7 @@ def is_verdict(node: NodeResult) -> bool:
 
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:
     """Why dbt could not begin: on Databricks one reason, with the last of what was said of it."""
-    texts = [hide_secrets(text, os.environ) for text in run.errors]
+    texts = [hide_secrets(text, os.environ, run.secrets) for text in run.errors]
     if run.databricks:
         reason = next((known for text in reversed(texts) if (known := explain(text))), None)
         if reason is not None:

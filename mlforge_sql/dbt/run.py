@@ -53,6 +53,7 @@ class DbtRun:
         root: The user's project.
         arguments: The command and its options.
         databricks: Whether it runs on Databricks.
+        secrets: Environment variables whose values dbt may repeat, and nobody else should.
         results: What each node did, once it has run.
         errors: dbt's own error messages, when nothing could be run.
         exit_code: dbt's exit code.
@@ -62,6 +63,7 @@ class DbtRun:
     root: Path
     arguments: Sequence[str]
     databricks: bool = False
+    secrets: Sequence[str] = ()
     results: tuple[NodeResult, ...] = ()
     errors: list[str] = field(default_factory=list)
     exit_code: int = 0

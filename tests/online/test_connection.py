@@ -83,6 +83,14 @@ def test_remote_hosts_are_encrypted(dsn: str, mode: str | None) -> None:
     assert parameters(dsn).get("sslmode") == mode
 
 
+@pytest.mark.parametrize("name", ["PGHOST", "PGHOSTADDR"])
+def test_a_service_file_comes_before_the_environment(name: str) -> None:
+    """As for libpq: a local host in the environment says nothing of where a service leads."""
+    assert parameters("service=prod", {name: "127.0.0.1"})["sslmode"] == "require"
+    assert parameters("dbname=d", {name: "127.0.0.1", "PGSERVICE": "prod"})["sslmode"] == "require"
+    assert parameters("dbname=d", {name: "127.0.0.1"}).get("sslmode") is None
+
+
 @pytest.mark.parametrize(
     ("in_dsn", "in_profile", "in_environment", "mode"),
     [

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg
+import pyarrow as pa
 import pytest
 import served
 from harness import write_parquet, write_project
@@ -21,6 +23,7 @@ import mlforge_sql as mlf
 from mlforge_sql.errors import OnlineError, SpecErrors, plain
 from mlforge_sql.online.model import Synced
 from mlforge_sql.online.postgres.loading import lock_key
+from mlforge_sql.online.rows import needed_rows
 from mlforge_sql.retrieval.project import LoadedProject
 from online.conftest import AS_OF
 from online.conftest import FEATURES as SPEC
@@ -157,6 +160,35 @@ def test_a_build_without_a_record_is_always_loaded(root: Path, own: LoadedProjec
     assert {(item.action, item.reason) for item in served.sync(own, AS_OF)} == {
         ("loaded", "a build without a record")
     }
+
+
+def test_rows_that_end_in_an_error_fail_their_feature_alone(
+    own: LoadedProject, sql: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that runs out in the middle of the rows: the old table stays, the others go on."""
+    served.sync(own, AS_OF)
+    before = contents(sql, "spend")
+
+    def needed(offline: Any, feature: Any, since: datetime) -> Any:
+        whole = needed_rows(offline, feature, since)
+        if feature.name != "spend":
+            return whole
+
+        def batches() -> Iterator[Any]:
+            yield whole.read_next_batch()
+            raise duckdb.OutOfMemoryException("Out of Memory Error: no room is left")
+
+        return pa.RecordBatchReader.from_batches(whole.schema, batches())
+
+    monkeypatch.setattr("mlforge_sql.online.postgres.store.needed_rows", needed)
+    done = {item.feature: item for item in served.sync(own, AS_OF, full_refresh=True)}
+    assert [done[name].action for name in done] == ["failed", "loaded", "loaded"]
+    found = done["spend"].problem
+    assert found is not None
+    assert plain(found).startswith("error[MF064]: the rows of `spend` cannot be read: ")
+    assert "no room is left" in found.message
+    assert "memory_limit" in (found.hint or "")
+    assert contents(sql, "spend") == before
 
 
 def test_some_features_only(own: LoadedProject, sql: psycopg.Connection[Any]) -> None:

@@ -134,10 +134,11 @@ def _split(hosts: str) -> list[str]:
 
 def _hosts(given: Mapping[str, Any], env: Mapping[str, str]) -> list[str] | None:
     """Every host that may be connected to; None when a service file decides."""
+    service = given.get("service") or env.get("PGSERVICE")
+    if service and not (given.get("hostaddr") or given.get("host")):
+        return None  # libpq reads a service file before the environment
     named = [given.get("hostaddr") or env.get("PGHOSTADDR"), given.get("host") or env.get("PGHOST")]
     found = next((str(text) for text in named if text), None)
-    if found is None and (given.get("service") or env.get("PGSERVICE")):
-        return None
     return (found or "").split(",")
 
 

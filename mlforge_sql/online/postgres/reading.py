@@ -91,9 +91,11 @@ class PostgresReader:
         for _ in range(_TRIES):
             rows = _executed(connection, part, keys, at)
             if rows[0][-1] == part.identity:
-                break
+                return rows
             self._check_tables(connection)
-        return rows
+        message = "the online tables were exchanged again and again while they were read"
+        hint = "see whether several `mlforge online sync` run at once, then look up again"
+        raise OnlineError([Diagnostic("MF087", message, hint=hint)])
 
     def _check_tables(self, connection: Connection) -> None:
         """See that every table is there and of this definition; remember which they are."""

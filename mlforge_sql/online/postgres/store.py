@@ -31,6 +31,7 @@ from mlforge_sql.online.postgres.reading import PostgresReader
 from mlforge_sql.online.postgres.statements import table_name
 from mlforge_sql.online.rows import Built, check_built, last_builds, needed_rows
 from mlforge_sql.retrieval.backends.duckdb import DuckDbStore
+from mlforge_sql.retrieval.local import first_line
 from mlforge_sql.spec.config import PostgresOnlineStore
 
 MARGIN = timedelta(minutes=5)
@@ -111,6 +112,9 @@ class PostgresOnline:
         offline: DuckDbStore,
         options: SyncOptions,
     ) -> Synced:
+        import duckdb
+        import pyarrow as pa
+
         started = time.perf_counter()
         stored = metadata.read(loader.connection, self._schema).get(feature.name)
         reason = reason_to_load(feature, build, stored, options)
@@ -128,6 +132,10 @@ class PostgresOnline:
             if loader.connection.closed:
                 raise
             found = self._refused(error, feature.name)
+        except (duckdb.Error, pa.ArrowException) as error:
+            message = f"the rows of `{feature.name}` cannot be read: {first_line(error)}"
+            hint = "if memory ran out, raise `memory_limit` in the profile's settings"
+            found = Diagnostic("MF064", message, hint=hint)
         seconds = time.perf_counter() - started
         return Synced(feature.name, "failed", found.message, seconds=seconds, problem=found)
 
