@@ -605,6 +605,32 @@ def test_status(root: Path, own: LoadedProject, sql: psycopg.Connection[Any]) ->
     new.close()
 
 
+def test_a_delete_waits_for_readers_and_gives_up(
+    own: LoadedProject, sql: psycopg.Connection[Any], dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never stands in the way of readers for longer than a second."""
+    monkeypatch.setattr("mlforge_sql.online.postgres.loading.LOCK_TRIES", 1)
+    served.sync(own, AS_OF)
+    with psycopg.connect(dsn) as reading:
+        reading.execute("select count(*) from mlforge_online.spend")
+        with pytest.raises(OnlineError, match=r"\[MF087\].*`spend` is in use"):
+            own.serving.store("pg").delete(["spend"])
+    assert "spend" in tables(sql)
+    assert own.serving.store("pg").delete(["spend"]) == ["spend"]
+
+
+def test_a_delete_waits_for_a_sync_and_gives_up(
+    own: LoadedProject, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlforge_sql.online.postgres.store.DELETE_WAIT_SECONDS", 0.0)
+    served.sync(own, AS_OF)
+    with psycopg.connect(dsn) as loading:
+        key = lock_key("mlforge_online", "spend")
+        loading.execute("select pg_advisory_xact_lock(%s)", [key])
+        with pytest.raises(OnlineError, match=r"\[MF087\].*another sync is loading"):
+            own.serving.store("pg").delete(["spend"])
+
+
 def test_delete(own: LoadedProject, sql: psycopg.Connection[Any]) -> None:
     served.sync(own, AS_OF)
     store = own.serving.store("pg")

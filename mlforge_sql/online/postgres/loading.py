@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,10 +134,28 @@ class Loader:
             message = f"schema `{self.schema}` has a table `{feature}` that mlforge did not make"
             hint = "move it away, or name another schema in the profile"
             raise OnlineError([Diagnostic("MF086", message, hint=hint)])
+        self._unused(feature, lambda: self._exchange(feature, table, new))
+
+    def remove(self, feature: str) -> None:
+        """Drop the table of a feature, and what is noted of it.
+
+        Raises:
+            OnlineError: Others use it for too long.
+        """
+
+        def drop() -> None:
+            self.connection.execute("set local lock_timeout = '1s'")
+            self.connection.execute(f"drop table if exists {table_name(self.schema, feature)}")
+            metadata.forget(self.connection, self.schema, feature)
+
+        self._unused(feature, drop)
+
+    def _unused(self, feature: str, action: Callable[[], None]) -> None:
+        """Do something to a table at a moment at which nobody uses it."""
         for attempt in range(1, LOCK_TRIES + 1):
             try:
                 with self.connection.transaction():  # a savepoint
-                    self._exchange(feature, table, new)
+                    action()
             except errors.LockNotAvailable:
                 if attempt == 1:
                     self.say(f"{feature}: others are using the table; waiting")
@@ -177,7 +195,11 @@ def check_storable(feature: Served) -> None:
         Diagnostic(
             "MF086",
             f"column `{name}` of feature `{feature.name}` is {kind}, which Postgres cannot hold exactly",
-            hint="cast it to timestamp in the source",
+            hint=(
+                "cast it to timestamp in the source"
+                if str(kind).endswith("_ns")
+                else "cast it to text in the source, or leave it out of the feature"
+            ),
         )
         for name, kind in (
             *((key.name, key.type) for key in feature.keys),

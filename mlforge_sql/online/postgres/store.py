@@ -23,7 +23,7 @@ from mlforge_sql.online.model import (
 )
 from mlforge_sql.online.postgres import metadata
 from mlforge_sql.online.postgres.address import Address, address_of
-from mlforge_sql.online.postgres.loading import Loader, check_storable, lock_key
+from mlforge_sql.online.postgres.loading import Loader, check_storable
 from mlforge_sql.online.postgres.names import quoted
 from mlforge_sql.online.postgres.pool import Pool, connect
 from mlforge_sql.online.postgres.problems import problem
@@ -33,6 +33,9 @@ from mlforge_sql.online.rows import Built, check_built, last_builds, needed_rows
 from mlforge_sql.retrieval.backends.duckdb import DuckDbStore
 from mlforge_sql.retrieval.local import first_line
 from mlforge_sql.spec.config import PostgresOnlineStore
+
+DELETE_WAIT_SECONDS = 60.0
+"""How long a delete waits for a sync of the same table."""
 
 MARGIN = timedelta(minutes=5)
 """Values are kept from so long before ``as_of``, for servers whose clocks are behind."""
@@ -240,14 +243,13 @@ class PostgresOnline:
         deleted: list[str] = []
         with self._connected() as connection:
             stored = metadata.read(connection, self._schema)
+            loader = Loader(connection, self._schema, lambda _: None)
             for feature in features:
                 if feature not in stored:
                     continue
                 with connection.transaction():
-                    key = lock_key(self._schema, feature)
-                    connection.execute("select pg_advisory_xact_lock(%s)", [key])
-                    connection.execute(f"drop table if exists {table_name(self._schema, feature)}")
-                    metadata.forget(connection, self._schema, feature)
+                    loader.lock(feature, DELETE_WAIT_SECONDS)
+                    loader.remove(feature)
                 deleted.append(feature)
         return deleted
 

@@ -71,21 +71,24 @@ class Paged(Rows):
         return pa.concat_tables(self.pages())
 
     def reader(self) -> pa.RecordBatchReader:
-        """See the base. The store is let go when the stream ends."""
+        """See the base. The store is let go when the stream ends, or when nobody holds it any more."""
         import pyarrow as pa
 
-        pages = self.pages()
-        first = next(pages)
+        stream = self._stream()
+        schema = next(stream)  # begun, so that it ends also where nobody reads a row
+        return pa.RecordBatchReader.from_batches(schema, stream)
 
-        def batches() -> Iterator[pa.RecordBatch]:
-            try:
-                yield from first.to_batches()
-                for page in pages:
-                    yield from page.to_batches()
-            finally:
-                self.store.close()
-
-        return pa.RecordBatchReader.from_batches(first.schema, batches())
+    def _stream(self) -> Iterator[Any]:
+        """The schema, then the batches."""
+        try:
+            pages = self.pages()
+            first = next(pages)
+            yield first.schema
+            yield from first.to_batches()
+            for page in pages:
+                yield from page.to_batches()
+        finally:
+            self.store.close()
 
     def write_parquet(self, file: Path) -> None:
         """See the base."""
