@@ -32,6 +32,7 @@ from mlforge_sql.retrieval.backends.databricks.arrow import alike
 from mlforge_sql.retrieval.backends.databricks.encoding import encoded
 from mlforge_sql.retrieval.backends.databricks.paging import beside, in_order
 from mlforge_sql.retrieval.backends.databricks.problems import problem
+from mlforge_sql.retrieval.backends.databricks.rows import Paged
 from mlforge_sql.retrieval.backends.databricks.session import Session
 from mlforge_sql.retrieval.backends.databricks.store import (
     DatabricksStore,
@@ -480,3 +481,25 @@ def test_the_salt_stays_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def compiled_macros(plan: Plan, dialect: Dialect) -> FileSet:
     return macro_files(plan, Branches((dialect,)))
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_stream_that_nobody_reads_to_its_end_lets_go_of_the_store(read: int) -> None:
+    closed: list[bool] = []
+
+    @dataclass(frozen=True)
+    class TwoPages(Paged):
+        def pages(self) -> Generator[pa.Table, None, None]:
+            yield pa.table({"a": [1]})
+            yield pa.table({"a": [2]})
+
+        def close(self) -> None:
+            pass
+
+    store: Any = SimpleNamespace(close=lambda: closed.append(True))
+    nothing: Any = None
+    reader = TwoPages(store, nothing, nothing).reader()
+    assert [reader.read_next_batch()["a"].to_pylist() for _ in range(read)] == [[1], [2]][:read]
+    assert not closed
+    del reader
+    assert closed == [True]
