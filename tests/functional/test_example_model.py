@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -63,14 +64,28 @@ def test_training_writes_a_model_its_metrics_and_a_plot(root: Path) -> None:
     assert picture.startswith(b"\x89PNG")
 
 
-def test_serving_scores_single_transactions(root: Path) -> None:
+def test_serving_scores_single_transactions(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked up one by one at their times, and joined all at once: the scores are the same."""
     done = run(root, "serve.py")
     assert done.returncode == 0, done.stderr
-    rows = re.findall(r"^T\S+ +[-0-9]+ [:.0-9]+ +[.0-9]+ +(yes|no) +([.0-9]+)", done.stdout, re.M)
-    assert len(rows) == 6
-    frauds = [float(score) for fraud, score in rows if fraud == "yes"]
-    others = [float(score) for fraud, score in rows if fraud == "no"]
-    assert max(frauds) > max(others)
+    shown = dict(re.findall(r"^(T\S+) .* ([01]\.\d{3})  ", done.stdout, re.MULTILINE))
+    assert len(shown) == 6
+    monkeypatch.syspath_prepend(str(root))
+    import joblib
+
+    fraud_model = importlib.import_module("fraud_model")
+
+    rows = pd.read_parquet(root / "data" / "transactions.parquet")
+    rows = rows[rows["transaction_id"].isin(shown)].reset_index(drop=True)
+    assert set(rows["is_fraud"]) == {True, False}
+    rows["transaction_time"] = pd.to_datetime(rows["transaction_time"])
+    project = mlf.load_project(root)
+    joined = project.get_training_data(fraud_model.FEATURES, rows, "transaction_time")
+    chances = joblib.load(root / "model" / "fraud_model.joblib").predict_proba(
+        fraud_model.inputs(joined)
+    )
+    expected = [f"{chance:5.3f}" for chance in chances[:, 1]]
+    assert shown == dict(zip(rows["transaction_id"], expected, strict=True))
     assert run(root, "serve.py", "--now", "--transaction-id", "none").returncode == 1
 
 
