@@ -485,21 +485,24 @@ def compiled_macros(plan: Plan, dialect: Dialect) -> FileSet:
 
 @pytest.mark.parametrize("read", [0, 1, 2])
 def test_a_stream_that_nobody_reads_to_its_end_lets_go_of_the_store(read: int) -> None:
-    closed: list[bool] = []
+    ended: list[str] = []
 
     @dataclass(frozen=True)
     class TwoPages(Paged):
         def pages(self) -> Generator[pa.Table, None, None]:
-            yield pa.table({"a": [1]})
-            yield pa.table({"a": [2]})
+            try:
+                yield pa.table({"a": [1]})
+                yield pa.table({"a": [2]})
+            finally:
+                ended.append("what the warehouse has of it")
 
         def close(self) -> None:
             pass
 
-    store: Any = SimpleNamespace(close=lambda: closed.append(True))
+    store: Any = SimpleNamespace(close=lambda: ended.append("the session"))
     nothing: Any = None
     reader = TwoPages(store, nothing, nothing).reader()
     assert [reader.read_next_batch()["a"].to_pylist() for _ in range(read)] == [[1], [2]][:read]
-    assert not closed
+    assert not ended
     del reader
-    assert closed == [True]
+    assert ended == ["what the warehouse has of it", "the session"]

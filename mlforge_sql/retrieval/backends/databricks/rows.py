@@ -68,7 +68,8 @@ class Paged(Rows):
         """See the base."""
         import pyarrow as pa
 
-        return pa.concat_tables(self.pages())
+        with contextlib.closing(self.pages()) as pages:
+            return pa.concat_tables(pages)
 
     def reader(self) -> pa.RecordBatchReader:
         """See the base. The store is let go when the stream ends, or when nobody holds it any more."""
@@ -80,26 +81,23 @@ class Paged(Rows):
 
     def _stream(self) -> Iterator[Any]:
         """The schema, then the batches."""
-        try:
-            pages = self.pages()
+        with contextlib.closing(self.store), contextlib.closing(self.pages()) as pages:
             first = next(pages)
             yield first.schema
             yield from first.to_batches()
             for page in pages:
                 yield from page.to_batches()
-        finally:
-            self.store.close()
 
     def write_parquet(self, file: Path) -> None:
         """See the base."""
         import pyarrow.parquet as pq
 
-        pages = self.pages()
-        first = next(pages)
-        with pq.ParquetWriter(file, first.schema) as writer:
-            writer.write_table(first)
-            for page in pages:
-                writer.write_table(page)
+        with contextlib.closing(self.pages()) as pages:
+            first = next(pages)
+            with pq.ParquetWriter(file, first.schema) as writer:
+                writer.write_table(first)
+                for page in pages:
+                    writer.write_table(page)
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,9 @@ class StoredRows(Paged):
         """See the base."""
         types = feature_types(self.join, self.store.local)
         try:
-            for page in self.store.session.pages(self.query):
-                yield alike(page, types)
+            with contextlib.closing(self.store.session.pages(self.query)) as pages:
+                for page in pages:
+                    yield alike(page, types)
         except RetrievalError as error:
             raise self._hinted(error) from None
 

@@ -83,7 +83,10 @@ class Session:
         from databricks import sql
         from urllib3.exceptions import HTTPError
 
-        cursor = self.connection.cursor()
+        try:
+            cursor = self.connection.cursor()
+        except sql.Error as error:
+            raise problem(error) from None
         try:
             try:
                 cursor.execute(text, dict(parameters) if parameters else None)
