@@ -59,7 +59,7 @@ def open_online(root: Path, project: Project, macros: Macros, profile: str | Non
             message = f"profile `{name}` has no online store"
             hint = "give it an `online_store`, such as {KIND: postgres}"
         case DatabricksOnlineStore() as store:
-            return _databricks(root, project, name, store)
+            return _databricks(root, project, macros, name, store)
     raise OnlineError([Diagnostic("MF080", message, hint=hint)])
 
 
@@ -76,14 +76,20 @@ def open_truth(root: Path, project: Project, macros: Macros, profile: str | None
         case LocalStore():
             return LocalOnline(name, partial(open_offline, root, project, name), macros)
         case UnityCatalogStore():
-            from mlforge_sql.online.databricks.sources import WarehouseTruth
-            from mlforge_sql.retrieval.backends.databricks.store import open_databricks
+            return _warehouse_truth(root, project, macros, name, offline)
 
-            return WarehouseTruth(root, project, macros, open_databricks(name, offline))
+
+def _warehouse_truth(
+    root: Path, project: Project, macros: Macros, profile: str, offline: UnityCatalogStore
+) -> Truth:
+    from mlforge_sql.online.databricks.sources import WarehouseTruth
+    from mlforge_sql.retrieval.backends.databricks.store import open_databricks
+
+    return WarehouseTruth(root, project, macros, open_databricks(profile, offline))
 
 
 def _databricks(
-    root: Path, project: Project, profile: str, online: DatabricksOnlineStore
+    root: Path, project: Project, macros: Macros, profile: str, online: DatabricksOnlineStore
 ) -> OnlineStore:
     """The online feature store of a profile on Databricks, whose modules need the driver and the SDK."""
     offline = project.config.profiles[profile].offline_store
@@ -93,9 +99,15 @@ def _databricks(
         hint = "pip install 'mlforge-sql[databricks,postgres]'"
         raise OnlineError([Diagnostic("MF080", message, hint=hint)])
     _postgres()
+    from mlforge_sql.online.databricks.fallback import Fallback
     from mlforge_sql.online.databricks.sources import open_sources
     from mlforge_sql.online.databricks.store import DatabricksOnline, Setting
 
+    fallback: Fallback | None = None
+    if online.warehouse_id is not None:
+        slow = offline.model_copy(update={"warehouse_id": online.warehouse_id})
+        opened = partial(_warehouse_truth, root, project, macros, profile, slow)
+        fallback = Fallback(online.warehouse_id, opened)
     return DatabricksOnline(
         Setting(
             profile=profile,
@@ -106,6 +118,7 @@ def _databricks(
             ahead=frozenset(item.name for item in project.features if item.changes_by_itself),
             artifacts=root / project.config.dbt_project_dir / "target",
             sources=partial(open_sources, profile, offline),
+            fallback=fallback,
         )
     )
 

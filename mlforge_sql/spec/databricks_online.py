@@ -62,7 +62,11 @@ class DatabricksOnlineStore(Spec):
         description="What a refusal of the API does to the dbt run.",
     )
     warehouse_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = Field(
-        default=None, description="SQL warehouse to read through."
+        default=None,
+        description=(
+            "SQL warehouse through which lookups read the feature tables while the online store "
+            "cannot be reached: exact, and slow. By default such a lookup is an error."
+        ),
     )
     pool_size: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=16, description="How many connections one process may have open at once."

@@ -42,6 +42,10 @@ COLUMNS = [
 """Columns of all features, in the order in which they are asked for."""
 
 
+def warehouse_id(warehouse: Warehouse) -> str:
+    return warehouse.http_path.rpartition("/")[2]
+
+
 @pytest.fixture(scope="module")
 def payments(
     shared_warehouse: Warehouse,
@@ -49,7 +53,8 @@ def payments(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Payments]:
     """Two features, built and not published: the command line does that."""
-    profiles = {"chain": profile("chain", publish_via="cli", store=STORE)}
+    online = {"publish_via": "cli", "store": STORE, "warehouse_id": warehouse_id(shared_warehouse)}
+    profiles = {"chain": profile("chain", **online)}
     root = tmp_path_factory.mktemp("chain")
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -221,6 +226,25 @@ def test_online_equals_offline(payments: Payments) -> None:
 
 
 # What can go wrong
+
+
+def test_lookups_through_the_warehouse_while_the_store_is_away(
+    payments: Payments, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    away = mlf.load_project(payments.root)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for at in (now, now + timedelta(hours=20), now + timedelta(days=3)):
+        assert looked_up(away, at) == truth(payments, at), at
+    entity = {"customer_id": "c3"}
+    assert away.get_online_features(f"{LATEST}:amount", entity) == {
+        **entity,
+        f"{LATEST}__amount": 1.0,
+    }
+    away.close()
+    (warned,) = (text for text in caplog.messages if "which is slow" in text)
+    assert "the online store of profile `chain` cannot be reached" in warned
+    assert mlforge(payments, "check").exit_code == 1, "it would compare the tables with themselves"
 
 
 def test_a_copy_that_fails(payments: Payments) -> None:

@@ -13,7 +13,7 @@ from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.databricks.lakebase import LakebaseAddress
 from mlforge_sql.online.databricks.statements import lookup_sql
 from mlforge_sql.online.model import Key, Lookup, Row, Served, utc_now
-from mlforge_sql.online.postgres.pool import Connection, Pool
+from mlforge_sql.online.postgres.pool import Connection, Pool, PoolTimeoutError
 from mlforge_sql.online.postgres.reading import (
     MAX_ENTITIES,
     MAX_VALUES,
@@ -25,6 +25,10 @@ from mlforge_sql.project.model import current_name, upcoming_name
 
 SKEW = timedelta(minutes=5)
 """By how much the clocks of builds and of lookups may differ."""
+
+
+class UnreachableError(OnlineError):
+    """No connection to the store can be made, or kept."""
 
 
 class LakebaseReader:
@@ -128,6 +132,14 @@ def _is_login(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and "authentication failed" in str(error)
 
 
+def _is_lost(error: psycopg.OperationalError | psycopg.InterfaceError) -> bool:
+    """Whether there is no connection, rather than none free, or a statement that takes too long."""
+    if isinstance(error, PoolTimeoutError):
+        return False
+    state = error.sqlstate
+    return state is None or state.startswith(("08", "57P"))
+
+
 def lakebase_problem(
     error: psycopg.Error,
     address: LakebaseAddress,
@@ -161,7 +173,8 @@ def lakebase_problem(
         case psycopg.OperationalError() | psycopg.InterfaceError():
             message = f"the online store of profile `{profile}` cannot be reached: {said}"
             hint = f"the address is {address.place}; is the store AVAILABLE, and the network open?"
-            return _one("MF081", message, hint)
+            kind = UnreachableError if _is_lost(error) else OnlineError
+            return kind([Diagnostic("MF081", message, hint=hint)])
         case _:
             message = f"{listed} cannot be read: {said}"
             return _one("MF086", message, "see the log of the server")

@@ -12,14 +12,16 @@ from pathlib import Path
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.errors import OnlineError, RetrievalError
 from mlforge_sql.online.databricks.history import Commit, commits
+from mlforge_sql.online.databricks.labels import labels_query
 from mlforge_sql.online.model import Key, Lookup, Row, Served
-from mlforge_sql.online.values import arrow_type
 from mlforge_sql.project.model import Project
 from mlforge_sql.retrieval.backends.databricks.names import quoted
 from mlforge_sql.retrieval.backends.databricks.store import DatabricksStore, open_databricks
+from mlforge_sql.retrieval.joining import free
 from mlforge_sql.retrieval.training import TrainingDataBuilder
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.spec.training_set import FeatureSpec
 from mlforge_sql.sql.dialects.base import Dialect
 
 Macros = Callable[[Dialect], FileSet]
@@ -27,7 +29,8 @@ Macros = Callable[[Dialect], FileSet]
 KEPT = 1000
 """Commits of a table that are looked at; who is further behind is at least so far."""
 
-_AT = "mlforge_entity_time"
+MAX_ENTITIES = 1000
+"""Entities that one statement looks up."""
 
 
 @dataclass
@@ -131,17 +134,20 @@ class WarehouseReader:
 
     def read(self, keys: Sequence[Key], at: datetime) -> list[Row]:
         """The values of each entity at an instant; see ``Reader.read``."""
-        import pyarrow as pa
-
         if not keys:
             self.store.check_built(self.lookup.requests)
             return []
-        arrays = {
-            key.name: pa.array(values, arrow_type(key.type))
-            for key, values in zip(self.lookup.keys, zip(*keys, strict=True), strict=True)
-        }
-        arrays[_AT] = pa.array([at] * len(keys), pa.timestamp("us"))
-        names = [feature.name for feature in self.lookup.features]
-        data = self.builder.build(names, pa.table(arrays), Timestamp(_AT))
-        found = data.as_output("pyarrow").select(list(self.lookup.names))
+        parts = (keys[at : at + MAX_ENTITIES] for at in range(0, len(keys), MAX_ENTITIES))
+        return [row for part in parts for row in self._read(part, at)]
+
+    def _read(self, keys: Sequence[Key], at: datetime) -> list[Row]:
+        taken = {key.name: key.type for key in self.lookup.keys}
+        row, instant = free("mlforge_row", taken), free("mlforge_entity_time", taken)
+        labels = labels_query(self.lookup.keys, keys, at, (row, instant))
+        features = [
+            FeatureSpec(name=item.feature.name, columns=item.columns)
+            for item in self.lookup.requests
+        ]
+        data = self.builder.build(features, labels, Timestamp(instant))
+        found = data.table().sort_by(row).select(list(self.lookup.names))
         return list(zip(*(column.to_pylist() for column in found.columns), strict=True))

@@ -15,6 +15,7 @@ import psycopg
 from mlforge_sql.dbt.artifacts import failed_tests
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.databricks.api import WorkspaceApi
+from mlforge_sql.online.databricks.fallback import Fallback, FallbackReader
 from mlforge_sql.online.databricks.lakebase import LakebaseAddress
 from mlforge_sql.online.databricks.reading import LakebaseReader, lakebase_problem
 from mlforge_sql.online.databricks.statuses import Sources, table_status
@@ -54,6 +55,7 @@ class Setting:
         ahead: Those of them that have a table of later rows.
         artifacts: dbt's target folder.
         sources: Opens the feature tables.
+        fallback: Reads them where the online store cannot be reached; None to read nothing then.
     """
 
     profile: str
@@ -64,6 +66,7 @@ class Setting:
     ahead: frozenset[str]
     artifacts: Path
     sources: OpenSources
+    fallback: Fallback | None = None
 
 
 class DatabricksOnline:
@@ -169,7 +172,7 @@ class DatabricksOnline:
 
     def reader(self, lookup: Lookup) -> Reader:
         """A reader for a lookup, to be kept and used again."""
-        return LakebaseReader(
+        reader = LakebaseReader(
             lookup,
             self._setting.ahead,
             self._pool,
@@ -177,6 +180,8 @@ class DatabricksOnline:
             self._setting.online.schema_,
             self.profile,
         )
+        fallback = self._setting.fallback
+        return reader if fallback is None else FallbackReader(lookup, reader, fallback)
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities that there are current rows of; the same for the same seed."""
@@ -201,6 +206,8 @@ class DatabricksOnline:
         """Close the connections that are not in use."""
         if "_pool" in vars(self):
             self._pool.close()
+        if self._setting.fallback is not None:
+            self._setting.fallback.close()
 
 
 Open = Callable[[Setting], DatabricksOnline]

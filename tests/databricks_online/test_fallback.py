@@ -1,0 +1,164 @@
+"""Lookups through a SQL warehouse while the online store cannot be reached."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from databricks_online.lakebase import feature, instant, lookup
+from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
+from mlforge_sql.online.databricks.fallback import AGAIN_SECONDS, Fallback, FallbackReader
+from mlforge_sql.online.databricks.labels import labels_query
+from mlforge_sql.online.databricks.reading import UnreachableError, lakebase_problem
+from mlforge_sql.online.postgres.pool import PoolTimeoutError
+from mlforge_sql.project.model import KeyColumn
+from mlforge_sql.types import parse_type
+
+WANTED = lookup(feature())
+GONE = UnreachableError([Diagnostic("MF081", "the online store cannot be reached", hint="look")])
+MISSING = OnlineError([Diagnostic("MF082", "there is no table", hint="build")])
+REFUSED = RetrievalError([Diagnostic("MF063", "the warehouse is stopped", hint="start it")])
+
+
+@dataclass
+class Side:
+    """A store, or the feature tables: raises, or answers with its name."""
+
+    name: str
+    problems: list[Exception] = field(default_factory=list)
+    reads: int = 0
+    closed: int = 0
+
+    def reader(self, _lookup: Any) -> Side:
+        return self
+
+    def sample(self, _feature: Any, _rows: int, _seed: int) -> list[Any]:
+        return []
+
+    def read(self, keys: Sequence[Any], _at: datetime) -> list[Any]:
+        self.reads += 1
+        if self.problems:
+            raise self.problems.pop(0)
+        return [(self.name,)] * len(keys)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Both:
+    """A reader with both sides and a clock."""
+
+    def __init__(self, store: list[Exception], tables: list[Exception] | None = None) -> None:
+        self.now = 0.0
+        self.opened = 0
+        self.store, self.tables = Side("store", store), Side("tables", tables or [])
+        self.fallback = Fallback("8f2c", self._open, lambda: self.now)
+        self.reader = FallbackReader(WANTED, self.store, self.fallback)
+
+    def _open(self) -> Side:
+        self.opened += 1
+        return self.tables
+
+    def read(self) -> str:
+        (row,) = self.reader.read([("a",)], instant(0))
+        return str(row[0])
+
+
+def test_a_store_that_answers_is_asked_alone() -> None:
+    both = Both([])
+    assert [both.read(), both.read()] == ["store", "store"]
+    assert both.opened == 0
+
+
+def test_one_that_cannot_be_reached_is_left_alone_for_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    both = Both([GONE, GONE])
+    with caplog.at_level(logging.WARNING, "mlforge_sql"):
+        assert [both.read(), both.read()] == ["tables", "tables"]
+        assert (both.store.reads, both.opened) == (1, 1)
+        both.now = AGAIN_SECONDS
+        assert both.read() == "tables"
+        assert (both.store.reads, both.opened) == (2, 1)
+        both.now = 2 * AGAIN_SECONDS
+        assert both.read() == "store"
+    said = "the online store cannot be reached; lookups go through SQL warehouse 8f2c, which is slow, for 30 s"
+    assert caplog.messages == [said, said]
+
+
+def test_other_problems_are_not_hidden() -> None:
+    both = Both([MISSING])
+    with pytest.raises(OnlineError) as refused:
+        both.read()
+    assert refused.value is MISSING
+    assert both.opened == 0
+
+
+def test_a_session_that_has_ended_is_opened_again() -> None:
+    both = Both([GONE], [])
+    assert both.read() == "tables"
+    both.tables.problems.append(REFUSED)
+    assert both.read() == "tables"
+    assert (both.opened, both.tables.closed) == (2, 1)
+    both.fallback.close()
+    assert both.tables.closed == 2
+
+
+def test_when_neither_answers_both_say_so_and_the_store_is_tried_again() -> None:
+    both = Both([GONE], [REFUSED])
+    with pytest.raises(OnlineError) as refused:
+        both.read()
+    assert [item.code for item in refused.value.diagnostics] == ["MF063", "MF081"]
+    assert both.read() == "store"
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (psycopg.OperationalError("connection refused"), True),
+        (psycopg.InterfaceError("the connection is closed"), True),
+        (psycopg.errors.AdminShutdown("terminating connection"), True),
+        (psycopg.errors.CannotConnectNow("the database system is starting up"), True),
+        (PoolTimeoutError("all 16 connections were in use for too long"), False),
+        (psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), False),
+        (psycopg.errors.TooManyConnections("too many clients"), False),
+        (psycopg.errors.UndefinedTable("no such table"), False),
+    ],
+)
+def test_what_counts_as_unreachable(error: psycopg.Error, lost: bool) -> None:
+    """A store that is busy would not be helped by a warehouse that is slow."""
+
+    class Address:
+        place = "host/main"
+
+        def scrubbed(self, text: str) -> str:
+            return text
+
+    found = lakebase_problem(error, Address(), "live", "online", ["f_current"])  # type: ignore[arg-type]
+    assert isinstance(found, UnreachableError) == lost
+
+
+def test_entities_as_literals() -> None:
+    kinds = ("string", "boolean", "bigint", "double", "decimal(10,2)", "date", "timestamp")
+    columns = [KeyColumn(f"k`{kind}", parse_type(kind), ()) for kind in kinds]
+    ahead = datetime(2024, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+    keys = [
+        ("it's \\ :x {}", True, -7, float("-inf"), Decimal("1.50"), date(2024, 2, 29), ahead),
+        (None,) * 7,
+    ]
+    text = labels_query(columns, keys, datetime(1969, 12, 31, 23, 59, 59, 999_999), ("n", "at"))
+    assert "timestamp_micros(-1) as `at`" in text
+    assert "try_cast(key_4 as decimal(10,2)) as `k``decimal(10,2)`" in text
+    assert (
+        r"(0, 'it\'s \\ :x {}', 'true', '-7', '-Infinity', '1.50', '2024-02-29', "
+        "'2024-01-01 00:00:00')" in text
+    )
+    assert text.count("cast(null as string)") == 7
+    assert ahead.astimezone(UTC).hour == 0
