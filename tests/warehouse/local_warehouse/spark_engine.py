@@ -16,7 +16,9 @@ from warehouse.local_warehouse.governance import TableName
 
 _NOWHERE = "`__nowhere`"
 _TEXT_ONLY = re.compile("interval|variant|void")
-_JVM_OPTIONS = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC"
+_JVM_OPTIONS = (
+    "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -Duser.timezone=UTC"
+)
 
 
 def _settings(folder: Path, jar: Path) -> dict[str, str]:
