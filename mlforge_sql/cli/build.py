@@ -93,6 +93,11 @@ def _show_end(settings: Settings, run: DbtRun) -> None:
         click.echo("\r\x1b[2K", nl=False, err=True)
     for problem in problems(run):
         show_problem(problem)
+    for text in run.warnings:
+        say(f"warning: {text}", style="yellow")
+    if not settings.quiet:
+        for text in run.notes:
+            say(text)
     skipped = [
         item.name for item in run.results if item.status == "skipped" and item.kind == "model"
     ]

@@ -19,6 +19,9 @@ from mlforge_sql.dbt.paths import PROJECT_DIR
 from mlforge_sql.errors import DbtError
 
 _FINISHED = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"})
+_OURS = "online: "
+"""How the messages of our hooks begin."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _START = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 
@@ -56,6 +59,8 @@ class DbtRun:
         secrets: Environment variables whose values dbt may repeat, and nobody else should.
         results: What each node did, once it has run.
         errors: dbt's own error messages, when nothing could be run.
+        notes: What the hooks of the project say that they did.
+        warnings: What its macros warn of.
         exit_code: dbt's exit code.
     """
 
@@ -66,6 +71,8 @@ class DbtRun:
     secrets: Sequence[str] = ()
     results: tuple[NodeResult, ...] = ()
     errors: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     exit_code: int = 0
 
     def __iter__(self) -> Iterator[Progress]:
@@ -117,9 +124,18 @@ class DbtRun:
             info, data = event.get("info", {}), event.get("data", {})
             if info.get("name") in _FINISHED:
                 yield _progress(data)
+            elif info.get("name") == "JinjaLogWarning":
+                self.warnings.append(str(data.get("msg", "")))
+            elif info.get("name") == "JinjaLogInfo":
+                self._hear(str(data.get("msg", "")))
             elif info.get("level") == "error":
                 self._note(str(info.get("msg", "")))
         process.wait()
+
+    def _hear(self, message: str) -> None:
+        """Keep what our own hooks say."""
+        if message.startswith(_OURS):
+            self.notes.append(message)
 
     def _note(self, message: str) -> None:
         """Keep what dbt says is wrong, but none of its tracebacks."""

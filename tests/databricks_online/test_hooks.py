@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner, Result
 from warehouse.client import StatementError
 
 from databricks_online.payments import (
@@ -20,6 +21,7 @@ from databricks_online.payments import (
     minutes_ago,
     profile,
 )
+from mlforge_sql.cli import main
 
 if TYPE_CHECKING:
     from warehouse.client import Warehouse
@@ -82,6 +84,18 @@ def refused(payments: Payments, *arguments: str, target: str) -> str:
     success, text = payments.dbt(*arguments, target=target)
     assert not success, text
     return " ".join(text.split())
+
+
+def built(payments: Payments, name: str) -> Result:
+    """`mlforge build` of the first feature."""
+    runner = CliRunner(env={**payments.environment, "COLUMNS": "80", "NO_COLOR": "1"})
+    arguments = ["build", "--profile", name, "--features", LATEST]
+    return runner.invoke(main, ["--project-dir", str(payments.root), *arguments])
+
+
+def said(result: Result) -> str:
+    """What a command says, without its line breaks."""
+    return " ".join(result.stderr.split())
 
 
 # The setup, missing part by part
@@ -202,6 +216,15 @@ def test_the_second_run_updates_and_publishes_nothing_again(payments: Payments) 
     for table in TABLES:
         assert payments.online("live", table) == payments.offline("live", table)
     assert [row[0] for row in payments.online("live", CURRENT)] == ["c1", "c2", "c4"]
+
+
+def test_the_command_line_shows_what_was_published(payments: Payments) -> None:
+    result = built(payments, "live")
+    assert result.exit_code == 0, result.stderr
+    assert f"online: main.live_online.{CURRENT}: update started: its table was built" in said(
+        result
+    )
+    payments.settled("live", [CURRENT])
 
 
 def test_a_full_refresh_is_passed_on(payments: Payments) -> None:
@@ -366,6 +389,9 @@ def test_a_warning_where_the_profile_says_so(payments: Payments) -> None:
     calls = Calls(payments)
     text = " ".join(payments.green(*("run", "--select", f"+{CURRENT}"), target="lenient").split())
     assert "the connection no_such_connection is not there, or you may not use it" in text
+    result = built(payments, "lenient")
+    assert result.exit_code == 0, result.stderr
+    assert "warning: nothing is published: the connection no_such_connection is not" in said(result)
     payments.configure({**PROFILES, "lenient": profile("lenient", on_error="warn")})
     payments.compile()
     text = " ".join(payments.green(*ONE, target="lenient").split())

@@ -21,6 +21,7 @@ from mlforge_sql.cli._render import print_json, say, show_diagnostic
 from mlforge_sql.cli.online._values import instant
 
 if TYPE_CHECKING:
+    from mlforge_sql.errors import OnlineError
     from mlforge_sql.online.model import Synced
 
 
@@ -68,9 +69,8 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     one. A table of the same build is left as it is. Exits with 1 if one failed.
 
     On Databricks, tables that are not published yet are, and updates of the
-    others are started; --as-of has no meaning there.
+    others are started. They hold what was built, so there is no --as-of.
     """
-    from mlforge_sql.errors import Diagnostic, OnlineError
     from mlforge_sql.online.lookups import served
     from mlforge_sql.online.model import SyncOptions, utc_now
     from mlforge_sql.retrieval.project import load
@@ -80,7 +80,7 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         message = (
             f"{as_of.isoformat(sep=' ')} is in the future: until then there would be no values"
         )
-        raise OnlineError([Diagnostic("MF088", message, hint="leave out --as-of")])
+        raise _refused(message, "leave out --as-of")
 
     def talk(text: str) -> None:
         if not settings.quiet:
@@ -100,6 +100,10 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     done: list[Synced] = []
     try:
         store = serving.store(profile)
+        if as_of is not None and store.kind == "databricks":
+            message = "on Databricks, online tables hold what was built: a sync has no --as-of"
+            hint = f"""mlforge build --profile {store.profile} -- --vars '{{as_of: "..."}}'"""
+            raise _refused(message, hint)
         for item in store.sync(features, options):
             done.append(item)
             talk(_line(item))
@@ -121,6 +125,13 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     talk(_summary(done, time.perf_counter() - started))
     if problems:
         raise click.exceptions.Exit(1)
+
+
+def _refused(message: str, hint: str) -> OnlineError:
+    """An instant that cannot be had."""
+    from mlforge_sql.errors import Diagnostic, OnlineError
+
+    return OnlineError([Diagnostic("MF088", message, hint=hint)])
 
 
 def _line(item: Synced) -> str:
