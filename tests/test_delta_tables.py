@@ -321,6 +321,39 @@ def test_the_command_line_publishes_instead(tmp_path: Path) -> None:
     assert model(found, "f_upcoming")["config"]["tblproperties"] == FOLLOWED
 
 
+def test_online_tables_that_sql_reaches_have_a_test(tmp_path: Path) -> None:
+    """Where the target's profile names a foreign catalog, and nowhere else; with and without hooks."""
+    test = PurePosixPath("tests/generic/mlforge_online_equals.sql")
+    for via in ("hook", "cli"):
+        profile = unity("s", "triggered")
+        profile["online_store"] |= {"foreign_catalog": "lakebase", "publish_via": via}
+        found = compiled(tmp_path / via, {"dev": LOCAL, "databricks": profile})
+        assert test in found.files
+        tested = [
+            item["mlforge_online_equals"]
+            for name in ("f_current", "f_upcoming")
+            for item in model(found, name)["data_tests"]
+            if "mlforge_online_equals" in item
+        ]
+        assert [item["name"] for item in tested] == [
+            "f_current__online_equals",
+            "f_upcoming__online_equals",
+        ]
+        assert tested[0]["arguments"] == {
+            "table": "f_current",
+            "places": {"databricks": {"catalog": "lakebase", "schema": "o"}},
+        }
+        assert tested[0]["config"] == {
+            "severity": "error",
+            "enabled": "{{ target.name in ['databricks'] }}",
+            "tags": ["mlforge_online"],
+            "meta": {"mlforge": {"kind": "online"}},
+        }
+    found = compiled(tmp_path / "without", {"dev": LOCAL, "databricks": unity("s", "triggered")})
+    assert test not in found.files
+    assert "mlforge_online_equals" not in "".join(found.files.values())
+
+
 def test_the_store_is_named_after_the_project(tmp_path: Path) -> None:
     found = compiled(tmp_path, {"dev": LOCAL, "databricks": unity("s", "continuous")})
     text = found.files[PurePosixPath("macros/mlforge_online_settings.sql")]

@@ -99,7 +99,8 @@ def failed_tests(target: Path, profile: str) -> dict[str, str] | None:
     """By feature, a test of the last run that did not pass; None when that was elsewhere, or there is none.
 
     A test is about a feature when it is written at a model of the feature, or reads nothing but such
-    models. ``mlforge_failed_tests`` is the same as a macro.
+    models; a comparison with the online table does not count. ``mlforge_failed_tests`` is the same as a
+    macro, for builds, in which nothing is compared.
 
     Args:
         target: dbt's target folder.
@@ -113,6 +114,8 @@ def failed_tests(target: Path, profile: str) -> dict[str, str] | None:
     for item in run.get("results", ()):
         node = nodes.get(item["unique_id"], {})
         if node.get("resource_type") != "test" or item["status"] not in FAILED:
+            continue
+        if _meta(node).get("kind") == "online":  # a sync is what mends it
             continue
         attached = node.get("attached_node")
         about = [attached] if attached else (node.get("depends_on") or {}).get("nodes", ())

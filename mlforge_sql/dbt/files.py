@@ -98,7 +98,7 @@ class _Writer:
         self._names = TestNames()
         self._groups = source_groups(project)
         self._delta = DeltaTables(project.config)
-        self._online = OnlineTables(project.config)
+        self._online = OnlineTables(project.config, self._names)
 
     def write_project(self) -> None:
         config = self._project.config

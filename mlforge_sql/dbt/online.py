@@ -1,4 +1,4 @@
-"""What the project needs to publish tables to an online store of Databricks: hooks and settings."""
+"""What the project needs to publish tables to an online store of Databricks: hooks, settings, tests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from mlforge_sql.dbt.headers import MARK
 from mlforge_sql.dbt.online_setup import setup_sql
-from mlforge_sql.dbt.properties import Properties
+from mlforge_sql.dbt.properties import Properties, TestNames, data_test
 from mlforge_sql.dbt.templates import template_files
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 
 HOOK = "{{ mlforge_online_hook() }}"
 SETUP = PurePosixPath("setup")
+ONLINE_TAG = "mlforge_online"
 END = ("{{ mlforge_online_probe(results) }}", "{{ mlforge_online_end(results) }}")
 
 
@@ -22,17 +23,20 @@ class OnlineTables:
 
     Args:
         config: The project's profiles.
+        names: Gives the project's tests their names.
     """
 
-    def __init__(self, config: ProjectConfig) -> None:
+    def __init__(self, config: ProjectConfig, names: TestNames | None = None) -> None:
         self._config = config
+        self._names = names or TestNames()
         self._published = config.published
 
     def files(self) -> dict[PurePosixPath, str]:
-        """The macros that publish, what they know of the profiles, and the setup of each profile."""
+        """The macros that publish, what they know of the profiles, the setup of each profile; the test."""
+        files = template_files("online_check") if self._places else {}
         if not self._by_dbt:
-            return {}
-        files = template_files("online")
+            return files
+        files |= template_files("online")
         files[PurePosixPath("macros/mlforge_online_settings.sql")] = self._settings_text()
         for name, store in self._published.items():
             offline = self._config.profiles[name].offline_store
@@ -47,11 +51,36 @@ class OnlineTables:
 
     def current(self, properties: Properties) -> Properties:
         """The properties of a table of current values, with the hook that publishes it."""
-        return _configured(properties, **self._hook)
+        return self._tested(_configured(properties, **self._hook))
 
     def upcoming(self, properties: Properties) -> Properties:
         """The properties of a table of upcoming rows: only where they are published, with the hook."""
-        return _configured(properties, **self._enabled, **self._hook)
+        return self._tested(_configured(properties, **self._enabled, **self._hook))
+
+    def _tested(self, properties: Properties) -> Properties:
+        """With the test that compares a table with its online table, where SQL can reach that."""
+        places = self._places
+        if not places:
+            return properties
+        table = properties["name"]
+        generic = "mlforge_online_equals"
+        arguments = {"table": table, "places": places}
+        test = data_test(generic, self._names.name(table, "online_equals"), arguments)
+        test[generic]["config"] |= {
+            **_enabled(self._config, list(places)),
+            "tags": [ONLINE_TAG],
+            "meta": {"mlforge": {"kind": "online"}},
+        }
+        return {**properties, "data_tests": [*properties["data_tests"], test]}
+
+    @property
+    def _places(self) -> dict[str, dict[str, str]]:
+        """Where SQL finds the online tables, by profile."""
+        return {
+            name: {"catalog": store.foreign_catalog, "schema": store.schema_}
+            for name, store in self._published.items()
+            if store.foreign_catalog is not None
+        }
 
     @property
     def _hook(self) -> Properties:
@@ -74,9 +103,7 @@ class OnlineTables:
 
     @property
     def _enabled(self) -> Properties:
-        if self.targets == list(self._config.profiles):
-            return {}
-        return {"enabled": f"{{{{ target.name in {self.targets} }}}}"}
+        return _enabled(self._config, self.targets)
 
     def _settings_text(self) -> str:
         """The file of the macro that tells the others what the target's profile says."""
@@ -109,6 +136,13 @@ class OnlineTables:
             "publish_when": store.publish_when,
             "on_error": store.on_error,
         }
+
+
+def _enabled(config: ProjectConfig, targets: list[str]) -> Properties:
+    """The configuration of what is there in some targets only."""
+    if targets == list(config.profiles):
+        return {}
+    return {"enabled": f"{{{{ target.name in {targets} }}}}"}
 
 
 def _mapping(values: dict[str, str]) -> str:

@@ -68,6 +68,13 @@ class DatabricksOnlineStore(Spec):
             "cannot be reached: exact, and slow. By default such a lookup is an error."
         ),
     )
+    foreign_catalog: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,255}$")] | None = Field(
+        default=None,
+        description=(
+            "Foreign catalog through which SQL reads the online store (Lakehouse Federation). With "
+            "it, `dbt test` compares every online table with the table that it is published from."
+        ),
+    )
     pool_size: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=16, description="How many connections one process may have open at once."
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
+from psycopg.conninfo import conninfo_to_dict
 
 import mlforge_sql as mlf
 from databricks_online.payments import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.functional
 
+CATALOG = "chain_lakebase"
+"""Foreign catalog of the Postgres that has the online tables."""
+
 COLUMNS = [
     f"{LATEST}__amount",
     f"{LATEST}__note",
@@ -40,6 +44,11 @@ COLUMNS = [
     f"{VELOCITY}__amount_count_1d",
 ]
 """Columns of all features, in the order in which they are asked for."""
+
+
+def compared(payments: Payments) -> tuple[bool, str]:
+    """Run the dbt tests that compare online tables with what they come from."""
+    return payments.dbt("test", "--select", "tag:mlforge_online", target="chain")
 
 
 def warehouse_id(warehouse: Warehouse) -> str:
@@ -53,7 +62,12 @@ def payments(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Payments]:
     """Two features, built and not published: the command line does that."""
-    online = {"publish_via": "cli", "store": STORE, "warehouse_id": warehouse_id(shared_warehouse)}
+    online = {
+        "publish_via": "cli",
+        "store": STORE,
+        "warehouse_id": warehouse_id(shared_warehouse),
+        "foreign_catalog": CATALOG,
+    }
     profiles = {"chain": profile("chain", **online)}
     root = tmp_path_factory.mktemp("chain")
     with (
@@ -73,8 +87,16 @@ def payments(
             ("c2", minutes_ago(3000), 5.0, None),
             ("c3", minutes_ago(90), 1.0, "it's"),
         )
+        options = conninfo_to_dict(shared_warehouse.online_dsn("main"))
+        login = ", ".join(f"{key} '{options[key]}'" for key in ("host", "port", "user", "password"))
+        it.sql(f"create connection chain_postgres type postgresql options ({login})")
+        it.sql(
+            f"create foreign catalog {CATALOG} using connection chain_postgres options (database 'main')"
+        )
         it.green("build", target="chain")
         yield it
+        it.sql(f"drop catalog {CATALOG}")
+        it.sql("drop connection chain_postgres")
         shared_warehouse.behave()
         for table in TABLES:
             name = f"main.chain_online.{table}"
@@ -120,6 +142,13 @@ def test_nothing_is_published_yet(payments: Payments, project: LoadedProject) ->
     planned = answered(mlforge(payments, "sync", "--dry-run", "--json"))
     assert {item["action"] for item in planned["features"]} == {"publish"}
     assert payments.warehouse.synced_table(f"main.chain_online.{TABLES[0]}") is None
+
+
+def test_a_sync_brings_what_was_built(payments: Payments) -> None:
+    refused = mlforge(payments, "sync", "--as-of", "2024-01-01")
+    assert refused.exit_code == 1
+    assert "error[MF088]: on Databricks, online tables hold what was built" in said(refused)
+    assert "mlforge build --profile chain -- --vars '{as_of: \"...\"}'" in said(refused)
 
 
 def test_sync_waits_until_the_rows_are_there(payments: Payments) -> None:
@@ -204,12 +233,19 @@ def test_new_events_are_behind_until_the_next_sync(
     assert found[0]["rows_behind"] == 2, "one row is new, one has changed"
     table = mlforge(payments, "status", "--features", LATEST)
     assert "1 version, 2 rows" in table.stdout
+    success, text = compared(payments)
+    assert not success
+    assert "WARN=0 ERROR=3" in text, text
+    assert "Got 2 results, configured to fail if != 0" in text, "rows on both sides"
     checked = mlforge(payments, "check", "--rows", "100")
     assert checked.exit_code == 1
     assert "FAIL" in checked.stdout
     assert "mlforge online status --profile chain" in checked.stderr
     done = answered(mlforge(payments, "sync", "--wait", "--json"))["features"]
-    assert {item["action"] for item in done} == {"loaded"}
+    assert {item["action"] for item in done} == {"loaded"}, "a comparison holds nothing back"
+    success, text = compared(payments)
+    assert success, text
+    assert "WARN=0 ERROR=0" in text, text
     now = datetime.now(UTC).replace(tzinfo=None)
     assert looked_up(project, now) == truth(payments, now)
 

@@ -37,9 +37,14 @@ for target in sys.argv[1:]:
 """
 
 
-def unity(schema: str, sync_mode: str | None = None) -> dict[str, Any]:
+def unity(schema: str, sync_mode: str | None = None, **more: str) -> dict[str, Any]:
     store = {"KIND": "unity_catalog", "catalog": "it's", "schema": schema}
-    online = {"KIND": "databricks_online", "catalog": "c", "schema": "o", "sync_mode": sync_mode}
+    online = {
+        "KIND": "databricks_online",
+        "catalog": "c",
+        "schema": "o",
+        "sync_mode": sync_mode,
+    } | more
     return {"offline_store": store, **({"online_store": online} if sync_mode else {})}
 
 
@@ -55,7 +60,7 @@ def odd(root: Path) -> None:
     odd_project(root)
     profiles = {
         **CONFIG["profiles"],
-        "bricks": unity("a", "triggered"),
+        "bricks": unity("a", "triggered", foreign_catalog="lakebase"),
         "snapshot": unity("b", "snapshot"),
         "offline": unity("c-d"),
     }

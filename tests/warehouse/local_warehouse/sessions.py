@@ -13,6 +13,7 @@ from warehouse.local_warehouse.catalog import DEFAULT_SCHEMA, Catalogs, Field, R
 from warehouse.local_warehouse.connections import Connections, Secrets
 from warehouse.local_warehouse.engine import Engine
 from warehouse.local_warehouse.errors import unknown_catalog
+from warehouse.local_warehouse.foreign import ForeignCatalogs
 from warehouse.local_warehouse.governance import Governance, TableName, TableNotes
 from warehouse.local_warehouse.http_function import ThisServer, answered
 from warehouse.local_warehouse.lexer import identifiers, without_comments, without_semicolon
@@ -41,6 +42,7 @@ class Workspace:
     privileges: Privileges = field(default_factory=Privileges)
     connections: Connections = field(default_factory=Connections)
     secrets: Secrets = field(default_factory=Secrets)
+    foreign: ForeignCatalogs = field(default_factory=ForeignCatalogs)
     server: ThisServer | None = None
     """Where connections lead; known when the server listens."""
 
@@ -49,6 +51,7 @@ class Workspace:
         self.governance.clear()
         self.connections.clear()
         self.secrets.clear()
+        self.foreign.clear()
 
 
 class Session:
@@ -159,8 +162,11 @@ class Session:
         """Give a statement to Spark with its names rewritten."""
         plain, views = without_described(self, without_qualify(answered(self, sql)))
         statement = rewritten(self, plain)
-        for view, (catalog, name) in statement.views.items():
-            views[view] = rows_of(self, catalog, name)
+        for view, (catalog, schema, name) in statement.views.items():
+            if catalog in self.workspace.foreign:
+                views[view] = self.workspace.foreign.rows(catalog, schema, name)
+            else:
+                views[view] = rows_of(self, catalog, name)
         with self._readable(views):
             rows = self.engine.sql(statement.text)
         return _spoken(rows, self.catalogs) if SHOWN.match(without_comments(sql)) else rows

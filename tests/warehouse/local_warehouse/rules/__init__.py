@@ -7,6 +7,7 @@ from warehouse.local_warehouse.rules import (
     connections,
     constraints,
     describe,
+    foreign,
     grants,
     inserts,
     namespaces,
@@ -16,6 +17,7 @@ from warehouse.local_warehouse.rules import (
 from warehouse.local_warehouse.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    *foreign.RULES,
     *namespaces.RULES,
     *describe.RULES,
     *tags.RULES,

@@ -33,7 +33,8 @@ _SECRET = re.compile(
 )
 _COMMENT = re.compile(r"\bcomment\s+", re.IGNORECASE)
 _LITERAL = re.compile(
-    rf"(['`]?\b(?:bearer_token|client_secret)\b['`]?\s*=?\s*){_STRING}", re.IGNORECASE | re.DOTALL
+    rf"(['`]?\b(?:bearer_token|client_secret|password)\b['`]?\s*=?\s*){_STRING}",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -47,19 +48,22 @@ def without_secrets(sql: str) -> str:
     r"type\s+(\w+)\s+options\s*(\(.*)$"
 )
 def create_connection(session: Session, match: re.Match[str]) -> pa.Table:
-    """A connection of type HTTP, the only type here; secrets are read at once."""
+    """A connection of type HTTP or POSTGRESQL, the only types here; secrets are read at once."""
     name, kind = identifiers(match[2])[0], match[3].upper()
-    if kind != "HTTP":
+    if kind not in {"HTTP", "POSTGRESQL"}:
         text = (
             f"Cannot create connection of type '{kind}'. Supported connection types in the local "
-            "warehouse: HTTP."
+            "warehouse: HTTP, POSTGRESQL."
         )
         raise WarehouseError("CONNECTION_TYPE_NOT_SUPPORTED", text, "42000")
-    connections = session.workspace.connections
-    if match[1] and name in connections:
+    connections, foreign = session.workspace.connections, session.workspace.foreign
+    if match[1] and (name in connections or foreign.has_connection(name)):
         return nothing()
     inside, rest = parenthesis(match[4])
     options = dict(_option(session, part) for part in split(inside))
+    if kind == "POSTGRESQL":
+        foreign.connect(name, options)
+        return nothing()
     checked(name, options)
     comment = next(iter(strings(rest)), None) if _COMMENT.match(rest.strip()) else None
     connections.add(HttpConnection(name, options, PRINCIPAL, comment))
@@ -84,6 +88,9 @@ def drop_connection(session: Session, match: re.Match[str]) -> pa.Table:
     """The connection goes; its grants go with it."""
     name = identifiers(match[2])[0]
     connections = session.workspace.connections
+    if session.workspace.foreign.has_connection(name):
+        session.workspace.foreign.disconnect(name)
+        return nothing()
     if match[1] and name not in connections:
         return nothing()
     connections.drop(name)

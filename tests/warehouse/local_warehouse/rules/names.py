@@ -1,4 +1,4 @@
-"""Names of a statement: three levels to Spark's two, `information_schema`, current catalog."""
+"""Names of a statement: three levels to Spark's two, `information_schema`, foreign catalogs."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ _CHANGES = {"table_changes", "table_changes_by_path"}
 
 @dataclass
 class Rewritten:
-    """A statement for Spark and the helper views it reads: name to catalog and view."""
+    """A statement for Spark and the helper views it reads: their full names by the views' names."""
 
     text: str
-    views: dict[str, tuple[str, str]] = field(default_factory=dict)
+    views: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _replacement(
         return literal(session.catalog if names == ("current_catalog",) else session.schema)
     helper = _helper_view(session, names)
     if helper:
-        name = f"__{helper[0]}_information_schema_{helper[1]}"
+        name = f"__{'_'.join(helper)}"
         result.views[name] = helper
         return "`" + name + "`"
     if place.in_schemas:
@@ -173,13 +173,16 @@ def _replacement(
     return None
 
 
-def _helper_view(session: Session, names: tuple[str, ...]) -> tuple[str, str] | None:
+def _helper_view(session: Session, names: tuple[str, ...]) -> tuple[str, str, str] | None:
+    """The full name of what Spark does not have itself."""
     if len(names) == 2 and names[0] == "information_schema":
-        return session.catalog, names[1]
+        return session.catalog, *names
+    if len(names) == 3 and names[0] in session.workspace.foreign:
+        return names[0], names[1], names[2]
     if len(names) == 3 and names[1] == "information_schema":
         if names[0] != "system" and names[0] not in session.catalogs:
             raise unknown_catalog(names[0])
-        return names[0], names[2]
+        return names[0], names[1], names[2]
     return None
 
 
