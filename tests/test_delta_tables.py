@@ -347,6 +347,7 @@ def test_online_tables_that_sql_reaches_have_a_test(tmp_path: Path) -> None:
             "severity": "error",
             "enabled": "{{ target.name in ['databricks'] }}",
             "tags": ["mlforge_online"],
+            "fail_calc": "coalesce(sum(mlforge_rows), 0)",
             "meta": {"mlforge": {"kind": "online"}},
         }
     found = compiled(tmp_path / "without", {"dev": LOCAL, "databricks": unity("s", "triggered")})

@@ -87,17 +87,17 @@ def _show_step(settings: Settings, step: Progress) -> None:
 
 
 def _show_end(settings: Settings, run: DbtRun) -> None:
-    from mlforge_sql.dbt.problems import problems
+    from mlforge_sql.dbt.problems import problems, said
 
     if sys.stderr.isatty() and not settings.quiet:
         click.echo("\r\x1b[2K", nl=False, err=True)
     for problem in problems(run):
         show_problem(problem)
-    for text in run.warnings:
+    warnings, notes = said(run)
+    for text in warnings:
         say(f"warning: {text}", style="yellow")
-    if not settings.quiet:
-        for text in run.notes:
-            say(text)
+    for text in () if settings.quiet else notes:
+        say(text)
     skipped = [
         item.name for item in run.results if item.status == "skipped" and item.kind == "model"
     ]

@@ -69,6 +69,7 @@ class OnlineTables:
         test[generic]["config"] |= {
             **_enabled(self._config, list(places)),
             "tags": [ONLINE_TAG],
+            "fail_calc": "coalesce(sum(mlforge_rows), 0)",
             "meta": {"mlforge": {"kind": "online"}},
         }
         return {**properties, "data_tests": [*properties["data_tests"], test]}

@@ -45,6 +45,15 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
     return tuple(found.values())
 
 
+def said(run: DbtRun) -> tuple[list[str], list[str]]:
+    """What macros warn of, and what our hooks say that they did: each once, without secrets."""
+    warnings, notes = (
+        list(dict.fromkeys(hide_secrets(text, os.environ, run.secrets) for text in texts))
+        for texts in (run.warnings, run.notes)
+    )
+    return warnings, notes
+
+
 def is_verdict(node: NodeResult) -> bool:
     """True for tests that ran and found rows, rather than ended in an error."""
     return node.kind == "test" and node.failures is not None and node.status in {"fail", "warn"}

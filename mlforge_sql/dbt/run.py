@@ -60,7 +60,7 @@ class DbtRun:
         results: What each node did, once it has run.
         errors: dbt's own error messages, when nothing could be run.
         notes: What the hooks of the project say that they did.
-        warnings: What its macros warn of.
+        warnings: What macros warn of.
         exit_code: dbt's exit code.
     """
 

@@ -85,7 +85,7 @@ def check_feature(online: OnlineStore, offline: Truth, lookup: Lookup, sampled: 
         RetrievalError: One of the stores cannot be read, or does not have the feature.
     """
     (feature,) = lookup.features
-    found = online.reader(lookup)
+    found = online.reader(lookup, directly=True)  # else what is true may be read in its place
     true = offline.reader(lookup)
     true.read([], sampled.at)  # says what is missing, before anything is drawn
     found.read([], sampled.at)

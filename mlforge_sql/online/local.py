@@ -53,8 +53,9 @@ class LocalOnline:
         self._offline = offline
         self._macros = macros
 
-    def reader(self, lookup: Lookup) -> LocalReader:
+    def reader(self, lookup: Lookup, *, directly: bool = False) -> LocalReader:
         """A reader for a lookup, to be kept and used again."""
+        del directly  # there is no other way
         return LocalReader(lookup, self._offline, self._macros)
 
     def sync(self, features: Sequence[Served], _options: SyncOptions) -> Iterator[Synced]:

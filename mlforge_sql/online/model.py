@@ -191,8 +191,13 @@ class OnlineStore(Protocol):
     profile: str
     kind: str
 
-    def reader(self, lookup: Lookup) -> Reader:
-        """A reader for a lookup, to be kept and used again."""
+    def reader(self, lookup: Lookup, *, directly: bool = False) -> Reader:
+        """A reader for a lookup, to be kept and used again.
+
+        Args:
+            lookup: What to read.
+            directly: Whether it is read from the store or not at all.
+        """
         ...
 
     def sync(self, features: Sequence[Served], options: SyncOptions) -> Iterator[Synced]:

@@ -86,6 +86,8 @@ def sql_text(tree: exp.Expr, dialect: Dialect, *, in_jinja: bool = False) -> str
         comments=False,
         copy=False,
     )
+    if dialect.quotes == ESCAPED:
+        text = text.replace("${", "\\u0024{")  # else Spark puts a variable in its place
     return "".join(
         _part(match, in_jinja=in_jinja) for match in _PARTS[dialect.quotes].finditer(text)
     )

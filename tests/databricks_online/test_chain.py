@@ -48,7 +48,8 @@ COLUMNS = [
 
 def compared(payments: Payments) -> tuple[bool, str]:
     """Run the dbt tests that compare online tables with what they come from."""
-    return payments.dbt("test", "--select", "tag:mlforge_online", target="chain")
+    chosen = ("--select", "tag:mlforge_online", "--target-path", "target/online")
+    return payments.dbt("test", *chosen, target="chain")
 
 
 def warehouse_id(warehouse: Warehouse) -> str:
@@ -236,7 +237,7 @@ def test_new_events_are_behind_until_the_next_sync(
     success, text = compared(payments)
     assert not success
     assert "WARN=0 ERROR=3" in text, text
-    assert "Got 2 results, configured to fail if != 0" in text, "rows on both sides"
+    assert f"FAIL 3 {LATEST}_current__online_equals" in text, "one row is new, one has changed"
     checked = mlforge(payments, "check", "--rows", "100")
     assert checked.exit_code == 1
     assert "FAIL" in checked.stdout
@@ -277,6 +278,9 @@ def test_lookups_through_the_warehouse_while_the_store_is_away(
         **entity,
         f"{LATEST}__amount": 1.0,
     }
+    directly = away.serving.store("chain").reader(away.serving.lookup([LATEST]), directly=True)
+    with pytest.raises(mlf.OnlineError):
+        directly.read([("c3",)], now)
     away.close()
     (warned,) = (text for text in caplog.messages if "which is slow" in text)
     assert "the online store of profile `chain` cannot be reached" in warned

@@ -5,6 +5,8 @@ s || s2
     s || s2
 s || '-' || s2
     s || '-' || s2
+s || '${s2} $1 ${env:HOME}'
+    s || '\u0024{s2} $1 \u0024{env:HOME}'
 s || i322
     s || cast(i322 as string)
 s || b2

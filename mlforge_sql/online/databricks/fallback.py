@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,12 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mlforge_sql.errors import MlforgeError, OnlineError, RetrievalError, SpecErrors
+from mlforge_sql.errors import Diagnostic, MlforgeError, OnlineError, RetrievalError, SpecErrors
 from mlforge_sql.online.databricks.reading import UnreachableError
 from mlforge_sql.online.model import Key, Lookup, Reader, Row, Truth
 
 AGAIN_SECONDS = 30.0
 """How long the store is left alone after it could not be reached."""
+
+WAIT_SECONDS = 30.0
+"""How long a lookup waits for the others that go through the warehouse."""
 
 _LOG = logging.getLogger("mlforge_sql")
 
@@ -35,6 +39,7 @@ class Fallback:
     warehouse_id: str
     open: Callable[[], Truth]
     clock: Callable[[], float] = time.monotonic
+    _owner: int = field(default_factory=os.getpid, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _truth: Truth | None = field(default=None, repr=False)
     _until: float = field(default=float("-inf"), repr=False)
@@ -55,7 +60,7 @@ class Fallback:
             )
         self._until = self.clock() + AGAIN_SECONDS
 
-    def turn_off(self) -> None:
+    def _turn_off(self) -> None:
         """Try the store again at once: the warehouse does not help."""
         self._until = float("-inf")
 
@@ -66,19 +71,36 @@ class Fallback:
             RetrievalError: The warehouse does not answer, or refuses.
             SpecErrors: The environment is not as the profile needs it.
         """
-        with self._lock:
-            if self._truth is not None:
-                try:
-                    return self._truth.reader(lookup).read(keys, at)
-                except RetrievalError:
-                    self._drop()
+        if os.getpid() != self._owner:  # after a fork; the session belongs to the parent
+            self._owner, self._lock, self._truth = os.getpid(), threading.Lock(), None
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            message = (
+                f"SQL warehouse {self.warehouse_id} is busy with other lookups of this process"
+            )
+            raise OnlineError([Diagnostic("MF081", message, hint="try again")])
+        try:
+            return self._read(lookup, keys, at)
+        finally:
+            self._lock.release()
+
+    def _read(self, lookup: Lookup, keys: Sequence[Key], at: datetime) -> list[Row]:
+        if self._truth is not None:
+            try:
+                return self._truth.reader(lookup).read(keys, at)
+            except RetrievalError:  # the session may have ended, or the lookup be wrong
+                self._drop()
+        try:
             self._truth = self.open()
-            return self._truth.reader(lookup).read(keys, at)
+        except SpecErrors:
+            self._turn_off()
+            raise
+        return self._truth.reader(lookup).read(keys, at)
 
     def close(self) -> None:
-        """End the session."""
-        with self._lock:
+        """End the session; one that is in use ends with its process."""
+        if os.getpid() == self._owner and self._lock.acquire(timeout=WAIT_SECONDS):
             self._drop()
+            self._lock.release()
 
     def _drop(self) -> None:
         truth, self._truth = self._truth, None
@@ -113,6 +135,5 @@ class FallbackReader:
         try:
             return self.second.read(self.lookup, keys, at)
         except SpecErrors as error:
-            self.second.turn_off()
             found = [*(problem.diagnostics if problem else ()), *error.diagnostics]
             raise OnlineError(found) from None

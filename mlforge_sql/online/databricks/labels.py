@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mlforge_sql.online.model import Key, as_instant
+from mlforge_sql.online.model import Key
 from mlforge_sql.project.model import KeyColumn
 from mlforge_sql.retrieval.backends.databricks.names import literal, quoted
 from mlforge_sql.sql.dialects.databricks import Databricks
@@ -63,9 +62,5 @@ def _text(value: Any) -> str:
             return "cast(null as string)"
         case bool():
             return f"'{str(value).lower()}'"
-        case float() if math.isinf(value):
-            return "'Infinity'" if value > 0 else "'-Infinity'"
-        case datetime():
-            return f"'{as_instant(value).isoformat(sep=' ')}'"
         case _:
             return literal(str(value))

@@ -23,6 +23,9 @@ from mlforge_sql.online.postgres.reading import (
 )
 from mlforge_sql.project.model import current_name, upcoming_name
 
+_COMING_OR_GOING = ("starting up", "shutting down", "not yet accepting", "in recovery mode")
+"""What a server says that is there and not yet, or no more, of use."""
+
 SKEW = timedelta(minutes=5)
 """By how much the clocks of builds and of lookups may differ."""
 
@@ -133,11 +136,16 @@ def _is_login(error: psycopg.Error) -> bool:
 
 
 def _is_lost(error: psycopg.OperationalError | psycopg.InterfaceError) -> bool:
-    """Whether there is no connection, rather than none free, or a statement that takes too long."""
+    """Whether nobody answers, rather than refuses, is busy, or takes too long.
+
+    What the server says while a connection is made has no code, only a text that begins with FATAL.
+    """
     if isinstance(error, PoolTimeoutError):
         return False
-    state = error.sqlstate
-    return state is None or state.startswith(("08", "57P"))
+    if error.sqlstate is not None:
+        return error.sqlstate.startswith(("08", "57P"))
+    said = str(error)
+    return "FATAL:" not in said or any(text in said for text in _COMING_OR_GOING)
 
 
 def lakebase_problem(

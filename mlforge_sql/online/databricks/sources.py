@@ -137,7 +137,7 @@ class WarehouseReader:
         if not keys:
             self.store.check_built(self.lookup.requests)
             return []
-        parts = (keys[at : at + MAX_ENTITIES] for at in range(0, len(keys), MAX_ENTITIES))
+        parts = (keys[start : start + MAX_ENTITIES] for start in range(0, len(keys), MAX_ENTITIES))
         return [row for part in parts for row in self._read(part, at)]
 
     def _read(self, keys: Sequence[Key], at: datetime) -> list[Row]:

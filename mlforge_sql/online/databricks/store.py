@@ -170,8 +170,8 @@ class DatabricksOnline:
         hint = f"run `mlforge build --profile {self.profile}`"
         raise OnlineError([Diagnostic("MF082", message, hint=hint)])
 
-    def reader(self, lookup: Lookup) -> Reader:
-        """A reader for a lookup, to be kept and used again."""
+    def reader(self, lookup: Lookup, *, directly: bool = False) -> Reader:
+        """A reader for a lookup, to be kept and used again; see ``OnlineStore.reader``."""
         reader = LakebaseReader(
             lookup,
             self._setting.ahead,
@@ -181,7 +181,9 @@ class DatabricksOnline:
             self.profile,
         )
         fallback = self._setting.fallback
-        return reader if fallback is None else FallbackReader(lookup, reader, fallback)
+        if directly or fallback is None:
+            return reader
+        return FallbackReader(lookup, reader, fallback)
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities that there are current rows of; the same for the same seed."""

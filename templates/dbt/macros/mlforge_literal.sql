@@ -17,7 +17,7 @@
     {{- return("'" ~ (text | replace("'", "''")) ~ "'") -}}
 {% endmacro %}
 
-{# In Spark a backslash escapes the next character, and '' may also mean two strings side by side. #}
+{# In Spark a backslash escapes the next character, '' may also mean two strings side by side, and ${name} is a variable. #}
 {% macro databricks__mlforge_string_literal(text) %}
-    {{- return("'" ~ (text | replace('\\', '\\\\') | replace("'", "\\'")) ~ "'") -}}
+    {{- return("'" ~ (text | replace('\\', '\\\\') | replace("'", "\\'") | replace('${', '\\u0024{')) ~ "'") -}}
 {% endmacro %}

@@ -13,8 +13,14 @@ def quoted(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Text for Databricks SQL."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    r"""Text for Databricks SQL. Spark would put a variable in the place of ``${name}``.
+
+    Examples:
+        >>> print(literal("it's"), literal("a${env:HOME}"))
+        'it\'s' 'a\u0024{env:HOME}'
+    """
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\u0024{")
+    return f"'{escaped}'"
 
 
 def dotted(*parts: str) -> str:
