@@ -70,7 +70,13 @@ def views(session: Session, catalog: str) -> Iterator[Row]:
 
 def columns(session: Session, catalog: str) -> Iterator[Row]:
     for item in session.relations(catalog):
-        yield from _columns_of(session, item)
+        try:
+            found = list(_columns_of(session, item))
+        except Exception:
+            if not item.is_view:
+                raise
+            continue  # what it reads has changed: its columns are not known here
+        yield from found
 
 
 def _columns_of(session: Session, item: Relation) -> Iterator[Row]:
