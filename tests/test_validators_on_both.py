@@ -199,7 +199,7 @@ def test_names_and_texts_arrive_as_they_are(adapter: str, request: pytest.Fixtur
     run: Callable[[str], Any]
     if adapter == "duckdb":
         connection = duckdb.connect()
-        run = lambda text: connection.sql(text).to_arrow_table()  # noqa: E731
+        run = lambda text: connection.sql(text).to_arrow_table()  # noqa: E731 - one of two engines
     else:
         run = request.getfixturevalue("shared_warehouse").connect(schema="default").arrow
     table = run(f"select {nulls}, {columns}")

@@ -63,7 +63,7 @@ class NamesPostgres:
 
 
 def address(api: NamesPostgres, database: str) -> LakebaseAddress:
-    return LakebaseAddress(api, "store", lambda: database, connect_timeout=5)  # type: ignore[arg-type]
+    return LakebaseAddress(api, "store", lambda: database, connect_timeout=5)  # type: ignore[arg-type]  # the calls it needs
 
 
 def feature(

@@ -365,7 +365,7 @@ def test_credentials_that_end_are_renewed(payments: Payments, project: LoadedPro
     for _ in range(2):
         assert project.get_online_features(f"{LATEST}:amount", entity)[f"{LATEST}__amount"] == 1.0
         payments.warehouse.api("POST /api/2.0/database/credentials", {"instance_names": [STORE]})
-        project.serving.store("chain")._pool.close()  # type: ignore[attr-defined]
+        project.serving.store("chain")._pool.close()  # type: ignore[attr-defined]  # of this store alone
     assert len(payments.warehouse.requests("/database/credentials")) >= before + 3, (
         "two are the test's own"
     )

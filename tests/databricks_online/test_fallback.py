@@ -176,7 +176,7 @@ def test_what_counts_as_unreachable(error: psycopg.Error, lost: bool) -> None:
         def scrubbed(self, text: str) -> str:
             return text
 
-    found = lakebase_problem(error, Address(), "live", "online", ["f_current"])  # type: ignore[arg-type]
+    found = lakebase_problem(error, Address(), "live", "online", ["f_current"])  # type: ignore[arg-type]  # what is read of it
     assert isinstance(found, UnreachableError) == lost
 
 

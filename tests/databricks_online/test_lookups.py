@@ -256,7 +256,7 @@ def test_what_a_connection_is_made_with(monkeypatch: pytest.MonkeyPatch) -> None
             monkeypatch.delenv("PGSSLMODE", raising=False)
         else:
             monkeypatch.setenv("PGSSLMODE", given)
-        far = LakebaseAddress(Far(), "store", lambda: "main", 7)  # type: ignore[arg-type]
+        far = LakebaseAddress(Far(), "store", lambda: "main", 7)  # type: ignore[arg-type]  # the calls it needs
         found = far.parameters
         assert found["sslmode"] == wanted
         assert (found["user"], found["dbname"], found["connect_timeout"]) == (

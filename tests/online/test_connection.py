@@ -272,7 +272,7 @@ def test_secrets_are_in_no_text_of_an_object(built: Path, monkeypatch: pytest.Mo
     serving = project.serving
     online = serving.store("pg")
     address = online._address  # type: ignore[attr-defined]  # Postgres has one
-    for item in (project, serving, online, address, online._pool):  # type: ignore[attr-defined]
+    for item in (project, serving, online, address, online._pool):  # type: ignore[attr-defined]  # of this store alone
         assert SECRET not in repr(item)
         assert SECRET not in str(item)
     assert SECRET in repr(address.parameters)  # so that the check can fail
@@ -403,7 +403,7 @@ def test_connections_are_shared_and_bounded(project: LoadedProject, dsn: str) ->
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute(counted).fetchone()
         assert row is not None
-        assert row[0] == online._pool.idle  # type: ignore[attr-defined]
+        assert row[0] == online._pool.idle  # type: ignore[attr-defined]  # of this store alone
         project.close()
         until = time.monotonic() + 10
         while connection.execute(counted).fetchone() != (0,):

@@ -170,7 +170,7 @@ def test_refused_synced_tables(changes: dict[str, object], status: int) -> None:
 def test_operations_of_the_postgres_api_end() -> None:
     online = OnlineStandIn()
     online.store()
-    body = {"spec": {**synced()["spec"], "branch": "projects/shop-store/branches/production"}}  # type: ignore[dict-item]
+    body = {"spec": {**synced()["spec"], "branch": "projects/shop-store/branches/production"}}  # type: ignore[dict-item]  # nested JSON
     query = "synced_table_id=main.shop.orders_online"
     started = online.done("POST", "postgres/synced_tables", body, query)
     assert started["done"] is False
@@ -188,7 +188,7 @@ def test_operations_say_that_they_failed() -> None:
     online = OnlineStandIn()
     online.store()
     online.controls.fail_sync({"message": "the disk is full"})
-    body = {"spec": {**synced()["spec"], "branch": "projects/shop-store/branches/production"}}  # type: ignore[dict-item]
+    body = {"spec": {**synced()["spec"], "branch": "projects/shop-store/branches/production"}}  # type: ignore[dict-item]  # nested JSON
     query = "synced_table_id=main.shop.orders_online"
     started = online.done("POST", "postgres/synced_tables", body, query)
     online.worker.step()
