@@ -6,9 +6,12 @@ import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from mlforge_sql.dbt.files import FileSet, macro_files, project_files
+from mlforge_sql.dbt.macros import Macros
+from mlforge_sql.dbt.templates import static_files
 from mlforge_sql.dbt.write import Changes, InTheWay, compare, finish, write
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
 from mlforge_sql.loading.load import PROJECT_FILE, load_config, read_specs
@@ -91,13 +94,26 @@ def project_macros(project: Project, plan: Plan) -> FileSet:
 def _resolve(root: Path, specs: Specs, problems: Sequence[Diagnostic]) -> Project:
     """The project; its problems and those of its files are raised together."""
     try:
-        with SchemaReader(root) as types:
+        with schema_reader(root) as types:
             project = resolve(specs, types)
     except SpecErrors as error:
         raise SpecErrors([*problems, *error.diagnostics]) from error
     if has_errors(problems):
         raise SpecErrors(problems)
     return project
+
+
+def schema_reader(root: Path) -> SchemaReader:
+    """Reads the schemas of files as the compiled project reads their rows."""
+
+    @lru_cache(maxsize=1)
+    def macros() -> Macros:
+        return Macros(static_files(databricks=False), "duckdb", str)
+
+    def fitted(value: str, stored: str, kind: str, leaves: Sequence[tuple[str, str]] = ()) -> str:
+        return str(macros().call("mlforge_fitted", value, stored, kind, leaves))
+
+    return SchemaReader(root, fitted)
 
 
 def finish_interrupted(root: Path) -> None:

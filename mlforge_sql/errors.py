@@ -88,6 +88,9 @@ CODES: dict[str, str] = {
     "MF102": "refused by Databricks",
     "MF103": "online table that is published otherwise",
     "MF104": "online table not brought up to date",
+    "MF110": "file that is not UTF-8",
+    "MF111": "columns without a value to tell their types",
+    "MF112": "files of one source that differ",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 
@@ -132,7 +135,22 @@ class SpecErrors(MlforgeError):  # noqa: N818 - the public name from the design
 
 
 class SchemaUnreadable(MlforgeError):  # noqa: N818 - an answer, not a failure
-    """A source's columns cannot be read; the text says why."""
+    """A source's columns cannot be read; the text says why.
+
+    Args:
+        message: Why.
+        code: The diagnostic's code.
+        hint: The next step, where it is not that of a missing file.
+        absent: Whether there is nothing to be read, so that what is declared can stand for it.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "MF023", hint: str | None = None, absent: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+        self.absent = absent
 
 
 class InvalidExpression(MlforgeError):  # noqa: N818 - an answer, not a failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 READERS = {
@@ -32,6 +33,21 @@ PARQUET_COLUMNS = """
 WHOLE = "hive_partitioning = false"
 """Argument of every reader: a folder called ``key=value`` never replaces what the files say."""
 
+PARQUET_SIGNATURES = """
+    select min(file_name)
+    from (
+        select file_name, list([
+            name, type, type_length, repetition_type, cast(num_children as varchar), converted_type,
+            cast(scale as varchar), cast("precision" as varchar), logical_type
+        ]) as signature
+        from parquet_schema(?)
+        group by file_name
+    )
+    group by signature
+    order by 1
+"""
+"""One of the parquet files for each schema that they have, nested columns in their places."""
+
 COMPRESSIONS = (".gz", ".zst")
 
 
@@ -45,6 +61,41 @@ def reader_of(path: str) -> str | None:
     name = PurePosixPath(path)
     suffix = PurePosixPath(name.stem).suffix if name.suffix in COMPRESSIONS else name.suffix
     return READERS.get(suffix.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class CsvForm:
+    """How csv files are written: what is usual, unless DuckDB has found something else."""
+
+    delimiter: str
+    quote: str = '"'
+    escape: str = '"'
+    comment: str = ""
+    header: bool = True
+    skipped: int = 0
+
+    @classmethod
+    def usual(cls, path: str) -> CsvForm:
+        """The form of files that are not there yet."""
+        return cls("\t" if ".tsv" in PurePosixPath(path).suffixes else ",")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Arguments of ``read_csv`` that leave nothing to be guessed when rows are read: all is text.
+
+        Examples:
+            >>> CsvForm.usual("a.csv").options[:2]
+            ('all_varchar = true', "delim = ','")
+        """
+        texts = {
+            "delim": self.delimiter,
+            "quote": self.quote,
+            "escape": self.escape,
+            "comment": self.comment,
+        }
+        said = [f"{name} = '" + text.replace("'", "''") + "'" for name, text in texts.items()]
+        header = str(self.header).lower()
+        return ("all_varchar = true", *said, f"header = {header}", f"skip = {self.skipped}")
 
 
 def parquet_problem(found: Iterable[tuple[object, ...]], columns: Iterable[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,6 +71,11 @@ DOUBLE = ColumnType(Kind.FLOAT, bits=64)
 TEXT = ColumnType(Kind.TEXT)
 DATE = ColumnType(Kind.DATE)
 TIMESTAMP = ColumnType(Kind.TIMESTAMP)
+UNSIGNED = ColumnType(Kind.DECIMAL, precision=20)
+"""What an integer of 64 bits without a sign becomes: no other type of both engines holds all of them."""
+
+UNKNOWN = ColumnType(Kind.OTHER, text="unknown")
+"""Of columns of files without a single value."""
 
 _INTEGER_NAMES = {8: "tinyint", 16: "smallint", 32: "integer", 64: "bigint", 128: "hugeint"}
 
@@ -88,13 +94,14 @@ _SIMPLE: dict[str, ColumnType] = {
     "bigint": BIGINT,
     "long": BIGINT,
     "uinteger": BIGINT,
-    "ubigint": ColumnType(Kind.INTEGER, bits=128),
+    "ubigint": UNSIGNED,
     "hugeint": ColumnType(Kind.INTEGER, bits=128),
     **dict.fromkeys(["int1"], ColumnType(Kind.INTEGER, bits=8)),
     **dict.fromkeys(["int2", "int16", "uint8"], ColumnType(Kind.INTEGER, bits=16)),
     **dict.fromkeys(["int4", "int32", "signed", "uint16"], ColumnType(Kind.INTEGER, bits=32)),
     **dict.fromkeys(["int8", "int64", "oid", "uint32"], BIGINT),
-    **dict.fromkeys(["int128", "uint64"], ColumnType(Kind.INTEGER, bits=128)),
+    "int128": ColumnType(Kind.INTEGER, bits=128),
+    "uint64": UNSIGNED,
     "float": ColumnType(Kind.FLOAT, bits=32),
     "float4": ColumnType(Kind.FLOAT, bits=32),
     "float8": DOUBLE,
@@ -149,6 +156,96 @@ PASSED_ON = frozenset(
 
 _DECIMAL = re.compile(r"(?:decimal|dec|numeric)(?:\((\d+)(?:,\s*(\d+))?\))?")
 _SIZED_TEXT = re.compile(r"(?:varchar|char|text|string)\(\d+\)")
+
+
+_AS_TEXT = re.compile(r"uuid|guid|enum\(.*\)", re.DOTALL)
+"""Types of files and tables whose values are kept as text."""
+
+_UNSIGNED = re.compile(r"u(?:tiny|small|big|huge)int|uinteger|uint\d+")
+"""Integers without a sign, which features hold as wider types."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredColumn:
+    """A column of files, and what it becomes.
+
+    Attributes:
+        type: What it becomes in staging.
+        stored: What the reader gives: ``text`` (csv), ``json``, or a type of the engine; in front of
+            the first two, ``guessed`` where the type was found in the values.
+        leaves: Of nested json, the path of each value inside and its type.
+        mixed: Whether the files hold it as different types of numbers.
+        instant: Whether it is text that says an instant, ISO 8601.
+    """
+
+    type: ColumnType
+    stored: str
+    leaves: tuple[tuple[str, str], ...] = ()
+    mixed: bool = False
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileSchema:
+    """What files hold, and how they are read.
+
+    Attributes:
+        columns: Columns by name, in the files' order.
+        options: Further arguments of the reader, as SQL.
+    """
+
+    columns: Mapping[str, StoredColumn]
+    options: tuple[str, ...] = ()
+
+
+def held_type(text: str) -> ColumnType:
+    """What a column becomes that files, tables or a user call a type of this name.
+
+    Examples:
+        >>> str(held_type("UUID")), str(held_type("UBIGINT")), str(held_type("INTEGER"))
+        ('text', 'decimal(20, 0)', 'integer')
+    """
+    name = text.strip().lower()
+    if name == '"null"':
+        return UNKNOWN
+    return TEXT if _AS_TEXT.fullmatch(name) else parse_type(text)
+
+
+def plain_type(text: str) -> str:
+    """A type of DuckDB in the spelling that types are compared in.
+
+    Examples:
+        >>> plain_type("DECIMAL(10, 2)")
+        'decimal(10,2)'
+    """
+    return text.lower().replace(", ", ",")
+
+
+def is_converted(text: str) -> bool:
+    """Whether a column of a type becomes one of another, which engines call by another name.
+
+    Examples:
+        >>> is_converted("UINTEGER"), is_converted("uuid"), is_converted("bigint")
+        (True, True, False)
+    """
+    return bool(_AS_TEXT.fullmatch(text.strip().lower())) or is_unsigned(text)
+
+
+def is_unsigned(text: str) -> bool:
+    """Whether a type is that of integers without a sign."""
+    return _UNSIGNED.fullmatch(text.strip().lower()) is not None
+
+
+def next_step(kind: ColumnType, otherwise: str) -> str:
+    """What to do where a column of a type cannot be used.
+
+    Args:
+        kind: The type.
+        otherwise: What to do with other types.
+    """
+    if kind == UNKNOWN:
+        return "no value tells its type: declare it in `columns:` of the source"
+    return "write `cast(... as bigint)` around it" if is_unsigned(kind.text) else otherwise
 
 
 def known_types() -> list[str]:

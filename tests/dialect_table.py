@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dialect_values import column_types
 
+from mlforge_sql.compiler import schema_reader
 from mlforge_sql.expressions import parse_expression
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
@@ -54,7 +55,7 @@ def read_table(file: Path) -> list[Row]:
 
 @cache
 def _reader() -> SchemaReader:
-    return SchemaReader(TABLES)
+    return schema_reader(TABLES)
 
 
 def duckdb_type(text: str) -> ColumnType:

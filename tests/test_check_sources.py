@@ -50,10 +50,13 @@ def test_databricks_tables_say_their_columns(tmp_path: Path) -> None:
     assert "mlforge" not in tables["files"]["config"]["meta"]
 
 
-def test_no_hook_without_databricks(tmp_path: Path) -> None:
+def test_files_are_checked_too(tmp_path: Path) -> None:
     found = compiled(tmp_path, CONFIG)
-    assert "on-run-start" not in found["project"]
-    assert PurePosixPath("macros/mlforge_check_sources.sql") not in found["files"]
+    assert found["project"]["on-run-start"] == ["{{ mlforge_check_sources() }}"]
+    (model,) = yaml.safe_load(found["files"][PurePosixPath("models/staging/stg_files.yml")])[
+        "models"
+    ]
+    assert model["config"]["pre_hook"] == "{{ mlforge_check_source('files') }}"
 
 
 TYPES = [

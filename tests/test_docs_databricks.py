@@ -8,12 +8,12 @@ from pathlib import Path
 import yaml
 from dialect_table import TABLES, read_table
 
+from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.doctor.checks import checks_of
 from mlforge_sql.errors import CODES
 from mlforge_sql.expressions import parse_expression
-from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.sql.dialects.databricks import Databricks
@@ -65,7 +65,7 @@ def test_what_is_said_exactly_is_in_the_dialect_table() -> None:
 
 def test_the_division_of_the_page_is_what_is_compiled() -> None:
     columns = {"amount": parse_type("double"), "visits": parse_type("integer")}
-    with SchemaReader(Path()) as reader:
+    with schema_reader(Path()) as reader:
         tree = translate(typed(parse_expression("amount / visits"), columns, reader).tree)
     said = " ".join(sql_text(tree, Databricks()).split())
     sample = PAGE.split("and on DuckDB it is infinite; compiled, it is")[1]

@@ -21,8 +21,9 @@ from mlforge_sql.dbt.paths import in_project, project_dir
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.durations import MAX_MICROSECONDS, MICROSECONDS, ZERO, Duration
 from mlforge_sql.expressions import Expr, ExpressionError, parse_expression, parse_row_query
+from mlforge_sql.formats import CsvForm
 from mlforge_sql.sql.text import escape_jinja
-from mlforge_sql.types import ColumnType, Kind, parse_type
+from mlforge_sql.types import ColumnType, FileSchema, Kind, StoredColumn, parse_type
 
 quick = settings(max_examples=150, deadline=None, derandomize=True)
 JINJA = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
@@ -129,7 +130,7 @@ def test_durations_compare_by_length() -> None:
         ("UTINYINT", Kind.INTEGER, "smallint"),
         ("USMALLINT", Kind.INTEGER, "integer"),
         ("UINTEGER", Kind.INTEGER, "bigint"),
-        ("UBIGINT", Kind.INTEGER, "hugeint"),
+        ("UBIGINT", Kind.DECIMAL, "decimal(20, 0)"),
         ("int", Kind.INTEGER, "integer"),
         ("long", Kind.INTEGER, "bigint"),
         ("FLOAT", Kind.FLOAT, "float"),
@@ -401,6 +402,7 @@ def test_yaml_text_is_read_back(value: Any) -> None:
 # Where the rows of a source are
 
 
+PARQUET = FileSchema({"x": StoredColumn(parse_type("integer"), "integer")})
 ODD_NAMES = [
     "plain.parquet",
     "with space.parquet",
@@ -426,8 +428,8 @@ def test_duckdb_finds_files_with_odd_names(name: str, folder: str, tmp_path: Pat
     duckdb.sql("select 42 as x").write_parquet(str(tmp_path / "rows.parquet"))
     shutil.copy(tmp_path / "rows.parquet", root / "data" / name)
     shutil.copy(tmp_path / "rows.parquet", tmp_path / name)
-    relative = external_location(f"data/{name}", {"x": parse_type("integer")}, "dbt")
-    absolute = external_location(str(root / "data" / name), {"x": parse_type("integer")}, "dbt")
+    relative = external_location(f"data/{name}", PARQUET, "dbt")
+    absolute = external_location(str(root / "data" / name), PARQUET, "dbt")
     for text in (relative, absolute):
         found = JINJA.from_string(text).render(env_var=lambda _, __: str(root)) % {}
         assert duckdb.sql(f"select x from {found}").fetchall() == [(42,)]
@@ -437,19 +439,25 @@ def test_duckdb_finds_files_with_odd_names(name: str, folder: str, tmp_path: Pat
 def test_duckdb_reads_csv_columns_with_odd_names(column: str, tmp_path: Path) -> None:
     quoted = column.replace('"', '""')
     duckdb.sql(f"""select '007' as "{quoted}" """).write_csv(str(tmp_path / "x.csv"))
-    text = external_location("x.csv", {column: parse_type("varchar")}, "dbt")
+    files = FileSchema(
+        {column: StoredColumn(parse_type("varchar"), "text")}, CsvForm.usual("x.csv").options
+    )
+    text = external_location("x.csv", files, "dbt")
     found = JINJA.from_string(text).render(env_var=lambda _, __: str(tmp_path)) % {}
     assert duckdb.sql(f"select * from {found}").fetchall() == [("007",)]
     assert duckdb.sql(f"select * from {found}").columns == [column]
 
 
-def test_json_columns_have_their_types(tmp_path: Path) -> None:
+def test_json_columns_are_read_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"a": "1", "b": 2}\n')
-    schema = {"a": parse_type("varchar"), "b": parse_type("decimal(4,1)")}
-    text = external_location("x.json", schema, "deep/dbt")
+    columns = {
+        "a": StoredColumn(parse_type("varchar"), "json"),
+        "b": StoredColumn(parse_type("double"), "json"),
+    }
+    text = external_location("x.json", FileSchema(columns), "deep/dbt")
     assert "env_var('MLFORGE_PROJECT_DIR', '../..')" in text
     found = JINJA.from_string(text).render(env_var=lambda _, __: str(tmp_path)) % {}
-    assert [str(kind) for kind in duckdb.sql(f"from {found}").types] == ["VARCHAR", "DECIMAL(4,1)"]
+    assert [str(kind) for kind in duckdb.sql(f"from {found}").types] == ["JSON", "JSON"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 from mlforge_sql.dbt.audits import audit_text
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header
+from mlforge_sql.dbt.known_sources import known_sources
 from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
@@ -113,6 +114,11 @@ class _Writer:
         )
 
     def write_staging(self) -> None:
+        nodes: tuple[Staging | Labels, ...] = (*self._plan.stagings, *self._plan.labels)
+        readings = {node.source: node.reading for node in nodes}
+        self.files[MACROS / "mlforge_sources.sql"] = known_sources(
+            readings.values(), self._groups, self._branches, self._project.config.dbt_project_dir
+        )
         origins = {source.spec.name: source.origin.path for source in self._project.sources}
         found = sources(self._project, self._branches)
         if found is not None:

@@ -12,7 +12,7 @@ from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.types import ColumnType, Kind
+from mlforge_sql.types import TIMESTAMP, ColumnType, Kind
 
 
 def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
             "require_generic_test_arguments_property": True,
         },
         "models": {config.name: folders},
-        **({"on-run-start": ["{{ mlforge_check_sources() }}"]} if delta.wanted else {}),
+        "on-run-start": ["{{ mlforge_check_sources() }}"],
         "on-run-end": ["{{ mlforge_record_run(results) }}", *online.run_end()],
     }
 
@@ -108,17 +108,27 @@ def _table(source: ResolvedSource, config: ProjectConfig, branches: Branches) ->
         table["identifier"] = jinja_safe(source.spec.table.split(".")[2])
     found = freshness(source, branches)
     meta: dict[str, Any] = {}
-    if source.spec.path is not None:
-        location = external_location(source.spec.path, source.schema, config.dbt_project_dir)
+    if source.spec.path is not None and source.files is not None:
+        location = external_location(source.spec.path, source.files, config.dbt_project_dir)
         meta |= {"external_location": location, "formatter": "oldstyle"}
     if source.spec.table is not None:
         meta["mlforge"] = {"kind": "source"}
-        table["columns"] = [_column(name, kind, branches) for name, kind in source.schema.items()]
+        table["columns"] = [
+            _column(name, on_tables(source, name, kind), branches)
+            for name, kind in source.schema.items()
+        ]
     if meta:
         found["meta"] = meta
     if found:
         table["config"] = found
     return table
+
+
+def on_tables(source: ResolvedSource, name: str, kind: ColumnType) -> ColumnType:
+    """What a column is in a table: times that csv and json tell in text have a type there."""
+    held = source.files.columns.get(name) if source.files else None
+    wholly = source.spec.timestamp.format is None
+    return TIMESTAMP if held and held.instant and wholly else kind
 
 
 def _column(name: str, kind: ColumnType, branches: Branches) -> dict[str, Any]:

@@ -44,10 +44,16 @@ def staging_properties(node: Staging) -> Properties:
     parts += ["surrogate keys"] if node.keys else []
     parts += ["one row for each event"] if node.dedupe else []
     text = f"{about.rstrip('.')}. With {', '.join(parts)}."
-    config = model_config("staging")
+    config = model_config("staging", source=node.source)
+    config["pre_hook"] = source_check(node.source)
     if node.dedupe is not None or any(key.salt_env for key in node.keys):
         config["materialized"] = "table"  # a view's text would keep the salt in the catalog
     return {"name": node.name, "description": jinja_safe(text), "config": config}
+
+
+def source_check(source: str) -> str:
+    """The hook before a model that reads a source: it stops where the source is not as compiled."""
+    return f"{{{{ mlforge_check_source('{source}') }}}}"
 
 
 def input_properties(

@@ -28,7 +28,7 @@ def known_features(
     """The file of macros that tell ``training_set`` about the features of this project."""
     surrogates = sorted(surrogates, key=lambda key: key.name)
     by_name = sorted(features, key=lambda item: item.feature)
-    known = {item.feature: _Code(_known(item, branches)) for item in by_name}
+    known = {item.feature: Code(_known(item, branches)) for item in by_name}
     parts = {key.name: [name for name, _ in key.parts] for key in surrogates}
     return "\n".join(
         [
@@ -36,12 +36,12 @@ def known_features(
             "{# What training_set knows of the features: their keys, their columns with the SQL of the value where no row",
             "   holds (none is null), and their ttl in microseconds. #}",
             "{% macro mlforge_features() %}",
-            f"    {{{{- return({_mapping(known, 4)}) -}}}}",
+            f"    {{{{- return({mapping(known, 4)}) -}}}}",
             "{% endmacro %}",
             "",
             "{# The columns that join keys are computed from. #}",
             "{% macro mlforge_key_parts() %}",
-            f"    {{{{- return({_mapping(parts, 4)}) -}}}}",
+            f"    {{{{- return({mapping(parts, 4)}) -}}}}",
             "{% endmacro %}",
             "",
             "{# SQL of a surrogate key, over the alias `labels`: sha256 of '<length>:<text>' of each part, '~' for null. #}",
@@ -68,14 +68,14 @@ def known_features(
 def _known(item: Joinable, branches: Branches) -> str:
     columns = {column.name: _empty(column, branches) for column in item.columns}
     ttl = item.ttl.microseconds if item.ttl else None
-    return _mapping({"keys": list(item.keys), "columns": columns, "ttl": ttl}, 8)
+    return mapping({"keys": list(item.keys), "columns": columns, "ttl": ttl}, 8)
 
 
 def _empty(column: JoinedColumn, branches: Branches) -> Any:
     texts = branches.texts(lambda dialect: empty_value(column, dialect) or "")
     if len(set(texts.values())) == 1:
         return next(iter(texts.values())) or None
-    return _Code(f"{texts}[target.type]")
+    return Code(f"{texts}[target.type]")
 
 
 def _instants(branches: Branches) -> dict[str, dict[str, str]]:
@@ -115,7 +115,7 @@ def training_set_text(node: TrainingSet, features: Iterable[Joinable], branches:
         "labels": f"ref({_text(node.labels)})",
         "label_time": _text(node.time.column),
         "features": _list(wanted, 8),
-        "label_columns": _mapping({name: str(kind) for name, kind in node.columns}, 8),
+        "label_columns": mapping({name: str(kind) for name, kind in node.columns}, 8),
     }
     if node.time.kind in {TimeKind.TEXT, TimeKind.EPOCH}:
         arguments["label_instant"] = _instant_argument(node.time, branches)
@@ -138,7 +138,7 @@ def _instant_argument(time: EventTime, branches: Branches) -> str:
     return f"{{{listed}}}[target.type]"
 
 
-class _Code(str):
+class Code(str):
     """Jinja that stands as it is."""
 
     __slots__ = ()
@@ -152,14 +152,14 @@ def _text(value: str) -> str:
 
 def _value(value: Any, indent: int) -> str:
     match value:
-        case _Code():
+        case Code():
             return str(value)
         case str():
             return _text(value)
         case None:
             return "none"
         case dict():
-            return _mapping(value, indent)
+            return mapping(value, indent)
         case list():
             return "[" + ", ".join(_value(item, indent) for item in value) + "]"
         case _:
@@ -180,7 +180,8 @@ def _inline(value: Any) -> str:
     return "\n".join(textwrap.wrap(text, 108, subsequent_indent=" " * 16, break_long_words=False))
 
 
-def _mapping(values: Mapping[str, Any], indent: int) -> str:
+def mapping(values: Mapping[str, Any], indent: int) -> str:
+    """A dictionary in Jinja, a key on each line."""
     if not values:
         return "{}"
     inner = " " * (indent + 4)

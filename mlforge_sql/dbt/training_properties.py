@@ -11,6 +11,7 @@ from mlforge_sql.dbt.properties import (
     column_properties,
     data_test,
     model_config,
+    source_check,
 )
 from mlforge_sql.plan.describe import column_meanings
 from mlforge_sql.plan.nodes import Labels, Latest, Rolling, TrainingSet
@@ -24,6 +25,9 @@ def labels_properties(node: TrainingSet, labels: Labels | None) -> Properties:
     text = f"The labels of `{node.name}`, as they are"
     text += ", with surrogate keys for what they are computed from." if keys else "."
     config = model_config("labels", training_set=node.name)
+    if labels is not None:
+        config["meta"]["mlforge"]["source"] = labels.source
+        config["pre_hook"] = source_check(labels.source)
     if any(key.salt_env for key in keys):
         config["materialized"] = "table"  # a view's text would keep the salt in the catalog
     return {"name": node.labels, "description": jinja_safe(text), "config": config}

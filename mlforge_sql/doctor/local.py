@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.doctor.findings import Finding, Patient, fail, ok, warn
 from mlforge_sql.errors import SchemaUnreadable
-from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.spec.config import LocalStore
+from mlforge_sql.types import held_type
 
 
 def folder(patient: Patient) -> Finding:
@@ -57,12 +58,13 @@ def sources(patient: Patient) -> Finding:
     used = [item.spec for item in patient.compiled.project.sources if item.spec.model is None]
     elsewhere = [source.name for source in used if source.path is None]
     missing: list[str] = []
-    with SchemaReader(patient.root) as reader:
+    with schema_reader(patient.root) as reader:
         for source in used:
             if source.path is None or "://" in source.path:
                 continue
             try:
-                reader.read(source.path)
+                declared = (source.columns or {}).items()
+                reader.read(source.path, {name: held_type(text) for name, text in declared})
             except SchemaUnreadable as error:
                 missing.append(f"{source.name}: {error}")
     if missing:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlforge_sql.errors import InvalidExpression, SchemaUnreadable
 from mlforge_sql.formats import (
     PARQUET_COLUMNS,
+    PARQUET_SIGNATURES,
     READERS,
-    TEXT_READERS,
     WHOLE,
+    CsvForm,
     parquet_problem,
     reader_of,
 )
-from mlforge_sql.types import ColumnType, Kind, parse_type
+from mlforge_sql.types import (
+    TEXT,
+    UNKNOWN,
+    ColumnType,
+    FileSchema,
+    Kind,
+    StoredColumn,
+    held_type,
+    is_unsigned,
+    parse_type,
+    plain_type,
+)
 
 if TYPE_CHECKING:
     import duckdb
+    from duckdb.sqltypes import DuckDBPyType
 
 
 NOT_STABLE = frozenset(
@@ -36,15 +50,63 @@ NOT_STABLE = frozenset(
 """Functions that look at the clock or the engine although DuckDB calls them consistent."""
 
 
+class Fitted(Protocol):
+    """SQL of a value, stored as said, as another type; NULL where it does not fit exactly."""
+
+    def __call__(
+        self, value: str, stored: str, kind: str, leaves: Sequence[tuple[str, str]] = (), /
+    ) -> str:
+        """The SQL."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """Types that a column of text may have, best first, and those inside of it."""
+
+    kinds: tuple[str, ...]
+    leaves: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, kind: DuckDBPyType, *, instant: bool = False) -> _Guess:
+        """The types to be tried for a column that DuckDB takes for one of a type.
+
+        DuckDB has not seen every file: what it takes for integers may be broken numbers in another.
+        """
+        name = str(kind).lower()
+        match kind.id:
+            case "struct" | "list" | "map":
+                return cls((str(kind),), tuple(_leaves("$", kind)))
+            case "null" | "uuid":
+                return cls(("varchar",))
+            case "varchar" if instant:
+                return cls(("timestamp with time zone", "varchar"))
+            case "varchar":
+                return cls((name, "varchar"))
+        position = next((at for at, group in enumerate(_GUESSES) if name in group), None)
+        group = _GUESSES[position] if position is not None else (name,)
+        return cls((*group[group.index(name) :], "varchar"))
+
+
+_GUESSES = (
+    ("bigint", "hugeint", "decimal(38,0)", "double"),
+    ("date", "timestamp", "timestamp with time zone"),
+)
+"""Types, each with those that also hold its values."""
+
+
 @dataclass
 class SchemaReader:
     """Reads schemas with one in-memory DuckDB, opened when first needed.
 
     Attributes:
         root: Project folder; paths are relative to it.
+        fitted: SQL of a value as another type, NULL where it does not fit: the macro
+            ``mlforge_fitted``, so that what is guessed here is what is checked when dbt reads.
     """
 
     root: Path
+    fitted: Fitted
     _connection: duckdb.DuckDBPyConnection | None = field(default=None, init=False, repr=False)
     _types: dict[tuple[str, tuple[tuple[str, str], ...]], ColumnType] = field(
         default_factory=dict, init=False, repr=False
@@ -58,35 +120,169 @@ class SchemaReader:
         if self._connection is not None:
             self._connection.close()
 
-    def read(self, path: str) -> dict[str, ColumnType]:
-        """Column names and types of a file or glob, in the file's order.
+    def read(
+        self, path: str, declared: Mapping[str, ColumnType] | None = None, time: str | None = None
+    ) -> FileSchema:
+        """Columns of a file or glob, in the file's order, and how they are read.
+
+        Args:
+            path: The files.
+            declared: Columns whose types the user says.
+            time: The event time: DuckDB takes dates among times with offsets for text.
 
         Raises:
-            SchemaUnreadable: No such file, an unknown ending, or a broken file.
+            SchemaUnreadable: No such file, an unknown ending, or files that cannot be read as one table.
         """
         reader = reader_of(path)
         if reader is None:
             known = ", ".join(sorted(READERS))
-            raise SchemaUnreadable(f"cannot tell the format of `{path}`; known endings: {known}")
+            text = f"cannot tell the format of `{path}`; known endings: {known}"
+            raise SchemaUnreadable(text, absent=True)
         if "://" in path:
-            raise SchemaUnreadable(f"`{path}` is not read while compiling")
+            raise SchemaUnreadable(f"`{path}` is not read while compiling", absent=True)
         full = str(self.root / path)
         if not self._exists(full):
-            raise SchemaUnreadable(f"no file matches `{path}`")
+            raise SchemaUnreadable(f"no file matches `{path}`", absent=True)
+        types = {name.casefold(): kind for name, kind in (declared or {}).items()}
         try:
-            # types of text are guessed: from all rows, because what is guessed is what is read
-            sample = ", sample_size = -1" if reader in TEXT_READERS else ""
-            query = f"describe select * from {reader}(?, {WHOLE}{sample})"  # noqa: S608 - the names are ours
-            rows = self._query(query, [full])
-            if reader == "read_parquet":
-                raw = self._query(PARQUET_COLUMNS, [full])
-                problem = parquet_problem(raw, (str(row[0]) for row in rows))
-                if problem:
-                    raise SchemaUnreadable(f"cannot read `{path}`: {problem}")
+            match reader:
+                case "read_csv":
+                    return self._csv(path, full, types, (time or "").casefold())
+                case "read_json":
+                    return self._json(path, full, types, (time or "").casefold())
+                case _:
+                    return self._parquet(path, full, types)
         except self._duckdb_error() as error:
-            text = str(error).splitlines()[0].replace(full, path)
-            raise SchemaUnreadable(f"cannot read `{path}`: {text}") from error
-        return {str(name): parse_type(str(kind)) for name, kind, *_ in rows}
+            raise _unreadable(path, self.root, str(error).replace(full, path)) from error
+
+    def _csv(
+        self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
+    ) -> FileSchema:
+        first = self._query("select min(file) from glob(?)", [full])[0][0]
+        found = self._query(
+            "select Delimiter, Quote, Escape, Comment, HasHeader, SkipRows "
+            "from sniff_csv(?, sample_size = -1)",
+            [first],
+        )
+        delimiter, quote, escape, comment, header, skipped = found[0]
+        quoting = _sniffed(quote) or '"'
+        form = CsvForm(
+            delimiter=_sniffed(delimiter),
+            quote=quoting,
+            escape=_sniffed(escape) or quoting,
+            comment=_sniffed(comment),
+            header=bool(header),
+            skipped=int(skipped),
+        )
+        options = form.options
+        # types of text are guessed: from all rows, because what is guessed is what is read
+        candidates = self._candidates("read_csv", full, ("sample_size = -1", *options[1:]))
+        relation = self._relation("read_csv", options)
+        guesses = {
+            name: _Guess.of(kind, instant=name.casefold() == time)
+            for name, kind in candidates.items()
+        }
+        columns = self._checked(path, full, relation, "text", guesses, declared)
+        return FileSchema(columns, options)
+
+    def _json(
+        self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
+    ) -> FileSchema:
+        candidates = self._candidates("read_json", full, ("sample_size = -1",))
+        held = ", ".join(f"{_literal(name)}: 'JSON'" for name in candidates)
+        relation = self._relation("read_json", (f"columns = {{{held}}}",))
+        guesses = {
+            name: _Guess.of(kind, instant=name.casefold() == time)
+            for name, kind in candidates.items()
+        }
+        return FileSchema(self._checked(path, full, relation, "json", guesses, declared))
+
+    def _candidates(
+        self, reader: str, full: str, options: Iterable[str]
+    ) -> dict[str, DuckDBPyType]:
+        """The columns of text files, and the types that DuckDB takes them for."""
+        relation = self._relation(reader, options)
+        found = self._connected().sql(f"select * from {relation}", params=[full])  # noqa: S608 - the names are ours
+        return dict(zip(found.columns, found.types, strict=True))
+
+    @staticmethod
+    def _relation(reader: str, options: Iterable[str]) -> str:
+        """A reader of the files that are the query's parameter."""
+        return f"{reader}({', '.join(['?', WHOLE, *options])})"
+
+    def _checked(
+        self,
+        path: str,
+        full: str,
+        relation: str,
+        held: str,
+        guesses: Mapping[str, _Guess],
+        declared: Mapping[str, ColumnType],
+    ) -> dict[str, StoredColumn]:
+        """Columns of text files: as declared, or the first guess that every value fits.
+
+        DuckDB's own guess is one of several: it takes 007 for a number, 01/02/2024 for one of two days, and integers
+        of 20 digits for doubles.
+        """
+        open_ones = {
+            name: guess for name, guess in guesses.items() if name.casefold() not in declared
+        }
+        counts = ["count(*)"]
+        for name, guess in open_ones.items():
+            column = _quoted(name)
+            text = column if held == "text" else f"({column} ->> '$')"
+            whole = f"regexp_full_match(trim({text}), '[+-]?[0-9]+')"
+            counts += [f"count({column})", f"count(case when {whole} then 1 end)"]
+            for kind in guess.kinds:
+                fitted = self.fitted(column, f"guessed {held}", kind, guess.leaves)
+                counts.append(f"count({fitted})")
+        counted = iter(self._query(f"select {', '.join(counts)} from {relation}", [full])[0])  # noqa: S608 - macros of ours
+        if next(counted) == 0 and open_ones:
+            listed = ", ".join(f"`{name}`" for name in open_ones)
+            text = f"`{path}` has no rows, so nothing tells the types of {listed}"
+            hint = "declare them in `columns:`, such as `columns: {x: bigint}`"
+            raise SchemaUnreadable(text, code="MF111", hint=hint)
+        columns: dict[str, StoredColumn] = {}
+        for name, guess in guesses.items():
+            if name not in open_ones:
+                columns[name] = StoredColumn(declared[name.casefold()], held)
+                continue
+            values, whole_ones = next(counted), next(counted)
+            fits = [kind for kind in guess.kinds if next(counted) == values]
+            if values == whole_ones and "double" in fits:
+                fits.remove("double")  # it would lose the last digits of integers
+            columns[name] = _guessed(held, fits, guess.leaves) if values else _unknown(held)
+        return columns
+
+    def _parquet(self, path: str, full: str, declared: Mapping[str, ColumnType]) -> FileSchema:
+        """The types of all files, one file of each schema looked at."""
+        files = [str(row[0]) for row in self._query(PARQUET_SIGNATURES, [full])]
+        schemas = {self._shown(file): self._described_file(file) for file in files}
+        raw = self._query(PARQUET_COLUMNS, [files[0]])
+        problem = parquet_problem(
+            [(name, False) for name, _ in raw], schemas[self._shown(files[0])]
+        )
+        if problem:
+            raise SchemaUnreadable(f"cannot read `{path}`: {problem}", hint="rename one of them")
+        mixed = _mixed(path, schemas, declared)
+        options = ("union_by_name = true",) if mixed else ()
+        relation = self._relation("read_parquet", options)
+        rows = self._query(f"describe select * from {relation}", [full])  # noqa: S608 - the names are ours
+        columns: dict[str, StoredColumn] = {}
+        for name, kind, *_ in rows:
+            folded = str(name).casefold()
+            if str(name) not in schemas[self._shown(files[0])]:
+                continue  # only later files have it
+            columns[str(name)] = _stored(str(kind), declared.get(folded), mixed=folded in mixed)
+        return FileSchema(columns, options)
+
+    def _shown(self, file: str) -> str:
+        """A file as the project calls it."""
+        return file.removeprefix(f"{self.root}/")
+
+    def _described_file(self, file: str) -> dict[str, str]:
+        rows = self._query(f"describe select * from read_parquet(?, {WHOLE})", [file])  # noqa: S608 - a constant of ours
+        return {str(name): str(kind) for name, kind, *_ in rows}
 
     def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:
         """The type of an expression over columns of the given types.
@@ -132,7 +328,10 @@ class SchemaReader:
         rows = self._described(
             f"select ({sql}) as x from {_nothing(columns)} where ({sql}) is not null"  # noqa: S608 - parsed, one expression
         )
-        return parse_type(str(rows[0][1]))
+        text = str(rows[0][1])
+        if is_unsigned(text):  # no feature can hold it as it is
+            return ColumnType(Kind.OTHER, text=text)
+        return parse_type(text)
 
     def _described(self, query: str) -> list[tuple[Any, ...]]:
         try:
@@ -148,14 +347,17 @@ class SchemaReader:
             return False
 
     def _query(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self._connected().execute(sql, parameters).fetchall()
+        return rows
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         if self._connection is None:
             self._connection = duckdb.connect()
             self._connection.execute("set threads = 1")
             self._connection.execute("set TimeZone = 'UTC'")
-        rows: list[tuple[Any, ...]] = self._connection.execute(sql, parameters).fetchall()
-        return rows
+        return self._connection
 
     @staticmethod
     def _duckdb_error() -> type[Exception]:
@@ -163,6 +365,122 @@ class SchemaReader:
 
         error: type[Exception] = duckdb.Error
         return error
+
+
+def _guessed(held: str, fits: Sequence[str], leaves: tuple[tuple[str, str], ...]) -> StoredColumn:
+    """A column of text files, of the first type that all of its values fit."""
+    kind = held_type(fits[0]) if fits else ColumnType(Kind.OTHER, text="json")
+    if kind == TEXT and held == "text":
+        return StoredColumn(TEXT, held)
+    if kind.kind is Kind.OTHER and not leaves:
+        return StoredColumn(kind, held)
+    return StoredColumn(kind, f"guessed {held}", leaves if kind.kind is Kind.OTHER else ())
+
+
+def _unknown(held: str) -> StoredColumn:
+    """A column of text files without a value: nothing tells its type."""
+    return StoredColumn(UNKNOWN, held)
+
+
+def _mixed(
+    path: str, schemas: Mapping[str, Mapping[str, str]], declared: Mapping[str, ColumnType]
+) -> set[str]:
+    """Columns, case-folded, that are different types of numbers in different files and declared as one.
+
+    Args:
+        path: The files.
+        schemas: By file, types by name: one file of each schema that there is.
+        declared: Types that the user says, by case-folded name.
+
+    Raises:
+        SchemaUnreadable: The files differ otherwise.
+    """
+    folded = {
+        file: {name.casefold(): kind for name, kind in schema.items()}
+        for file, schema in schemas.items()
+    }
+    first, *_ = schemas.values()  # its columns are what is read
+    names = {name.casefold(): name for name in first}
+    names |= {key: key for key in declared if any(key in schema for schema in folded.values())}
+    mixed: set[str] = set()
+    for key in names:
+        name = next(
+            name for schema in schemas.values() for name in schema if name.casefold() == key
+        )
+        kinds = [schema[key] for schema in folded.values() if key in schema]
+        if len(kinds) < len(folded):
+            file = next(file for file, schema in folded.items() if key not in schema)
+            text = f"cannot read `{path}`: `{file}` has no column `{name}`, other files have"
+            raise SchemaUnreadable(text, code="MF112", hint=SAME_COLUMNS)
+        if len(set(kinds)) > 1:
+            numbers = all(held_type(kind).is_numeric for kind in kinds)
+            wanted = declared.get(key)
+            if not numbers or wanted is None or not wanted.is_numeric:
+                text = f"cannot read `{path}`: column `{name}` does not have the same type in all files"
+                hint = (
+                    f"say what it is, such as `columns: {{{name}: double}}`; every value is checked"
+                )
+                raise SchemaUnreadable(
+                    text, code="MF112", hint=hint if numbers else "write it with one type"
+                )
+            mixed.add(key)
+    return mixed
+
+
+def _stored(text: str, declared: ColumnType | None, *, mixed: bool) -> StoredColumn:
+    """A column of parquet files: a number becomes the number that it is declared to be."""
+    found = held_type(text)
+    wanted = declared if declared and declared.is_numeric and found.is_numeric else found
+    return StoredColumn(wanted, plain_type(text), mixed=mixed)
+
+
+def _leaves(path: str, kind: DuckDBPyType) -> Iterator[tuple[str, str]]:
+    """The path of each value inside nested json, and its type."""
+    match kind.id:
+        case "struct":
+            for name, child in kind.children:
+                escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+                yield from _leaves(f'{path}."{escaped}"', child)
+        case "list":
+            yield from _leaves(f"{path}[*]", kind.children[0][1])
+        case "map":
+            yield from _leaves(f"{path}.*", kind.children[1][1])
+        case "null":
+            return
+        case _:
+            yield path, str(kind).lower()
+
+
+def _sniffed(text: object) -> str:
+    """What DuckDB found out of the form of a csv file; it has a word for nothing."""
+    return "" if text in {None, "(empty)"} else str(text)
+
+
+_NOT_UTF8 = re.compile(r"not utf-8 encoded|invalid UTF-8", re.IGNORECASE)
+_IN_FILE = re.compile(r'\bfile = ([^\n]+)|\bin file "([^"\n]+)')
+_COLUMN_MISSING = re.compile(
+    r"Schema mismatch.*?Current file: (?P<file>[^\n]+)\nColumn with name: \"(?P<name>[^\n]*)\" is missing",
+    re.DOTALL,
+)
+
+
+def _unreadable(path: str, root: Path, said: str) -> SchemaUnreadable:
+    """Why DuckDB cannot read files, in words that show no line of them."""
+    text = said.replace(f"{root}/", "")
+    if _NOT_UTF8.search(text):
+        file = found[1] or found[2] if (found := _IN_FILE.search(text)) else path
+        hint = f"convert it, such as with `iconv -f latin1 -t utf-8 {file} > ...`"
+        return SchemaUnreadable(f"`{file}` is not UTF-8", code="MF110", hint=hint)
+    if missing := _COLUMN_MISSING.search(text):
+        return SchemaUnreadable(
+            f"cannot read `{path}`: `{missing['file']}` has no column `{missing['name']}`, other files have",
+            code="MF112",
+            hint=SAME_COLUMNS,
+        )
+    return SchemaUnreadable(f"cannot read `{path}`: {text.splitlines()[0]}", hint="mend the file")
+
+
+SAME_COLUMNS = "write all files with the same columns, or read them as two sources"
 
 
 def _nothing(columns: Mapping[str, ColumnType]) -> str:
@@ -183,7 +501,13 @@ def _first_sentence(error: Exception) -> str:
 def _engine_type(kind: ColumnType) -> str:
     if kind.kind is Kind.TEXT:
         return "varchar"
+    if kind == UNKNOWN:
+        return '"NULL"'
     return "timestamptz" if kind.kind is Kind.TIMESTAMP_TZ else str(kind)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

@@ -75,6 +75,55 @@ class Dedupe:
 
 
 @dataclass(frozen=True, slots=True)
+class Typed:
+    """A column of a source: how it is stored, and what it has to be.
+
+    | stored as text |      | bigint        |
+    |----------------|  ->  |---------------|
+    | 12             |      | 12            |
+    | 1.5            |      | does not fit  |
+
+    Attributes:
+        name: Its name.
+        type: What every value has to fit exactly.
+        stored: What the reader of its files gives, as in ``StoredColumn``; None without files.
+        leaves: Of nested json, the path of each value inside and its type.
+        mixed: Whether the files hold it as different types of numbers.
+        cast: Whether tables may hold it as another type.
+        instant: Whether it is text of instants.
+    """
+
+    name: str
+    type: ColumnType
+    stored: str | None = None
+    leaves: tuple[tuple[str, str], ...] = ()
+    mixed: bool = False
+    cast: bool = False
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where the rows of a source are, and what its columns have to be.
+
+    Attributes:
+        source: Name of the source.
+        model: dbt model that it is.
+        path: Its files.
+        table: Its table on Databricks.
+        columns: Its columns.
+        time: Event time that is text; None where it has a type.
+    """
+
+    source: str
+    model: str | None
+    path: str | None
+    table: str | None
+    columns: tuple[Typed, ...]
+    time: EventTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Staging:
     """Rows of a source with a typed event time and its join keys.
 
@@ -91,6 +140,7 @@ class Staging:
         keys: Surrogate keys to compute.
         where: Filter of the raw rows.
         dedupe: How repeated events are dropped.
+        reading: Where the rows are, and what the columns have to be.
         description: What the events are.
     """
 
@@ -102,6 +152,7 @@ class Staging:
     keys: tuple[SurrogateKey, ...]
     where: Expr | None
     dedupe: Dedupe | None
+    reading: Reading
     description: str | None = None
 
 
@@ -422,6 +473,7 @@ class Labels:
         event_time: The source's event time, which dedupe may order by.
         where: Filter of the raw rows.
         dedupe: How repeated events are dropped.
+        reading: Where the rows are, and what the columns have to be.
     """
 
     name: str
@@ -432,6 +484,7 @@ class Labels:
     event_time: EventTime
     where: Expr | None
     dedupe: Dedupe | None
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)

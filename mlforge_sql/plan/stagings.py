@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from mlforge_sql.plan.nodes import Dedupe, EventTime, Staging, SurrogateKey, TimeKind
+from mlforge_sql.plan.nodes import (
+    Dedupe,
+    EventTime,
+    Reading,
+    Staging,
+    SurrogateKey,
+    TimeKind,
+    Typed,
+)
 from mlforge_sql.project.model import ResolvedSource, staging_name
 from mlforge_sql.spec.source import Timestamp
-from mlforge_sql.types import ColumnType, Kind
+from mlforge_sql.types import ColumnType, Kind, is_converted
 
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
@@ -23,8 +31,33 @@ def staging(source: ResolvedSource, salt_env: str | None) -> Staging:
         keys=tuple(SurrogateKey(key.name, key.parts, salt_env) for key in source.keys if key.parts),
         where=source.where,
         dedupe=dedupe(source),
+        reading=reading(source),
         description=spec.description,
     )
+
+
+def reading(source: ResolvedSource) -> Reading:
+    """Where the rows of a source are, and what its columns have to be."""
+    spec = source.spec
+    time = source_time(source)
+    return Reading(
+        source=spec.name,
+        model=spec.model,
+        path=spec.path,
+        table=spec.table,
+        columns=tuple(_typed(source, name, kind) for name, kind in source.schema.items()),
+        time=time if time.kind in {TimeKind.TEXT, TimeKind.ISO_TEXT} else None,
+    )
+
+
+def _typed(source: ResolvedSource, name: str, kind: ColumnType) -> Typed:
+    """A column of a source; tables may hold other numbers than those that are declared."""
+    said = source.declared.get(name.casefold())
+    cast = said is not None and (kind.is_numeric or is_converted(said))
+    held = source.files.columns.get(name) if source.files else None
+    if held is None:
+        return Typed(name, kind, cast=cast)
+    return Typed(name, kind, held.stored, held.leaves, held.mixed, cast, held.instant)
 
 
 def dedupe(source: ResolvedSource) -> Dedupe | None:

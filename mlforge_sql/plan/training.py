@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlforge_sql.plan.nodes import Joinable, JoinedColumn, Labels, SurrogateKey, TrainingSet
-from mlforge_sql.plan.stagings import dedupe, event_time, source_time
+from mlforge_sql.plan.stagings import dedupe, event_time, reading, source_time
 from mlforge_sql.project.model import (
     LatestColumn,
     Project,
@@ -56,6 +56,7 @@ def labels(
         event_time=source_time(source),
         where=source.where,
         dedupe=dedupe(source),
+        reading=reading(source),
     )
 
 

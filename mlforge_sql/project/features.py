@@ -23,6 +23,7 @@ from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bar
 from mlforge_sql.project.sources import remaining_order
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located, Specs
+from mlforge_sql.types import next_step
 
 _PORTABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -288,7 +289,9 @@ class FeatureResolver:
             kind = available.type(name)
             if not kind.is_ordered:
                 message = f"`{name}` is {kind}, which a feature cannot hold"
-                self._problems.append(Diagnostic("MF032", message, place, "select a part of it"))
+                self._problems.append(
+                    Diagnostic("MF032", message, place, next_step(kind, "select a part of it"))
+                )
             self._problems.extend(
                 personal_problems(available.expr(name), name, self._keys.personal, place)
             )

@@ -11,7 +11,7 @@ from mlforge_sql.project.scope import Columns
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located
-from mlforge_sql.types import TEXT, Kind
+from mlforge_sql.types import TEXT, Kind, next_step
 
 KEY_KINDS = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN, Kind.DATE, Kind.DECIMAL})
 """Types whose text is the same on every engine."""
@@ -118,7 +118,7 @@ class KeyResolver:
         if kind.kind in KEY_KINDS:
             return KeyColumn(name, kind)
         message = f"join key `{name}` is {kind}, which does not compare exactly on every engine"
-        hint = "use a text, integer, boolean, date or decimal column"
+        hint = next_step(kind, "use a text, integer, boolean, date or decimal column")
         self._problems.append(Diagnostic("MF033", message, entity.origin.at("join_key"), hint))
         return None
 
@@ -146,7 +146,7 @@ class KeyResolver:
         message = (
             f"`{part}` is {kind}: its text is not the same everywhere, so no key can be made of it"
         )
-        hint = "use text, integer, boolean, date or decimal columns"
+        hint = next_step(kind, "use text, integer, boolean, date or decimal columns")
         self._problems.append(
             Diagnostic("MF033", message, entity.origin.at("from_columns", index), hint)
         )

@@ -9,7 +9,7 @@ from mlforge_sql.project.model import KeyColumn, Requested
 from mlforge_sql.project.requests import output_names
 from mlforge_sql.project.times import Place, timestamp_fits
 from mlforge_sql.spec.source import Timestamp
-from mlforge_sql.types import ColumnType, Kind
+from mlforge_sql.types import UNKNOWN, ColumnType, Kind
 
 
 class LabelColumns:
@@ -86,7 +86,9 @@ def check_labels(
 
 def is_null_type(kind: ColumnType) -> bool:
     """True for a column that holds nothing but NULLs, so that its type is not known."""
-    return kind.kind is Kind.OTHER and kind.text.strip('"').casefold() == "null"
+    return kind == UNKNOWN or (
+        kind.kind is Kind.OTHER and kind.text.strip('"').casefold() == "null"
+    )
 
 
 def _check_key(
@@ -143,4 +145,10 @@ def _compares(found: ColumnType, wanted: ColumnType) -> bool:
     """Whether equal values of both types have the same text, and compare equal."""
     if found.kind is Kind.DECIMAL and wanted.kind is Kind.DECIMAL:
         return found.scale == wanted.scale
+    if found.is_numeric and wanted.is_numeric:  # whole numbers have one text, whatever their type
+        return (_is_whole(found) and _is_whole(wanted)) or found.kind is wanted.kind
     return found.kind is wanted.kind
+
+
+def _is_whole(kind: ColumnType) -> bool:
+    return kind.kind in {Kind.INTEGER, Kind.DECIMAL} and kind.scale == 0

@@ -12,7 +12,7 @@ from mlforge_sql.project.model import Scoped, WindowColumn
 from mlforge_sql.project.scope import Columns, ExpressionReader, bare
 from mlforge_sql.spec.feature import Aggregate, Feature, Metric, Rolling
 from mlforge_sql.spec.specs import Located
-from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
+from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind, next_step
 
 ROWS = "*"
 
@@ -125,7 +125,7 @@ class MetricResolver:
         if result is None:
             allowed = "an ordered" if item.function in {"min", "max"} else "a numeric or boolean"
             message = f"`{item.function}` needs {allowed} column, `{item.field}` is {kind}"
-            hint = "use `count`, or another column"
+            hint = next_step(kind, "use `count`, or another column") if kind else None
             self._problems.append(Diagnostic("MF032", message, item.place, hint))
             return
         if not self._default_fits(index, metric, result):

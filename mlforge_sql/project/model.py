@@ -15,7 +15,7 @@ from mlforge_sql.spec.pin import Pin
 from mlforge_sql.spec.source import Source, Timestamp
 from mlforge_sql.spec.training_set import TrainingSet
 from mlforge_sql.spec.validators import Validator
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import ColumnType, FileSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class ResolvedSource:
         schema: The source's own columns and types, in its order.
         timestamp: Name of the event-time column, as the source spells it.
         where: Filter of the raw rows.
+        files: What its files hold, and how they are read; None when it has none.
+        declared: Columns whose types the user says, by case-folded name, as written.
         dedupe_key: Columns that identify an event.
         dedupe_order: Columns that decide which row of a key is kept, then all remaining ones.
         keys: Join keys that features need from this source.
@@ -57,6 +59,8 @@ class ResolvedSource:
     dedupe_key: tuple[str, ...] = ()
     dedupe_order: tuple[str, ...] = ()
     keys: tuple[KeyColumn, ...] = ()
+    files: FileSchema | None = None
+    declared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ from mlforge_sql.errors import Diagnostic, InvalidExpression, Location, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, parse_expression
 from mlforge_sql.project.portability import typed
 from mlforge_sql.translation import Untranslatable, translate
-from mlforge_sql.types import ColumnType, Kind
+from mlforge_sql.types import ColumnType, FileSchema, Kind
 
 
 class TypeReader(Protocol):
     """What the resolver asks the engine; ``loading.schemas.SchemaReader`` answers."""
 
-    def read(self, path: str) -> dict[str, ColumnType]:
-        """Columns of a file or glob; raises ``SchemaUnreadable``."""
+    def read(
+        self, path: str, declared: Mapping[str, ColumnType] | None = None, time: str | None = None
+    ) -> FileSchema:
+        """Columns of a file or glob, some with a declared type; raises ``SchemaUnreadable``."""
         ...
 
     def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:

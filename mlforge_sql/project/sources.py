@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from sqlglot import exp
 
 from mlforge_sql.errors import Diagnostic, SchemaUnreadable, suggest
-from mlforge_sql.formats import TEXT_READERS, reader_of
+from mlforge_sql.expressions import Expr, annotate, column
+from mlforge_sql.formats import TEXT_READERS, CsvForm, reader_of
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
 from mlforge_sql.project.times import timestamp_fits
@@ -13,14 +17,21 @@ from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.specs import Located
 from mlforge_sql.types import (
+    BIGINT,
     PASSED_ON,
     TEXT,
     TIMESTAMP,
+    UNSIGNED,
     ColumnType,
+    FileSchema,
     Kind,
+    StoredColumn,
+    held_type,
+    is_converted,
     is_word,
     known_types,
     parse_type,
+    plain_type,
 )
 
 
@@ -40,25 +51,59 @@ def resolve_source(
         databricks: Whether Databricks has to be able to say what is written.
     """
     spec = located.spec
-    schema = _schema(located, types, problems)
-    if schema is None:
+    found = _schema(located, types, problems)
+    if found is None:
         return None
+    schema, files = found
     columns = Columns((name, bare(name), kind) for name, kind in schema.items())
-    timestamp = _timestamp(located, columns, problems)
+    timestamp = _timestamp(located, columns, problems, iso_text=_is_iso_text(spec, files))
     where = None
     if spec.where is not None:
         place = located.origin.at("where")
         reader = ExpressionReader(types, problems, databricks=databricks)
-        read = reader.read(spec.where, columns, place, boolean=True)
+        instants = _typed_time(columns, timestamp) if _is_iso_text(spec, files) else columns
+        read = reader.read(spec.where, instants, place, boolean=True)
         where = read[0] if read is not None else None
+        if where is not None and instants is not columns and timestamp is not None:
+            where = where.substitute({timestamp.casefold(): _as_instant(timestamp)})
     key, order = _dedupe(located, columns, problems)
     if timestamp is None:
         return None
-    return ResolvedSource(spec, located.origin, schema, timestamp, where, key, order)
+    declared = {name.casefold(): text for name, text in (spec.columns or {}).items()}
+    return ResolvedSource(
+        spec, located.origin, schema, timestamp, where, key, order, files=files, declared=declared
+    )
+
+
+def _is_iso_text(spec: Source, files: FileSchema | None) -> bool:
+    """Whether the event time is text of a csv or json file that says its own format: ISO 8601."""
+    if files is None or spec.timestamp.format is not None or spec.timestamp.unit is not None:
+        return False
+    name = spec.timestamp.column.casefold()
+    return any(
+        spelled.casefold() == name and held.instant for spelled, held in files.columns.items()
+    )
+
+
+def _typed_time(columns: Columns, timestamp: str | None) -> Columns:
+    """The columns with an event time that is an instant, though it is stored as text."""
+    if timestamp is None:
+        return columns
+    return columns.overlaid([(timestamp, bare(timestamp), ColumnType(Kind.TIMESTAMP_TZ))])
+
+
+def _as_instant(name: str) -> Expr:
+    """Text of an instant as one, in a filter that was checked as if it were."""
+    zoned = ColumnType(Kind.TIMESTAMP_TZ)
+    value = column(name)
+    annotate(value, zoned)
+    tree = exp.Cast(this=value, to=exp.DataType.build("timestamptz"))
+    annotate(tree, zoned)
+    return Expr.of(tree)
 
 
 def _timestamp(
-    located: Located[Source], columns: Columns, problems: list[Diagnostic]
+    located: Located[Source], columns: Columns, problems: list[Diagnostic], *, iso_text: bool
 ) -> str | None:
     """The event-time column as the source spells it; None when it cannot be used."""
     name = located.spec.timestamp.column
@@ -68,7 +113,9 @@ def _timestamp(
         problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
         return None
     kind = columns.type(name)
-    fits = timestamp_fits(located.spec.timestamp, kind, located.origin.at, problems)
+    fits = timestamp_fits(
+        located.spec.timestamp, kind, located.origin.at, problems, iso_text=iso_text
+    )
     return columns.spelling(name) if fits else None
 
 
@@ -82,29 +129,27 @@ def staged_columns(source: ResolvedSource) -> Columns:
 
 def _schema(
     located: Located[Source], types: TypeReader, problems: list[Diagnostic]
-) -> Mapping[str, ColumnType] | None:
+) -> tuple[Mapping[str, ColumnType], FileSchema | None] | None:
+    """The columns of a source, and what its files hold; None when they are not known."""
     spec, origin = located.spec, located.origin
-    said = declared_columns(spec.columns or {}, origin, ("columns",), problems)
+    said = declared_columns(spec.columns or {}, origin, ("columns",), problems, held_type)
     broken, declared = said is None, said or {}
     if spec.path is not None:
-        guessed = reader_of(spec.path) in TEXT_READERS
         try:
-            real = types.read(spec.path)
+            files = types.read(spec.path, declared, spec.timestamp.column)
         except SchemaUnreadable as error:
             if broken:
                 return None
-            if declared:
-                return _with_whole_times(spec, declared) if guessed else declared
-            hint = "create the file, or declare `columns:` with their types"
-            problems.append(Diagnostic("MF023", str(error), origin.at("path"), hint))
+            if declared and error.absent:
+                files = _declared_files(spec, declared)
+                return _typed(_with_whole_times(spec, files))
+            hint = error.hint or "create the file, or declare `columns:` with their types"
+            problems.append(Diagnostic(error.code, str(error), origin.at("path"), hint))
             return None
-        _compare(located, declared, real, problems, guessed=guessed)
-        wins = declared if guessed and not broken else {}
-        by_name = {name.casefold(): kind for name, kind in wins.items()}
-        schema = {name: by_name.get(name.casefold(), kind) for name, kind in real.items()}
-        return _with_whole_times(spec, schema) if guessed else schema
+        _compare(located, declared, files, problems)
+        return _typed(_with_whole_times(spec, files))
     if declared or broken:
-        return None if broken else declared
+        return None if broken else (_with_signed_time(spec, declared), None)
     where = "a dbt model" if spec.model else "a Databricks table"
     message = f"the columns of `{spec.name}` are unknown: {where} cannot be read while compiling"
     problems.append(
@@ -118,20 +163,59 @@ def _schema(
     return None
 
 
-def _with_whole_times(spec: Source, schema: Mapping[str, ColumnType]) -> Mapping[str, ColumnType]:
-    """Read the event time of csv and json so that nothing of it is lost.
+def _typed(files: FileSchema) -> tuple[Mapping[str, ColumnType], FileSchema]:
+    return {name: held.type for name, held in files.columns.items()}, files
 
-    With a format it is text. Otherwise it is an instant: DuckDB's plain timestamp would drop the
-    offset of ``23:00-05:00`` and its date the time of day, in rows that its guess has not seen.
+
+def _declared_files(spec: Source, declared: Mapping[str, ColumnType]) -> FileSchema:
+    """Files that are not there yet: as declared, in the form that files of their kind usually have."""
+    reader = reader_of(spec.path or "")
+    options = CsvForm.usual(spec.path or "").options if reader == "read_csv" else ()
+    text = {"read_csv": "text", "read_json": "json"}.get(reader or "")
+    columns = {
+        name: StoredColumn(kind, text or _stored_as((spec.columns or {})[name], kind))
+        for name, kind in declared.items()
+    }
+    return FileSchema(columns, options)
+
+
+def _stored_as(text: str, kind: ColumnType) -> str:
+    """What DuckDB calls the type of a column in files that hold what is declared."""
+    if is_converted(text) or kind.kind is Kind.OTHER:
+        return plain_type(text)
+    names = {Kind.TEXT: "varchar", Kind.TIMESTAMP_TZ: kind.text or "timestamp with time zone"}
+    return names.get(kind.kind, plain_type(str(kind)))
+
+
+def _with_whole_times(spec: Source, files: FileSchema) -> FileSchema:
+    """Read the event time of csv and json so that nothing of it is lost: as the text that it is.
+
+    DuckDB's plain timestamp would drop the offset of ``23:00-05:00`` and its date the time of day, in
+    rows that its guess has not seen.
     """
-    whole = TEXT if spec.timestamp.format is not None else ColumnType(Kind.TIMESTAMP_TZ)
-    lossy = {Kind.DATE, Kind.TIMESTAMP}
+    lossy = {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}
     if spec.timestamp.format is not None:
-        lossy |= {Kind.INTEGER, Kind.TIMESTAMP_TZ}
+        lossy |= {Kind.INTEGER}
+    name = spec.timestamp.column.casefold()
+    columns = dict(files.columns)
+    for spelled, held in files.columns.items():
+        if spelled.casefold() != name:
+            continue
+        if reader_of(spec.path or "") in TEXT_READERS:
+            if held.type.kind in lossy:
+                plain = held.stored.removeprefix("guessed ")
+                columns[spelled] = replace(held, type=TEXT, stored=plain, instant=True)
+        elif held.type == UNSIGNED and held.stored == "ubigint":
+            columns[spelled] = replace(held, type=BIGINT)
+    return replace(files, columns=columns)
+
+
+def _with_signed_time(spec: Source, declared: Mapping[str, ColumnType]) -> Mapping[str, ColumnType]:
+    """Declared columns; an event time that counts without a sign is a count."""
     name = spec.timestamp.column.casefold()
     return {
-        column: whole if column.casefold() == name and kind.kind in lossy else kind
-        for column, kind in schema.items()
+        spelled: BIGINT if spelled.casefold() == name and kind == UNSIGNED else kind
+        for spelled, kind in declared.items()
     }
 
 
@@ -140,13 +224,14 @@ def declared_columns(
     origin: Origin,
     path: tuple[str, ...],
     problems: list[Diagnostic],
+    held: Callable[[str], ColumnType] = parse_type,
 ) -> dict[str, ColumnType] | None:
     """Columns and types as a user declares them at ``path``; None when one is wrong (it is noted)."""
     before = len(problems)
     found: dict[str, ColumnType] = {}
     seen: set[str] = set()
     for name, text in columns.items():
-        kind = parse_type(text)
+        kind = held(text)
         if not name.strip():
             message = "a column has a name"
             problems.append(Diagnostic("MF012", message, origin.key(*path, name), "name it"))
@@ -166,25 +251,24 @@ def declared_columns(
 def _compare(
     located: Located[Source],
     declared: Mapping[str, ColumnType],
-    real: Mapping[str, ColumnType],
+    files: FileSchema,
     problems: list[Diagnostic],
-    *,
-    guessed: bool,
 ) -> None:
     """Report declared columns that do not exist, and types that the file contradicts.
 
-    The types of csv and json are DuckDB's guesses: there, what is declared holds.
+    Text can be anything, and a number another one: whether every value fits is checked when it is read.
     """
-    by_name = {name.casefold(): kind for name, kind in real.items()}
+    by_name = {name.casefold(): held for name, held in files.columns.items()}
     for name, kind in declared.items():
         place = located.origin.key("columns", name)
-        found = by_name.get(name.casefold())
-        if found is None:
-            hint = suggest(name, list(real))
+        held = by_name.get(name.casefold())
+        if held is None:
+            hint = suggest(name, list(files.columns))
             problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
-        elif found != kind and not guessed:
-            message = f"column `{name}` is declared {kind}, the file has {found}"
-            problems.append(Diagnostic("MF024", message, place, f"write `{name}: {found}`"))
+        elif held.type != kind:
+            message = f"column `{name}` is declared {kind}, the file has {held.type}"
+            hint = f"write `{name}: {held.type}`"
+            problems.append(Diagnostic("MF024", message, place, hint))
 
 
 def _dedupe(

@@ -66,6 +66,21 @@ def jinja(text: str) -> exp.Expr:
     return exp.Var(this=f"{{{{ {text} }}}}")
 
 
+def jinja_string(text: str) -> str:
+    r"""A string in Jinja, in which nothing looks like the end of an expression.
+
+    Examples:
+        >>> print(jinja_string("it's"), jinja_string("a}}b"))
+        'it\\'s' 'a}' ~ '}b'
+    """
+    escaped = (
+        text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
+    )
+    for mark in ("}}", "{{", "{%", "%}", "{#", "#}"):
+        escaped = escaped.replace(mark, f"{mark[0]}' ~ '{mark[1]}")
+    return f"'{escaped}'"
+
+
 def _jinja_table(text: str) -> exp.Expr:
     return exp.Table(this=exp.Var(this=text))
 

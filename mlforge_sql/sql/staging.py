@@ -7,7 +7,15 @@ from dataclasses import replace
 from sqlglot import exp
 
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Dedupe, EventTime, Labels, Staging, SurrogateKey
+from mlforge_sql.plan.nodes import (
+    Dedupe,
+    EventTime,
+    Labels,
+    Reading,
+    Staging,
+    SurrogateKey,
+    Typed,
+)
 from mlforge_sql.sql.build import (
     aliased,
     all_of,
@@ -16,6 +24,7 @@ from mlforge_sql.sql.build import (
     from_step,
     func,
     jinja,
+    jinja_string,
     not_null,
     rank_over,
     ref,
@@ -25,7 +34,10 @@ from mlforge_sql.sql.build import (
 )
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
-from mlforge_sql.types import TEXT, Kind
+from mlforge_sql.types import TEXT, ColumnType, Kind, held_type, is_converted, plain_type
+
+STORED = "stored"
+"""The step with the rows of a source as they are stored."""
 
 
 def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQuery:
@@ -41,8 +53,8 @@ def rows_query(
     projections: list[exp.Expr],
     dialect: Dialect,
 ) -> ModelQuery:
-    """The rows of a source that count: filtered, and each event once."""
-    steps = [Step(name, star_from(relation))]
+    """The rows of a source that count: of the types they have to be, filtered, and each event once."""
+    steps = _typed_steps(name, relation, node, dialect)
     where = dialect.expression(node.where) if node.where else None
     if node.dedupe is not None:
         ranked = from_step(select(exp.Star(), _rank(node.dedupe, node.event_time, dialect)), name)
@@ -60,6 +72,63 @@ def rows_query(
         final = final.where(where, copy=False)
     steps.append(Step("final", final))
     return ModelQuery(tuple(steps))
+
+
+def _typed_steps(
+    name: str, relation: exp.Expr, node: Staging | Labels, dialect: Dialect
+) -> list[Step]:
+    """The rows as they are stored and, where a column has to become something else, as that."""
+    reading = node.reading
+    values = [typed_value(item, reading, dialect) for item in reading.columns]
+    if node.dedupe is not None:
+        values = [
+            _without_sign_of_zero(value, item.type, dialect)
+            for value, item in zip(values, reading.columns, strict=True)
+        ]
+    if all(isinstance(value, exp.Column) for value in values):
+        return [Step(name, star_from(relation))]
+    named = [aliased(value, item.name) for value, item in zip(values, reading.columns, strict=True)]
+    comment = (
+        "of the types that the project was compiled for: a value that does not fit is an error"
+    )
+    typed = from_step(select(*named), STORED)
+    return [Step(STORED, star_from(relation)), Step(name, typed, comment)]
+
+
+def typed_value(item: Typed, reading: Reading, dialect: Dialect) -> exp.Expr:
+    """A column as the type that it has to be; the bare column where it is stored as that."""
+    value = column(item.name)
+    if not dialect.reads_files or reading.path is None or item.stored is None:
+        return dialect.cast(value, item.type) if item.cast else value
+    if stored_alike(item, dialect):
+        return value
+    if is_converted(item.stored) and held_type(item.stored) == item.type:
+        return dialect.cast(value, item.type)  # every value has one there
+    arguments = [reading.source, item.name, item.stored, plain_type(dialect.type_name(item.type))]
+    if item.leaves:
+        arguments[-1] = dialect.type_name(item.type)  # names inside may differ by case
+    said = [jinja_string(text) for text in arguments]
+    if item.leaves:
+        pairs = (f"[{jinja_string(path)}, {jinja_string(kind)}]" for path, kind in item.leaves)
+        said.append(f"[{', '.join(pairs)}]")
+    return jinja(f"mlforge_exact({', '.join(said)})")
+
+
+def stored_alike(item: Typed, dialect: Dialect) -> bool:
+    """Whether files hold a column as the type that it has to be, or as one that nobody knows."""
+    if item.type.kind is Kind.OTHER and not item.leaves:
+        return True
+    stored = (item.stored or "").removeprefix("guessed ")
+    if stored == "text":
+        return item.type.kind is Kind.TEXT
+    return stored == plain_type(dialect.type_name(item.type))
+
+
+def _without_sign_of_zero(value: exp.Expr, kind: ColumnType, dialect: Dialect) -> exp.Expr:
+    """A double of which zero has one form: rows that differ by its sign alone are equal, and so tie."""
+    if kind.kind is not Kind.FLOAT:
+        return value
+    return dialect.cast(exp.Add(this=value, expression=exp.Literal.number("0.0")), kind)
 
 
 def _rank(dedupe: Dedupe, event_time: EventTime, dialect: Dialect) -> exp.Expr:

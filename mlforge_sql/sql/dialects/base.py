@@ -26,12 +26,14 @@ class Dialect(ABC):
         name: dbt's adapter type.
         sqlglot: sqlglot's name of the dialect.
         slides: Whether a sliding window frame is kept up to date, rather than read anew for each row.
+        reads_files: Whether sources are files where they have a path.
         quotes: Regular expression of quoted text and names.
     """
 
     name: ClassVar[str]
     sqlglot: ClassVar[str]
     slides: ClassVar[bool]
+    reads_files: ClassVar[bool]
     quotes: ClassVar[str] = DOUBLED
 
     @abstractmethod

@@ -24,6 +24,7 @@ class Databricks(Dialect):
     name = "databricks"
     sqlglot = "databricks"
     slides = False
+    reads_files = False
     quotes = ESCAPED
 
     def type_name(self, kind: ColumnType) -> str:

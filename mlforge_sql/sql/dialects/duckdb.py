@@ -22,6 +22,7 @@ class DuckDb(Dialect):
     name = "duckdb"
     sqlglot = "duckdb"
     slides = True
+    reads_files = True
 
     def type_name(self, kind: ColumnType) -> str:
         """DuckDB's name of a type."""

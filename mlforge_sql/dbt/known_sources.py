@@ -1,0 +1,121 @@
+"""What the macros that check sources know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlforge_sql.dbt.headers import MARK
+from mlforge_sql.dbt.paths import project_dir
+from mlforge_sql.dbt.training import Code, mapping
+from mlforge_sql.formats import reader_of
+from mlforge_sql.plan.nodes import Reading, TimeKind, Typed
+from mlforge_sql.sql.branches import Branches
+from mlforge_sql.sql.build import jinja_string
+from mlforge_sql.sql.dialects.duckdb import DuckDb
+from mlforge_sql.sql.staging import stored_alike
+from mlforge_sql.types import TIMESTAMP, ColumnType, Kind, held_type, is_converted, plain_type
+
+
+def known_sources(
+    readings: Iterable[Reading],
+    groups: Mapping[str, str],
+    branches: Branches,
+    dbt_project_dir: str,
+) -> str:
+    """The file of the macro that tells ``mlforge_check_source`` about the sources of this project."""
+    root = Code(project_dir(dbt_project_dir))
+    by_name = {
+        item.source: _known(item, groups[item.source], branches, root)
+        for item in sorted(readings, key=lambda item: item.source)
+    }
+    return "\n".join(
+        [
+            f"{{# {MARK}. Do not edit. #}}",
+            "{# What the sources have to be: where they are, their columns, how these are stored, and what every value",
+            "   has to fit. `any`: a type that is not compared; `counted`: files may hold values that do not fit;",
+            "   `mixed`: as several types of numbers; `cast`: tables may hold it as another number. #}",
+            "{% macro mlforge_sources() %}",
+            f"    {{{{- return({mapping(by_name, 4)}) -}}}}",
+            "{% endmacro %}",
+            "",
+        ]
+    )
+
+
+def _known(reading: Reading, group: str, branches: Branches, root: Code) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "path": Code(_said(reading.path)),
+        "table": Code(_said(reading.table)),
+        "model": reading.model,
+        "group": group,
+        "reader": reader_of(reading.path) if reading.path else None,
+        "root": root,
+        "time": _time(reading),
+        "columns": Code(_columns(reading, branches)),
+    }
+    return known
+
+
+def _columns(reading: Reading, branches: Branches) -> str:
+    lines = [f"                {_inline(_column(item, branches))}" for item in reading.columns]
+    return "[\n" + ",\n".join(lines) + "\n            ]"
+
+
+def _column(item: Typed, branches: Branches) -> dict[str, Any]:
+    whole = TIMESTAMP if item.instant else item.type
+    names = branches.texts(lambda dialect: _name(dialect.type_name(whole), whole))
+    if "duckdb" in names:
+        names["duckdb"] = _name(DuckDb().type_name(item.type), item.type)
+    same = len(set(names.values())) == 1
+    kind = next(iter(names.values())) if same else Code(f"{names}[target.type]")
+    found: dict[str, Any] = {"name": item.name, "type": kind, "stored": item.stored}
+    if item.leaves:
+        found["leaves"] = Code(f"[{', '.join(_pair(leaf) for leaf in item.leaves)}]")
+    elif item.type.kind is Kind.OTHER:
+        found["any"] = Code("true")
+    if is_counted(item):
+        found["counted"] = Code("true")
+    if item.mixed:
+        found["mixed"] = Code("true")
+    if item.cast:
+        found["cast"] = Code("true")
+    return found
+
+
+def _pair(leaf: tuple[str, str]) -> str:
+    return f"[{jinja_string(leaf[0])}, {jinja_string(leaf[1])}]"
+
+
+def is_counted(item: Typed) -> bool:
+    """Whether files can hold values of a column that do not fit, so that they have to be looked for."""
+    if item.stored is None or item.instant or stored_alike(item, DuckDb()):
+        return False
+    return not (is_converted(item.stored) and held_type(item.stored) == item.type)
+
+
+def _name(text: str, kind: ColumnType) -> str:
+    return text if kind.kind is Kind.OTHER else plain_type(text)
+
+
+def _time(reading: Reading) -> Any:
+    """Name, kind and storage of an event time that is text."""
+    time = reading.time
+    if time is None:
+        return None
+    held = next(item for item in reading.columns if item.name == time.column)
+    wanted = "instant" if time.kind is TimeKind.ISO_TEXT else f"instant {time.format}"
+    parts = (time.column, wanted, held.stored or "text")
+    return Code(f"[{', '.join(map(jinja_string, parts))}]")
+
+
+def _inline(values: Mapping[str, Any]) -> str:
+    """A dictionary in Jinja, on one line."""
+    pairs = (f"'{key}': {_said(value)}" for key, value in values.items())
+    return "{" + ", ".join(pairs) + "}"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Code):
+        return value
+    return "none" if value is None else jinja_string(value)
