@@ -23,6 +23,9 @@ from mlforge_sql.types import (
     parse_type,
 )
 
+EVENT_TIMESTAMP = "event_timestamp"
+"""Name of an event time that is put together from two columns."""
+
 
 def resolve_source(
     located: Located[Source],
@@ -54,30 +57,41 @@ def resolve_source(
     key, order = _dedupe(located, columns, problems)
     if timestamp is None:
         return None
-    return ResolvedSource(spec, located.origin, schema, timestamp, where, key, order)
+    named = timestamp[0] if len(timestamp) == 1 else _free(EVENT_TIMESTAMP, columns)
+    return ResolvedSource(spec, located.origin, schema, named, timestamp, where, key, order)
 
 
 def _timestamp(
     located: Located[Source], columns: Columns, problems: list[Diagnostic]
-) -> str | None:
-    """The event-time column as the source spells it; None when it cannot be used."""
-    name = located.spec.timestamp.column
-    if name not in columns:
+) -> tuple[str, ...] | None:
+    """The columns of the event time as the source spells them; None when they cannot be used."""
+    spec, place = located.spec.timestamp, located.origin.at
+    keys = ("column",) if spec.column is not None else ("date", "time")
+    unknown = [item for item in zip(keys, spec.columns, strict=True) if item[1] not in columns]
+    for key, name in unknown:
         hint = suggest(name, columns.names)
-        place = located.origin.at("timestamp", "column")
-        problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
+        problems.append(
+            Diagnostic("MF022", f"unknown column `{name}`", place("timestamp", key), hint)
+        )
+    if unknown:
         return None
-    kind = columns.type(name)
-    fits = timestamp_fits(located.spec.timestamp, kind, located.origin.at, problems)
-    return columns.spelling(name) if fits else None
+    kinds = {name: columns.type(name) for name in spec.columns}
+    iso_text = reader_of(located.spec.path or "") in TEXT_READERS
+    fits = timestamp_fits(spec, kinds, place, problems, iso_text=iso_text)
+    return tuple(columns.spelling(name) for name in spec.columns) if fits else None
+
+
+def _free(name: str, columns: Columns) -> str:
+    """The name, marked as ours where the source has a column of that name."""
+    while name in columns:
+        name = f"mlforge_{name}"
+    return name
 
 
 def staged_columns(source: ResolvedSource) -> Columns:
     """The columns of a source's staging model, without surrogate keys: event time is typed."""
-    return Columns(
-        (name, bare(name), TIMESTAMP if name == source.timestamp else kind)
-        for name, kind in source.schema.items()
-    )
+    kinds = {**source.schema, source.timestamp: TIMESTAMP}
+    return Columns((name, bare(name), kind) for name, kind in kinds.items())
 
 
 def _schema(
@@ -124,13 +138,15 @@ def _with_whole_times(spec: Source, schema: Mapping[str, ColumnType]) -> Mapping
     With a format it is text. Otherwise it is an instant: DuckDB's plain timestamp would drop the
     offset of ``23:00-05:00`` and its date the time of day, in rows that its guess has not seen.
     """
-    whole = TEXT if spec.timestamp.format is not None else ColumnType(Kind.TIMESTAMP_TZ)
+    time = spec.timestamp
+    as_text = time.format is not None or time.timezone is not None or time.column is None
+    whole = TEXT if as_text else ColumnType(Kind.TIMESTAMP_TZ)
     lossy = {Kind.DATE, Kind.TIMESTAMP}
-    if spec.timestamp.format is not None:
-        lossy |= {Kind.INTEGER, Kind.TIMESTAMP_TZ}
-    name = spec.timestamp.column.casefold()
+    if as_text:
+        lossy |= {Kind.INTEGER, Kind.TIMESTAMP_TZ, Kind.OTHER}
+    names = {name.casefold() for name in time.columns}
     return {
-        column: whole if column.casefold() == name and kind.kind in lossy else kind
+        column: whole if column.casefold() in names and kind.kind in lossy else kind
         for column, kind in schema.items()
     }
 
