@@ -90,6 +90,7 @@ CODES: dict[str, str] = {
     "MF104": "online table not brought up to date",
     "MF115": "time zone of times that have their own",
     "MF116": "unknown time zone",
+    "MF117": "feature that would see events before they are known",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 
