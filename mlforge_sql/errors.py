@@ -91,6 +91,10 @@ CODES: dict[str, str] = {
     "MF110": "file that is not UTF-8",
     "MF111": "columns without a value to tell their types",
     "MF112": "files of one source that differ",
+    "MF115": "time zone of times that have their own",
+    "MF116": "unknown time zone",
+    "MF117": "feature that would see events before they are known",
+    "MF119": "instant that cannot be read",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

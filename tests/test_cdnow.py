@@ -34,6 +34,9 @@ CLOCKS = {
     "last_purchase": oracle.Clock(),
     "last_purchase_weekly": oracle.Clock(oracle.WEEK_US),
 }
+DELAYS = {name: oracle.DAY_US if clock.interval_us is None else 0 for name, clock in CLOCKS.items()}
+"""The purchases have dates: they are known at the end of their day."""
+
 LATEST = {"last_date": "date", "last_quantity": "quantity", "last_amount": "amount"}
 REMAINING = ("quantity", "amount")
 
@@ -75,14 +78,22 @@ def spec() -> dict[str, Any]:
     def rolling(name: str) -> dict[str, Any]:
         fields: dict[str, list[str]] = {"amount": list(FUNCTIONS), "quantity": list(FUNCTIONS)}
         metrics = [{"windows": list(WINDOWS[name]), "aggregations": {"*": ["count"], **fields}}]
-        return {"name": name, "source": "purchases", "entities": ["customer"], "metrics": metrics}
+        return {"name": name, "source": source(name), "entities": ["customer"], "metrics": metrics}
 
     def latest(name: str) -> dict[str, Any]:
-        return {"name": name, "source": "purchases", "entities": ["customer"], "select": LATEST}
+        return {"name": name, "source": source(name), "entities": ["customer"], "select": LATEST}
+
+    def source(feature: str) -> str:
+        return "known_purchases" if CLOCKS[feature].interval_us is None else "purchases"
+
+    file = {"path": "data/cdnow.parquet", "timestamp": "date"}
 
     return {
         "entities": [{"name": "customer", "join_key": "customer_id"}],
-        "sources": [{"name": "purchases", "path": "data/cdnow.parquet", "timestamp": "date"}],
+        "sources": [
+            {"name": "purchases", **file},
+            {"name": "known_purchases", **file, "delay": "1d"},
+        ],
         "features": [
             {**rolling("daily"), "interval": "1d"},
             {**rolling("weekly"), "interval": "1w"},
@@ -180,7 +191,7 @@ def test_windows_equal_the_oracle(cdnow: Cdnow, feature: str) -> None:
         events = cdnow.events[(customer,)]
         t = oracle.microseconds(instant)
         for column in columns:
-            expected = oracle.value_at(column, events, CLOCKS[feature], 0, t)
+            expected = oracle.value_at(column, events, CLOCKS[feature], DELAYS[feature], t)
             actual = row[column.name]
             if row["feature_timestamp"] is None:
                 assert expected == (0 if column.function == "count" else None)
@@ -203,7 +214,9 @@ def test_latest_equals_the_oracle(cdnow: Cdnow, feature: str) -> None:
     for (customer, instant), row in zip(cdnow.labels, as_of(cdnow, feature), strict=True):
         t = oracle.microseconds(instant)
         events = cdnow.events[(customer,)]
-        expected = oracle.latest_at(LATEST, events, CLOCKS[feature], 0, t, (), REMAINING)
+        expected = oracle.latest_at(
+            LATEST, events, CLOCKS[feature], DELAYS[feature], t, (), REMAINING
+        )
         actual = {name: row[name] for name in LATEST}
         assert actual == (expected or dict.fromkeys(LATEST)), (customer, instant)
         compared += expected is not None

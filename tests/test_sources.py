@@ -209,13 +209,27 @@ def test_model_without_columns(tmp_path: Path) -> None:
 # Timestamps
 
 
-def table_run(root: Path, schema: dict[str, str], values: str, timestamp: Any, features: Sequence[Document]) -> Run:  # fmt: skip
+def table_run(
+    root: Path,
+    schema: dict[str, str],
+    values: str,
+    timestamp: Any,
+    features: Sequence[Document],
+    *,
+    delay: timedelta = timedelta(0),
+) -> Run:
     """Run over a table of SQL values: DuckDB has types and instants that Python has not."""
     connection = duckdb.connect()
     connection.execute("set timezone = 'America/New_York'")
     connection.execute("create table raw (" + ", ".join(f"{name} {kind}" for name, kind in schema.items()) + ")")  # fmt: skip
     connection.execute(f"insert into raw values {values}")
-    source = {"path": None, "model": "raw", "columns": schema, "timestamp": timestamp}
+    source = {
+        "path": None,
+        "model": "raw",
+        "columns": schema,
+        "timestamp": timestamp,
+        "delay": f"{delay.days}d",
+    }
     return events.run(root, events.spec(features, source=source), connection=connection)
 
 
@@ -242,12 +256,13 @@ INSTANTS = [
 def test_timestamp_types(tmp_path: Path, kind: str, value: str, expected: str) -> None:
     """An instant in UTC, cut to microseconds towards the past, whatever the session's time zone."""
     schema = {"user_id": "varchar", "event_time": kind}
-    run = table_run(tmp_path, schema, f"('u1', {value})", "event_time", [LAST])
+    delay = timedelta(days=1 if kind == "date" else 0)  # a date is known when its day is over
+    run = table_run(tmp_path, schema, f"('u1', {value})", "event_time", [LAST], delay=delay)
     instant = at(expected)
     assert run.rows("last") == [
         {
             "user_id": "u1",
-            "feature_timestamp": instant + timedelta(microseconds=1),
+            "feature_timestamp": instant + delay + timedelta(microseconds=1),
             "last_time": instant,
         }
     ]
@@ -323,7 +338,7 @@ def test_epoch(tmp_path: Path, unit: str, value: int, expected: str, kind: str) 
 def test_text_timestamps(tmp_path: Path, form: str, text: str, expected: str) -> None:
     schema = {"user_id": "VARCHAR", "event_time": "VARCHAR"}
     rows = events.table("user_id event_time", ("u1", text), ("u1", None))
-    source = {"timestamp": {"column": "event_time", "format": form}}
+    source = {"timestamp": {"column": "event_time", "format": form}, "delay": "1d"}
     run = events.run(tmp_path, events.spec([LAST], source=source), rows, schema)
     assert [row["last_time"] for row in run.rows("last")] == [at(expected)]
 
@@ -336,7 +351,7 @@ def test_every_directive_is_read_or_refused(tmp_path: Path, directive: str) -> N
     text = instant.strftime(form)
     rows = [{"user_id": "u1", "event_time": text}]
     schema = {"user_id": "VARCHAR", "event_time": "VARCHAR"}
-    source = {"timestamp": {"column": "event_time", "format": form}}
+    source = {"timestamp": {"column": "event_time", "format": form}, "delay": "1d"}
     document = events.spec([LAST], source=source)
     run = events.run_or_codes(tmp_path, document, rows, schema)
     if isinstance(run, set):
@@ -391,7 +406,8 @@ def test_infinite_and_null_times_and_null_keys_enter_no_table(tmp_path: Path, ki
         feature("last", select={"amount": "amount"}),
         feature("last_gridded", interval="1d", select={"amount": "amount"}),
     ]
-    run = table_run(tmp_path, schema, values, "event_time", features)
+    late = timedelta(days=1)  # so that dates are known
+    run = table_run(tmp_path, schema, values, "event_time", features, delay=late)
     for name, rows in [("gridded", 2), ("weekly", 1), ("continuous", 2), ("last", 1), ("last_gridded", 1)]:  # fmt: skip
         found = run.rows(name, "feature_timestamp")
         assert [row["user_id"] for row in found] == ["u1"] * rows, name
@@ -875,13 +891,14 @@ def test_dates_in_text_files_are_read_with_their_format(tmp_path: Path) -> None:
         "path": "data/events.csv",
         "timestamp": {"column": "event_time", "format": "%m/%d/%Y"},
         "dedupe": {"key": ["user_id"], "order_by": ["event_time"]},
+        "delay": "1d",
     }
     root = write_project(tmp_path, document)
     (root / "data").mkdir()
     text = "user_id,event_time,amount\nu1,01/02/2024,1\nu1,02/01/2023,2\n"
     (root / "data" / "events.csv").write_text(text, encoding="utf-8")
     assert compile_and_run(root).rows("f") == [
-        {"user_id": "u1", "feature_timestamp": datetime(2024, 1, 2, 0, 0, 0, 1), "x": 1}
+        {"user_id": "u1", "feature_timestamp": datetime(2024, 1, 3, 0, 0, 0, 1), "x": 1}
     ]
 
 

@@ -71,7 +71,7 @@ def training_sets(settings: Settings, as_json: bool) -> None:
                 "name": item.name,
                 "description": item.description,
                 "labels": item.labels.model_dump(exclude_defaults=True),
-                "timestamp": item.timestamp.column if item.timestamp else None,
+                "timestamp": " ".join(item.timestamp.columns) if item.timestamp else None,
                 "features": [wanted.model_dump(exclude_none=True) for wanted in item.features],
                 "tags": list(item.tags),
             }

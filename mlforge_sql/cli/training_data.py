@@ -37,6 +37,16 @@ if TYPE_CHECKING:
     help="How the time is written, when it is text other than ISO 8601.",
 )
 @click.option(
+    "--timestamp-unit",
+    type=click.Choice(["s", "ms", "us", "ns", "d"]),
+    help="What the time counts since 1970 in UTC, when it is an integer.",
+)
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    help="Zone of local times, such as Europe/Berlin; UTC without it.",
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write: .parquet, .csv or .json. Without it: CSV on stdout.",
@@ -50,6 +60,8 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
     names: tuple[str, ...],
     timestamp: str | None,
     timestamp_format: str | None,
+    timestamp_unit: str | None,
+    timezone: str | None,
     out: Path | None,
     profile: str | None,
     as_json: bool,
@@ -67,17 +79,20 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
         --features customer_spend,merchant_spend:amount_sum_7d --out train.parquet
     """  # noqa: D301 - click's mark for a paragraph that is not filled
     from mlforge_sql.retrieval.export import write_training_data
+    from mlforge_sql.retrieval.label_times import label_timestamp
     from mlforge_sql.retrieval.project import load
-    from mlforge_sql.spec.source import Timestamp
 
     if not names:
         raise click.UsageError("name at least one feature, such as --features customer_spend")
     if as_json and out is None:
         raise click.UsageError("--json needs --out: the rows themselves go to stdout")
-    if timestamp_format is not None and timestamp is None:
-        raise click.UsageError("--timestamp-format needs --timestamp")
+    said = {"format": timestamp_format, "unit": timestamp_unit, "timezone": timezone}
+    options = ("--timestamp-format", "--timestamp-unit", "--timezone")
+    for option, value in zip(options, said.values(), strict=True):
+        if value is not None and timestamp is None:
+            raise click.UsageError(f"{option} needs --timestamp")
     started = time.perf_counter()
-    column = None if timestamp is None else Timestamp(timestamp, format=timestamp_format)
+    column = label_timestamp(timestamp, **said)
     data = load(settings.root).training_data(names, labels, column, profile)
     summary = write_training_data(data, out, sys.stdout.buffer)
     seconds = time.perf_counter() - started

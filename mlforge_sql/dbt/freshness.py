@@ -6,11 +6,11 @@ from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.durations import MICROSECONDS, Duration
-from mlforge_sql.expressions import column
 from mlforge_sql.plan.stagings import source_time
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.instants import instant
 from mlforge_sql.sql.text import sql_text
 
 _PERIODS = (("d", "day"), ("h", "hour"), ("m", "minute"))
@@ -32,8 +32,7 @@ def _instant(source: ResolvedSource, branches: Branches) -> str:
     """SQL of the event time in UTC."""
 
     def text(dialect: Dialect) -> str:
-        time = source_time(source)
-        return sql_text(dialect.event_time(time, column(time.column)), dialect, in_jinja=True)
+        return sql_text(instant(source_time(source), dialect), dialect, in_jinja=True)
 
     texts = branches.texts(text)
     if len(set(texts.values())) == 1:

@@ -99,13 +99,13 @@ def _name(text: str, kind: ColumnType) -> str:
 
 
 def _time(reading: Reading) -> Any:
-    """Name, kind and storage of an event time that is text."""
+    """Name, kind and storage of an event time that is text, and the name of its time of the day."""
     time = reading.time
     if time is None:
         return None
     held = next(item for item in reading.columns if item.name == time.column)
     wanted = "instant" if time.kind is TimeKind.ISO_TEXT else f"instant {time.format}"
-    parts = (time.column, wanted, held.stored or "text")
+    parts = [time.column, wanted, held.stored or "text", *([time.time] if time.time else [])]
     return Code(f"[{', '.join(map(jinja_string, parts))}]")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,18 @@ from mlforge_sql.plan.nodes import (
     TrainingSet,
 )
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.joins import PLAIN_TIMES, empty_value, instant_text, key_text
+from mlforge_sql.sql.joins import (
+    LABELS,
+    PLAIN_TIMES,
+    empty_value,
+    key_text,
+    local_text,
+    offset_text,
+    plain_text,
+    read_text,
+    time_text,
+    utc_text,
+)
 
 _VALUE = "{{ value }}"
 
@@ -55,14 +67,64 @@ def known_features(
                 {key.name: branches.texts(partial(key_text, key)) for key in surrogates},
                 branches,
             ),
-            "{# SQL of the instant in UTC that `value` stands for, by how its type stores time. #}",
+            "{# SQL of the timestamp that `value` stands for, by how its type stores time. #}",
             "{% macro mlforge_instant(value, kind) %}",
             "    {{- return(adapter.dispatch('mlforge_instant')(value, kind)) -}}",
             "{% endmacro %}",
             "",
             *_choices("mlforge_instant(value, kind)", "kind", _instants(branches), branches),
+            *_time_zones(branches),
         ]
     )
+
+
+def _time_zones(branches: Branches) -> list[str]:
+    """What the macros of local times, and of those in two columns, are made of."""
+    local, zone = "{{ local }}", "{{ zone }}"
+    return [
+        *_said(
+            "SQL of the timestamp in UTC of a local time, by the offset that its zone has a day earlier.",
+            "mlforge_utc_by_offset_before(local, zone)",
+            branches.texts(partial(utc_text, local, zone, -1)),
+        ),
+        *_said(
+            "The same by the offset that its zone has a day later.",
+            "mlforge_utc_by_offset_after(local, zone)",
+            branches.texts(partial(utc_text, local, zone, 1)),
+        ),
+        *_said(
+            "SQL of what the clocks of a time zone show at a timestamp in UTC.",
+            "mlforge_local_time(instant, zone)",
+            branches.texts(partial(local_text, "{{ instant }}", zone)),
+        ),
+        *_said(
+            "SQL of the text of a date and a time of the day, null where one is.",
+            "mlforge_time_text(date, time)",
+            branches.texts(partial(time_text, "{{ date }}", "{{ time }}")),
+        ),
+        *_said(
+            "SQL of whether the text of an ISO timestamp names an offset from UTC.",
+            "mlforge_names_offset(text)",
+            branches.texts(partial(offset_text, "{{ text }}")),
+        ),
+    ]
+
+
+def _said(comment: str, signature: str, texts: Mapping[str, str]) -> list[str]:
+    """A macro, and what it is for each dialect."""
+    name, _, arguments = signature.removesuffix(")").partition("(")
+    return [
+        f"{{# {comment} #}}",
+        f"{{% macro {signature} %}}",
+        f"    {{{{- return(adapter.dispatch('{name}')({arguments})) -}}}}",
+        "{% endmacro %}",
+        "",
+        *(
+            line
+            for dialect, text in texts.items()
+            for line in (f"{{% macro {dialect}__{signature} %}}", text, "{% endmacro %}", "")
+        ),
+    ]
 
 
 def _known(item: Joinable, branches: Branches) -> str:
@@ -79,10 +141,7 @@ def _empty(column: JoinedColumn, branches: Branches) -> Any:
 
 
 def _instants(branches: Branches) -> dict[str, dict[str, str]]:
-    return {
-        str(kind): branches.texts(partial(instant_text, EventTime("", kind), _VALUE))
-        for kind in PLAIN_TIMES
-    }
+    return {str(kind): branches.texts(partial(plain_text, kind, _VALUE)) for kind in PLAIN_TIMES}
 
 
 def _choices(
@@ -113,12 +172,14 @@ def training_set_text(node: TrainingSet, features: Iterable[Joinable], branches:
         wanted.append(name if len(asked) == 1 else asked)
     arguments = {
         "labels": f"ref({_text(node.labels)})",
-        "label_time": _text(node.time.column),
+        "label_time": _time_argument(node.time),
         "features": _list(wanted, 8),
         "label_columns": mapping({name: str(kind) for name, kind in node.columns}, 8),
     }
     if node.time.kind in {TimeKind.TEXT, TimeKind.EPOCH}:
         arguments["label_instant"] = _instant_argument(node.time, branches)
+    if node.time.timezone is not None:
+        arguments["timezone"] = _text(node.time.timezone)
     listed = ",\n".join(f"        {name}={value}" for name, value in arguments.items())
     return (
         "-- every label once, with the values that its features had at its time\n"
@@ -126,12 +187,23 @@ def training_set_text(node: TrainingSet, features: Iterable[Joinable], branches:
     )
 
 
+def _time_argument(time: EventTime) -> str:
+    """The column of the label's time, or the two."""
+    if time.time is None:
+        return _text(time.column)
+    return f"[{_text(time.column)}, {_text(time.time)}]"
+
+
 def _instant_argument(time: EventTime, branches: Branches) -> str:
-    """SQL of the label's time; the column stays quoted as the macros quote it."""
-    column = f"labels.' ~ mlforge_quote({_text(time.column)}) ~ '"
-    mark = "mlforge_label_time_column"
-    texts = branches.texts(lambda dialect: instant_text(time, mark, dialect))
-    coded = {name: _text(text).replace(mark, column) for name, text in texts.items()}
+    """SQL of the label's time, without its zone; its columns stay quoted as the macros quote them."""
+    names = [time.column, *([time.time] if time.time is not None else [])]
+    marks = [f"mlforge_label_time_{number}" for number in range(len(names))]
+    marked = replace(time, column=marks[0], time=marks[1] if len(marks) > 1 else None)
+    texts = branches.texts(partial(read_text, marked))
+    coded = {name: _text(text) for name, text in texts.items()}
+    for mark, column in zip(marks, names, strict=True):
+        quoted = f"{LABELS}.' ~ mlforge_quote({_text(column)}) ~ '"
+        coded = {name: text.replace(f"{LABELS}.{mark}", quoted) for name, text in coded.items()}
     if len(set(coded.values())) == 1:
         return next(iter(coded.values()))
     listed = ", ".join(f"{_text(name)}: {code}" for name, code in coded.items())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from datetime import UTC, date, datetime
+from typing import Any, Protocol, TypeAlias
 
 from mlforge_sql.durations import Duration
-from mlforge_sql.errors import Diagnostic
+from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.plan.nodes import JoinedColumn
 from mlforge_sql.project.model import KeyColumn, Requested
 
@@ -230,6 +230,34 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def as_instant(value: datetime) -> datetime:
-    """An instant in UTC without a time zone; one that has none is in UTC already."""
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+Instant: TypeAlias = datetime | date | str
+"""An instant as callers give it: text is ISO 8601; what has no time zone is UTC."""
+
+
+def as_instant(value: Instant) -> datetime:
+    """An instant in UTC without a time zone; one that has none is in UTC already, a date its midnight.
+
+    Raises:
+        OnlineError: It is none.
+
+    Examples:
+        >>> as_instant("2015-06-01"), as_instant("2015-06-01T02:00:00+02:00")
+        (datetime.datetime(2015, 6, 1, 0, 0), datetime.datetime(2015, 6, 1, 0, 0))
+    """
+    found = _datetime(value)
+    if found is None or found != found:  # noqa: PLR0124 - pandas' NaT is a datetime that equals nothing
+        message = f"`{value}` is not an instant"
+        hint = "give a datetime, a date or ISO text, such as 2024-01-31T12:00:00Z"
+        raise OnlineError([Diagnostic("MF119", message, hint=hint)])
+    return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+
+
+def _datetime(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    try:
+        return datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,14 @@ from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.checking import Checked, Sample, check_feature
 from mlforge_sql.online.entities import EntityReader
 from mlforge_sql.online.lookups import lookup_of
-from mlforge_sql.online.model import Lookup, OnlineStore, Reader, as_instant, utc_now
+from mlforge_sql.online.model import (
+    Instant,
+    Lookup,
+    OnlineStore,
+    Reader,
+    as_instant,
+    utc_now,
+)
 from mlforge_sql.online.opening import Macros, open_online, open_truth
 from mlforge_sql.project.model import Project, Requested, ResolvedFeature
 from mlforge_sql.project.selection import select_features
@@ -53,7 +59,7 @@ class Serving:
         self._stores: dict[str | None, OnlineStore] = {}
         self._ready: dict[Hashable, _Ready] = {}
 
-    def get(self, features: Any, entities: Any, profile: str | None, at: datetime | None) -> Any:
+    def get(self, features: Any, entities: Any, profile: str | None, at: Instant | None) -> Any:
         """The values of entities; see ``LoadedProject.get_online_features``."""
         key = _cache_key(features, profile)
         ready = None if key is None else self._ready.get(key)
@@ -61,8 +67,8 @@ class Serving:
             ready = self._made(features, profile)
             if key is not None:
                 self._ready[key] = ready
-        batch = ready.entities.batch(entities)
         instant = utc_now() if at is None else as_instant(at)
+        batch = ready.entities.batch(entities)
         return batch.result(ready.reader.read(batch.keys, instant))
 
     def chosen(

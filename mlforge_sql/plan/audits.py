@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import Audit, AuditColumn, SurrogateKey, Window
-from mlforge_sql.plan.stagings import event_time
+from mlforge_sql.plan.stagings import label_time
 from mlforge_sql.project.model import (
     LatestColumn,
     Project,
@@ -40,7 +40,6 @@ def _audit(item: ResolvedTrainingSet, request: Requested, salt_env: str | None) 
     wanted = [by_name[name] for name in request.columns]
     found = [Window(part.window, part.offset) for part in feature.windows]
     windows = {window: window for window in reversed(found)}  # 1w and 7d are one, as first named
-    column = item.timestamp.column
     labelled = {name.casefold() for name in item.columns}
     return Audit(
         training_set=item.name,
@@ -53,7 +52,7 @@ def _audit(item: ResolvedTrainingSet, request: Requested, salt_env: str | None) 
             for key in feature.keys
             if key.parts and key.name.casefold() not in labelled
         ),
-        time=event_time(column, item.columns[column], item.timestamp),
+        time=label_time(item.columns, item.timestamp),
         event_time=feature.source.timestamp,
         inputs=_inputs(feature, wanted),
         where=feature.where,

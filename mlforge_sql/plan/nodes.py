@@ -19,6 +19,7 @@ class TimeKind(StrEnum):
     TIMESTAMP_TZ = "timestamp_tz"
     TIMESTAMP_NS = "timestamp_ns"
     DATE = "date"
+    DATE_AND_TIME = "date_and_time"
     EPOCH = "epoch"
     TEXT = "text"
     ISO_TEXT = "iso_text"
@@ -26,19 +27,27 @@ class TimeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventTime:
-    """The event-time column of a source and how to read it.
+    """The time of a source's events, or of labels, and how to read it.
 
     Attributes:
-        column: Name, in the source and in every model that keeps it.
+        column: Its column; the one with the date, where the time of the day has one of its own.
         kind: How it is stored.
         format: strftime format of text.
         per_second: Units in a second, for integers.
+        per_day: Whether integers count days.
+        time: Column with the time of the day.
+        timezone: Zone of local times; None for those in UTC, and for those that say their own.
+        earlier: Whether a local hour that comes twice is the first: it is for labels, not for events.
     """
 
     column: str
     kind: TimeKind
     format: str | None = None
     per_second: int = 0
+    per_day: bool = False
+    time: str | None = None
+    timezone: str | None = None
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,7 @@ class Staging:
         model: dbt model that it reads instead of a dbt source.
         columns: The source's columns, and the name each has in staging.
         event_time: The event time.
+        instant: Name that the event time has in staging.
         keys: Surrogate keys to compute.
         where: Filter of the raw rows.
         dedupe: How repeated events are dropped.
@@ -149,6 +159,7 @@ class Staging:
     model: str | None
     columns: tuple[tuple[str, str], ...]
     event_time: EventTime
+    instant: str
     keys: tuple[SurrogateKey, ...]
     where: Expr | None
     dedupe: Dedupe | None

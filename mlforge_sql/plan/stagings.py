@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from mlforge_sql.plan.nodes import (
     Dedupe,
     EventTime,
@@ -12,6 +15,7 @@ from mlforge_sql.plan.nodes import (
     Typed,
 )
 from mlforge_sql.project.model import ResolvedSource, staging_name
+from mlforge_sql.project.times import is_time
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.types import ColumnType, Kind, is_converted
 
@@ -28,6 +32,7 @@ def staging(source: ResolvedSource, salt_env: str | None) -> Staging:
         model=spec.model,
         columns=tuple((name, spelling.get(name.casefold(), name)) for name in source.schema),
         event_time=source_time(source),
+        instant=source.timestamp,
         keys=tuple(SurrogateKey(key.name, key.parts, salt_env) for key in source.keys if key.parts),
         where=source.where,
         dedupe=dedupe(source),
@@ -74,16 +79,38 @@ def dedupe(source: ResolvedSource) -> Dedupe | None:
 
 def source_time(source: ResolvedSource) -> EventTime:
     """The event time of a source."""
-    return event_time(source.timestamp, source.schema[source.timestamp], source.spec.timestamp)
+    return event_time(source.time_columns, source.schema, source.spec.timestamp)
 
 
-def event_time(column: str, kind: ColumnType, spec: Timestamp) -> EventTime:
-    """How a column of the given type is read as an instant."""
+def label_time(types: Mapping[str, ColumnType], spec: Timestamp) -> EventTime:
+    """How the time of labels is read; their columns are spelled as the labels do."""
+    return replace(event_time(spec.columns, types, spec), earlier=spec.timezone is not None)
+
+
+def event_time(
+    columns: tuple[str, ...], types: Mapping[str, ColumnType], spec: Timestamp
+) -> EventTime:
+    """How one column, or one with a date and one with a time, is read as an instant."""
+    column, *time = columns
+    found = _two(column, time[0], types, spec) if time else _one(column, types[column], spec)
+    return replace(found, timezone=spec.timezone)
+
+
+def _two(column: str, time: str, types: Mapping[str, ColumnType], spec: Timestamp) -> EventTime:
+    if spec.format is not None:
+        return EventTime(column, TimeKind.TEXT, format=spec.format, time=time)
+    both_typed = types[column].kind is Kind.DATE and is_time(types[time])
+    return EventTime(column, TimeKind.DATE_AND_TIME if both_typed else TimeKind.ISO_TEXT, time=time)
+
+
+def _one(column: str, kind: ColumnType, spec: Timestamp) -> EventTime:
     match kind.kind:
         case Kind.TEXT if spec.format is None:
             return EventTime(column, TimeKind.ISO_TEXT)
         case Kind.TEXT:
             return EventTime(column, TimeKind.TEXT, format=spec.format)
+        case Kind.INTEGER if spec.unit == "d":
+            return EventTime(column, TimeKind.EPOCH, per_day=True)
         case Kind.INTEGER:
             return EventTime(column, TimeKind.EPOCH, per_second=PER_SECOND[spec.unit or "s"])
         case Kind.DATE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlforge_sql.plan.nodes import Joinable, JoinedColumn, Labels, SurrogateKey, TrainingSet
-from mlforge_sql.plan.stagings import dedupe, event_time, reading, source_time
+from mlforge_sql.plan.stagings import dedupe, label_time, reading, source_time
 from mlforge_sql.project.model import (
     LatestColumn,
     Project,
@@ -62,13 +62,12 @@ def labels(
 
 def training_set(item: ResolvedTrainingSet) -> TrainingSet:
     """A training set: which labels, which features."""
-    column = item.timestamp.column
     return TrainingSet(
         name=item.name,
         labels=item.spec.labels.model or labels_name(item.name),
         sql=item.spec.labels.sql,
         columns=tuple(item.columns.items()),
-        time=event_time(column, item.columns[column], item.timestamp),
+        time=label_time(item.columns, item.timestamp),
         features=tuple(
             (
                 request.feature.name,

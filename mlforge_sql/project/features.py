@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mlforge_sql.errors import Diagnostic, Location, Severity, has_errors, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, RowQuery, parse_row_query
+from mlforge_sql.project.grains import grain_of, is_early, ways_out
 from mlforge_sql.project.keys import KeyResolver, is_reserved
 from mlforge_sql.project.metrics import MetricResolver, personal_problems
 from mlforge_sql.project.model import (
@@ -148,6 +149,8 @@ class FeatureResolver:
             names = [(column.name, self._selected_at(column.name)) for column in latest]
             order = self._tie_order(everything, keys, source)
         self._check_ttl(windows)
+        if source is not None:
+            self._check_grain(source)
         rules = resolve_rules(
             self._feature,
             available,
@@ -181,6 +184,18 @@ class FeatureResolver:
                 place = self._origin.at("ttl")
                 self._problems.append(Diagnostic("MF045", message, place, hint, Severity.WARNING))
                 return
+
+    def _check_grain(self, source: ResolvedSource) -> None:
+        """An event that has only a date is not known before its day is over."""
+        spec, column = source.spec, source.time_columns[0]
+        grain = grain_of(spec.timestamp, source.schema[column])
+        if grain is None or not is_early(self._spec, spec, grain):
+            return
+        message = (
+            f"`{self._spec.name}` would see events before their {grain.word} is over: "
+            f"`{column}` of source `{spec.name}` says no more than the {grain.word}"
+        )
+        self._note("MF117", message, "interval", hint=ways_out(spec, grain))
 
     def _source(self) -> tuple[ResolvedSource, Columns] | None:
         """The feature's source and the columns of its staging model."""

@@ -51,20 +51,20 @@ def check_labels(
 
     Args:
         columns: The table's columns.
-        timestamp: Its time column; None when the features are wanted as of now.
+        timestamp: Its time; None when the features are wanted as of now.
         requests: The features.
         place: Where the training set was written.
         problems: Where problems go.
     """
     if timestamp is not None:
-        if timestamp.column in columns:
-            kind = columns.type(timestamp.column)
-            if not is_null_type(kind):
-                timestamp_fits(timestamp, kind, place, problems, iso_text=True)
-        else:
-            hint = suggest(timestamp.column, columns.names)
-            message = f"the labels have no column `{timestamp.column}`, their timestamp"
+        missing = [name for name in timestamp.columns if name not in columns]
+        for name in missing:
+            hint = suggest(name, columns.names)
+            message = f"the labels have no column `{name}`, their timestamp"
             problems.append(Diagnostic("MF060", message, place("timestamp"), hint))
+        kinds = {name: columns.type(name) for name in timestamp.columns if name in columns}
+        if not missing and not any(is_null_type(kind) for kind in kinds.values()):
+            timestamp_fits(timestamp, kinds, place, problems, iso_text=True)
     seen: set[str] = set()
     for request in requests:
         for key in request.feature.keys:

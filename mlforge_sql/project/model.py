@@ -42,7 +42,8 @@ class ResolvedSource:
         spec: What the user wrote.
         origin: Where.
         schema: The source's own columns and types, in its order.
-        timestamp: Name of the event-time column, as the source spells it.
+        timestamp: Name of the event time in staging: as the source spells it, where it is one column.
+        time_columns: The columns that it is read from, as the source spells them.
         where: Filter of the raw rows.
         files: What its files hold, and how they are read; None when it has none.
         declared: Columns whose types the user says, by case-folded name, as written.
@@ -55,6 +56,7 @@ class ResolvedSource:
     origin: Origin = field(compare=False, repr=False)
     schema: Mapping[str, ColumnType]
     timestamp: str
+    time_columns: tuple[str, ...]
     where: Expr | None
     dedupe_key: tuple[str, ...] = ()
     dedupe_order: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from mlforge_sql.expressions import Expr, annotate, column
 from mlforge_sql.formats import TEXT_READERS, CsvForm, reader_of
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
-from mlforge_sql.project.times import timestamp_fits
+from mlforge_sql.project.times import is_time, timestamp_fits
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.specs import Located
@@ -33,6 +33,9 @@ from mlforge_sql.types import (
     parse_type,
     plain_type,
 )
+
+EVENT_TIMESTAMP = "event_timestamp"
+"""Name of an event time that is put together from two columns."""
 
 
 def resolve_source(
@@ -61,35 +64,52 @@ def resolve_source(
     if spec.where is not None:
         place = located.origin.at("where")
         reader = ExpressionReader(types, problems, databricks=databricks)
-        instants = _typed_time(columns, timestamp) if _is_iso_text(spec, files) else columns
+        instants = columns
+        if _is_iso_text(spec, files):
+            instants = _typed_time(spec, columns, timestamp)
         read = reader.read(spec.where, instants, place, boolean=True)
         where = read[0] if read is not None else None
         if where is not None and instants is not columns and timestamp is not None:
-            where = where.substitute({timestamp.casefold(): _as_instant(timestamp)})
+            where = where.substitute({name.casefold(): _as_instant(name) for name in timestamp})
     key, order = _dedupe(located, columns, problems)
     if timestamp is None:
         return None
     declared = {name.casefold(): text for name, text in (spec.columns or {}).items()}
+    named = timestamp[0] if len(timestamp) == 1 else _free(EVENT_TIMESTAMP, columns)
     return ResolvedSource(
-        spec, located.origin, schema, timestamp, where, key, order, files=files, declared=declared
+        spec,
+        located.origin,
+        schema,
+        named,
+        timestamp,
+        where,
+        key,
+        order,
+        files=files,
+        declared=declared,
     )
 
 
 def _is_iso_text(spec: Source, files: FileSchema | None) -> bool:
     """Whether the event time is text of a csv or json file that says its own format: ISO 8601."""
-    if files is None or spec.timestamp.format is not None or spec.timestamp.unit is not None:
+    time = spec.timestamp
+    if files is None or time.column is None or time.format is not None or time.unit is not None:
         return False
-    name = spec.timestamp.column.casefold()
+    name = time.column.casefold()
     return any(
         spelled.casefold() == name and held.instant for spelled, held in files.columns.items()
     )
 
 
-def _typed_time(columns: Columns, timestamp: str | None) -> Columns:
-    """The columns with an event time that is an instant, though it is stored as text."""
-    if timestamp is None:
+def _typed_time(spec: Source, columns: Columns, timestamp: tuple[str, ...] | None) -> Columns:
+    """The columns with an event time that is an instant, though it is stored as text.
+
+    Local times are no instants yet: a filter sees their text.
+    """
+    if timestamp is None or spec.timestamp.timezone is not None:
         return columns
-    return columns.overlaid([(timestamp, bare(timestamp), ColumnType(Kind.TIMESTAMP_TZ))])
+    zoned = ColumnType(Kind.TIMESTAMP_TZ)
+    return columns.overlaid([(name, bare(name), zoned) for name in timestamp])
 
 
 def _as_instant(name: str) -> Expr:
@@ -104,27 +124,34 @@ def _as_instant(name: str) -> Expr:
 
 def _timestamp(
     located: Located[Source], columns: Columns, problems: list[Diagnostic], *, iso_text: bool
-) -> str | None:
-    """The event-time column as the source spells it; None when it cannot be used."""
-    name = located.spec.timestamp.column
-    if name not in columns:
+) -> tuple[str, ...] | None:
+    """The columns of the event time as the source spells them; None when they cannot be used."""
+    spec, place = located.spec.timestamp, located.origin.at
+    keys = ("column",) if spec.column is not None else ("date", "time")
+    unknown = [item for item in zip(keys, spec.columns, strict=True) if item[1] not in columns]
+    for key, name in unknown:
         hint = suggest(name, columns.names)
-        place = located.origin.at("timestamp", "column")
-        problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
+        problems.append(
+            Diagnostic("MF022", f"unknown column `{name}`", place("timestamp", key), hint)
+        )
+    if unknown:
         return None
-    kind = columns.type(name)
-    fits = timestamp_fits(
-        located.spec.timestamp, kind, located.origin.at, problems, iso_text=iso_text
-    )
-    return columns.spelling(name) if fits else None
+    kinds = {name: columns.type(name) for name in spec.columns}
+    fits = timestamp_fits(spec, kinds, place, problems, iso_text=iso_text)
+    return tuple(columns.spelling(name) for name in spec.columns) if fits else None
+
+
+def _free(name: str, columns: Columns) -> str:
+    """The name, marked as ours where the source has a column of that name."""
+    while name in columns:
+        name = f"mlforge_{name}"
+    return name
 
 
 def staged_columns(source: ResolvedSource) -> Columns:
     """The columns of a source's staging model, without surrogate keys: event time is typed."""
-    return Columns(
-        (name, bare(name), TIMESTAMP if name == source.timestamp else kind)
-        for name, kind in source.schema.items()
-    )
+    kinds = {**source.schema, source.timestamp: TIMESTAMP}
+    return Columns((name, bare(name), kind) for name, kind in kinds.items())
 
 
 def _schema(
@@ -193,18 +220,20 @@ def _with_whole_times(spec: Source, files: FileSchema) -> FileSchema:
     DuckDB's plain timestamp would drop the offset of ``23:00-05:00`` and its date the time of day, in
     rows that its guess has not seen.
     """
+    time = spec.timestamp
     lossy = {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}
-    if spec.timestamp.format is not None:
+    if time.format is not None or time.column is None:
         lossy |= {Kind.INTEGER}
-    name = spec.timestamp.column.casefold()
+    names = {name.casefold() for name in time.columns}
     columns = dict(files.columns)
     for spelled, held in files.columns.items():
-        if spelled.casefold() != name:
+        if spelled.casefold() not in names:
             continue
         if reader_of(spec.path or "") in TEXT_READERS:
-            if held.type.kind in lossy:
+            if held.type.kind in lossy or is_time(held.type):
                 plain = held.stored.removeprefix("guessed ")
-                columns[spelled] = replace(held, type=TEXT, stored=plain, instant=True)
+                instant = time.column is not None
+                columns[spelled] = replace(held, type=TEXT, stored=plain, instant=instant)
         elif held.type == UNSIGNED and held.stored == "ubigint":
             columns[spelled] = replace(held, type=BIGINT)
     return replace(files, columns=columns)
@@ -212,9 +241,9 @@ def _with_whole_times(spec: Source, files: FileSchema) -> FileSchema:
 
 def _with_signed_time(spec: Source, declared: Mapping[str, ColumnType]) -> Mapping[str, ColumnType]:
     """Declared columns; an event time that counts without a sign is a count."""
-    name = spec.timestamp.column.casefold()
+    names = {name.casefold() for name in spec.timestamp.columns}
     return {
-        spelled: BIGINT if spelled.casefold() == name and kind == UNSIGNED else kind
+        spelled: BIGINT if spelled.casefold() in names and kind == UNSIGNED else kind
         for spelled, kind in declared.items()
     }
 

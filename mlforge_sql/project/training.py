@@ -62,13 +62,14 @@ class TrainingSetResolver:
             self._problems.append(Diagnostic("MF017", message, at, "remove it"))
         hashed = tuple(key for key in keys if key.name not in columns)
         columns = _pseudonymous(columns, keys, hashed)
-        if timestamp.column not in columns and len(self._problems) == before:
-            message = f"`{timestamp.column}` cannot be pseudonymized: it is the label's time"
+        hidden = next((name for name in timestamp.columns if name not in columns), None)
+        if hidden is not None and len(self._problems) == before:
+            message = f"`{hidden}` cannot be pseudonymized: it is the label's time"
             hint = "remove `pseudonymize`, and leave columns out with `sql`"
             self._problems.append(Diagnostic("MF017", message, place("labels"), hint))
         if len(self._problems) > before or not requests:
             return None
-        named = timestamp.model_copy(update={"column": columns.spelling(timestamp.column)})
+        named = timestamp.spelled(columns.spelling)
         return ResolvedTrainingSet(
             spec, item.origin, source, columns.types, named, requests, hashed
         )
@@ -151,8 +152,16 @@ class TrainingSetResolver:
             return None
         if source is None or given.format is not None or given.unit is not None:
             return given
-        same = given.column.casefold() == source.timestamp.casefold()
-        return source.spec.timestamp if same else given
+        same = _folded(given.columns) == _folded(source.time_columns)
+        if not same:
+            return given
+        told = source.spec.timestamp
+        zone = given.timezone or told.timezone
+        return told if zone == told.timezone else told.model_copy(update={"timezone": zone})
+
+
+def _folded(names: Sequence[str]) -> list[str]:
+    return [name.casefold() for name in names]
 
 
 def _pseudonymous(

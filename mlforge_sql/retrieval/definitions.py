@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -75,6 +75,7 @@ class Definitions:
         timestamp: str | Timestamp | None = None,
         profile: str | None = None,
         *,
+        timezone: str | None = None,
         output: Output = "same",
     ) -> Any:
         """``LoadedProject.get_training_data`` of the project; None means all features of the group.
@@ -84,7 +85,9 @@ class Definitions:
             RetrievalError: As there.
         """
         wanted = self.all_features() if features is None else features
-        return self.load().get_training_data(wanted, entity_df, timestamp, profile, output=output)
+        return self.load().get_training_data(
+            wanted, entity_df, timestamp, profile, timezone=timezone, output=output
+        )
 
     def get_online_features(
         self,
@@ -92,7 +95,7 @@ class Definitions:
         entities: Any,
         profile: str | None = None,
         *,
-        at: datetime | None = None,
+        at: datetime | date | str | None = None,
     ) -> Any:
         """``LoadedProject.get_online_features`` of the project; None means all features of the group.
 

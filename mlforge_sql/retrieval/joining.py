@@ -13,13 +13,12 @@ from sqlglot import exp
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dbt.macros import MacroError, Macros
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.plan.nodes import TimeKind
-from mlforge_sql.plan.stagings import event_time
+from mlforge_sql.plan.stagings import label_time
 from mlforge_sql.project.labels import LabelColumns, is_null_type
 from mlforge_sql.project.model import KeyColumn, Requested
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.sql.joins import LABELS, instant_text
+from mlforge_sql.sql.joins import PLAIN_TIMES, instant_text
 from mlforge_sql.translation import Untranslatable
 from mlforge_sql.types import TIMESTAMP, ColumnType
 
@@ -53,7 +52,7 @@ class Join:
     @property
     def time(self) -> str | None:
         """Name of the label time's column; None for the values as of now."""
-        return self.timestamp.column if self.timestamp else None
+        return self.timestamp.columns[0] if self.timestamp else None
 
     @cached_property
     def names(self) -> dict[str, tuple[str, str]]:
@@ -86,7 +85,7 @@ class Join:
         """The columns of labels that the join reads, in lower case, and a type for each."""
         wanted = {name.casefold(): kind for name, kind in self.key_types.items()}
         if self.timestamp is not None:
-            wanted[self.timestamp.column.casefold()] = TIMESTAMP
+            wanted |= {name.casefold(): TIMESTAMP for name in self.timestamp.columns}
         return wanted
 
     def typed(self, columns: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
@@ -113,16 +112,22 @@ class Join:
         if self.timestamp is None:
             return None
         found = LabelColumns(columns)
-        kind = found.type(self.timestamp.column)
-        if is_null_type(kind):
-            return None
-        time = event_time(found.spelling(self.timestamp.column), kind, self.timestamp)
-        if time.kind not in {TimeKind.TEXT, TimeKind.EPOCH}:
+        named = self.timestamp.spelled(found.spelling)
+        if self.time_is_null(columns):
+            return None if named.column is not None else "cast(null as timestamp)"
+        time = label_time(found.types, named)
+        if time.kind in PLAIN_TIMES and time.timezone is None and time.time is None:
             return None
         try:
-            return instant_text(time, f"{LABELS}.{quoted(time.column, dialect)}", dialect)
+            return instant_text(time, dialect)
         except Untranslatable as error:
             raise RetrievalError([Diagnostic("MF072", error.message, hint=error.hint)]) from error
+
+    def time_is_null(self, columns: Mapping[str, ColumnType]) -> bool:
+        """Whether a column of the label's time holds nothing but NULLs, so that its type is not known."""
+        found = LabelColumns(columns)
+        names = self.timestamp.columns if self.timestamp else ()
+        return any(is_null_type(found.type(name)) for name in names)
 
     def label_keys(self, dialect: Dialect, columns: Mapping[str, ColumnType]) -> dict[str, str]:
         """SQL of each join key over the labels, which have the alias ``LABELS``.
@@ -144,11 +149,11 @@ class Join:
         Raises:
             RetrievalError: The labels do not have it.
         """
+        named, macros = self._named(columns), self._macros(dialect, str)
         known = self.instant(columns, dialect)
-        if known is not None:
-            return known
-        named = self._named(columns)
-        return _said(self._macros(dialect, str), "mlforge_label_instant", self.time, named)
+        if known is None:
+            known = _said(macros, "mlforge_label_instant", self.time, named)
+        return _said(macros, "mlforge_finite", known)
 
     def query(
         self,

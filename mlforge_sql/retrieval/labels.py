@@ -84,8 +84,8 @@ def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -
     types = {name: dialect.type_name(kind) for name, kind in found.items()}
     types |= dict.fromkeys(keys, "varchar")
     if join.timestamp is not None and join.timestamp.unit is None:
-        time = join.timestamp.column.casefold()
-        types |= {name: "varchar" for name in found if name.casefold() == time}
+        times = {name.casefold() for name in join.timestamp.columns}
+        types |= {name: "varchar" for name in found if name.casefold() in times}
     listed = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
     argument = "types" if reader == "read_csv" else "columns"
     typed = f"{reader}({location}, {argument} = {{{listed}}}, {WHOLE})"

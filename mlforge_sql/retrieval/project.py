@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -15,6 +15,7 @@ from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors
 from mlforge_sql.loading.load import PROJECT_FILE, find_project
 from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.frames import Output, output_for
+from mlforge_sql.retrieval.label_times import label_timestamp
 from mlforge_sql.retrieval.training import TrainingData, TrainingDataBuilder
 from mlforge_sql.retrieval.wanted import Wanted, resolve_wanted, several
 from mlforge_sql.spec.base import is_recording
@@ -52,6 +53,7 @@ class LoadedProject:
         timestamp: str | Timestamp | None = None,
         profile: str | None = None,
         *,
+        timezone: str | None = None,
         output: Output = "same",
     ) -> Any:
         """Every label once, in order, with the features as of its time.
@@ -71,6 +73,8 @@ class LoadedProject:
                 or ISO text; ``Timestamp(column, format=...)`` for other text, or ``unit=`` for
                 integers. None for the values as of now.
             profile: Profile of ``mlforge.yaml`` to read from; the default one if None.
+            timezone: Zone of local times, such as ``"Europe/Berlin"``; the earlier instant counts
+                where an hour comes twice. UTC if None.
             output: What comes back. ``"same"``: the kind that was given, whose own columns are not
                 touched; a pyarrow table for a path, a name or a query. Or ``"pandas"``,
                 ``"polars"``, ``"pyarrow"``, an Arrow ``"reader"`` for what does not fit into
@@ -86,7 +90,9 @@ class LoadedProject:
             raise ValueError(f"output is one of {', '.join(get_args(Output))}, not {output!r}")
         wanted = output_for(output, entity_df)
         whole = wanted != "same"
-        data = self.training_data(features, entity_df, timestamp, profile, whole=whole)
+        data = self.training_data(
+            features, entity_df, timestamp, profile, timezone=timezone, whole=whole
+        )
         try:
             result = data.as_output(wanted)
         except BaseException:
@@ -102,7 +108,7 @@ class LoadedProject:
         entities: Any,
         profile: str | None = None,
         *,
-        at: datetime | None = None,
+        at: datetime | date | str | None = None,
     ) -> Any:
         """The values that features have now, of some entities.
 
@@ -119,8 +125,8 @@ class LoadedProject:
             entities: A mapping, a list of mappings, or a frame as for training data, with the join
                 keys or the columns that they are computed from.
             profile: Profile of ``mlforge.yaml`` to read from; the default one if None.
-            at: The instant, in UTC when it has no time zone; now if None. A store that is synced
-                has only instants from its last sync on.
+            at: The instant, a datetime, a date or ISO text, in UTC when it has no time zone; now if
+                None. A store that is synced has only instants from its last sync on.
 
         Returns:
             The same kind as ``entities``, in the same order, with its own columns and the values.
@@ -153,6 +159,7 @@ class LoadedProject:
         timestamp: str | Timestamp | None = None,
         profile: str | None = None,
         *,
+        timezone: str | None = None,
         whole: bool = True,
     ) -> TrainingData:
         """The same as a query that has not run; see ``get_training_data``.
@@ -162,14 +169,15 @@ class LoadedProject:
             entity_df: As there.
             timestamp: As there.
             profile: As there.
+            timezone: As there.
             whole: Whether the query has the columns of labels that are a frame in memory.
 
         Raises:
             RetrievalError: As there.
         """
+        time = label_timestamp(timestamp, timezone=timezone)
         store = open_store(self.root, self._project, profile)
         builder = TrainingDataBuilder(self._project, self._macros, store, self.root)
-        time = Timestamp(timestamp) if isinstance(timestamp, str) else timestamp
         try:
             return builder.build(several(features), entity_df, time, whole=whole)
         except BaseException:

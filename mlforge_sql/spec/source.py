@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -9,28 +11,96 @@ from pydantic_core import PydanticCustomError
 
 from mlforge_sql.durations import MICROSECONDS, ZERO, Duration
 from mlforge_sql.spec.base import DurationField, Name, Names, PositiveDuration, Spec, record
+from mlforge_sql.zones import zone_problem
+
+DIRECTIVE = re.compile(r"%-?(.)", re.DOTALL)
+"""Directives of a strftime format."""
+
+
+def _known_zone(value: str) -> str:
+    problem = zone_problem(value)
+    if problem is not None:
+        message, hint = problem
+        raise PydanticCustomError(
+            "mlforge_zone", "{said}", {"said": message, "code": "MF116", "hint": hint}
+        )
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+"""The IANA name of a time zone that has a slash, or ``UTC``."""
 
 
 class Timestamp(Spec):
-    """The column that says when an event happened.
+    """When an event happened, or a label is of: a column, or one with the date and one with the time.
 
     Examples:
         >>> Timestamp("transaction_time", format="%Y-%m-%d %H:%M:%S").column
         'transaction_time'
+        >>> Timestamp(date="sale_date", time="sale_time", timezone="America/Chicago").columns
+        ('sale_date', 'sale_time')
     """
 
-    column: str = Field(description="Column of the source.")
-    format: str | None = Field(
-        default=None, description="strftime format, for timestamps stored as text."
+    column: str | None = Field(default=None, description="Column with the date and the time.")
+    date: str | None = Field(
+        default=None, description="Column with the date, where `time` is a column of its own."
     )
-    unit: Literal["s", "ms", "us", "ns"] | None = Field(
-        default=None, description="Unit since 1970-01-01 UTC, for timestamps stored as integers."
+    time: str | None = Field(default=None, description="Column with the time of the day.")
+    format: str | None = Field(
+        default=None,
+        description="strftime format, for timestamps stored as text; of `<date> <time>`, for two columns.",
+    )
+    unit: Literal["s", "ms", "us", "ns", "d"] | None = Field(
+        default=None,
+        description="Unit since 1970-01-01 UTC, for timestamps stored as integers; `d` counts days.",
+    )
+    timezone: TimeZone | None = Field(
+        default=None,
+        description="Time zone of local times, such as `Europe/Berlin`; times without one are UTC.",
     )
 
     def __init__(self, column: str | None = None, /, **values: Any) -> None:
         if column is not None:
             values["column"] = column
         super().__init__(**values)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is read from: one, or the date's and the time's."""
+        both = (self.date or "", self.time or "")
+        return both if self.column is None else (self.column,)
+
+    def spelled(self, spelling: Callable[[str], str]) -> Timestamp:
+        """The same with other names of its columns."""
+        keys = ("column",) if self.column is not None else ("date", "time")
+        names = (spelling(name) for name in self.columns)
+        return self.model_copy(update=dict(zip(keys, names, strict=True)))
+
+    @model_validator(mode="after")
+    def _one_or_two_columns(self) -> Timestamp:
+        parts = {"date": self.date, "time": self.time}
+        given = [name for name, value in parts.items() if value is not None]
+        if self.column is not None and given:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`column` has the date and the time, so it cannot stand beside `{name}`",
+                {
+                    "name": given[0],
+                    "code": "MF017",
+                    "at": given[0],
+                    "hint": "keep `column`, or `date` and `time`",
+                },
+            )
+        if self.column is None and len(given) < len(parts):
+            hint = "add `column`, or `date` and `time`"
+            if given:
+                hint = f"add `{'time' if given == ['date'] else 'date'}`; a column that has both is `column`"
+            raise PydanticCustomError(
+                "mlforge_missing",
+                "`timestamp` does not say which columns it is",
+                {"code": "MF011", "hint": hint},
+            )
+        return self
 
     @model_validator(mode="after")
     def _format_or_unit(self) -> Timestamp:
@@ -39,6 +109,30 @@ class Timestamp(Spec):
                 "mlforge_conflict",
                 "`format` is for text and `unit` for integers; a timestamp has one of them",
                 {"code": "MF017", "at": "unit", "hint": "remove one"},
+            )
+        if self.unit is not None and self.column is None:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`unit` is for a single column of integers",
+                {"code": "MF017", "at": "unit", "hint": "remove it, or name one `column`"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _local(self) -> Timestamp:
+        """A time zone is for times that do not say their own."""
+        if self.timezone is None:
+            return self
+        why = None
+        if self.unit is not None:
+            why = "an integer counts from 1970 in UTC"
+        elif self.format is not None and "z" in DIRECTIVE.findall(self.format):
+            why = "`%z` reads the offset of every time"
+        if why is not None:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "{why}, so `timezone` has nothing to say",
+                {"why": why, "code": "MF115", "at": "timezone", "hint": "remove `timezone`"},
             )
         return self
 

@@ -32,6 +32,7 @@ from mlforge_sql.sql.build import (
     star_from,
 )
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.instants import staged_instant
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.staging import surrogate_key
 from mlforge_sql.types import DOUBLE, TEXT, Kind
@@ -94,9 +95,7 @@ class _Query:
             else column(name, "training_set")
             for name in self.node.keys
         ]
-        time = self.dialect.event_time(
-            self.node.time, column(self.node.time.column, "training_set")
-        )
+        time = staged_instant(self.node.time, self.dialect, "training_set")
         query = select(
             *(aliased(tree, name) for tree, name in zip(keys, self.node.keys, strict=True)),
             aliased(time, self.names.time),

@@ -33,6 +33,7 @@ from mlforge_sql.sql.build import (
     star_from,
 )
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.instants import staged_instant
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import TEXT, ColumnType, Kind, held_type, is_converted, plain_type
 
@@ -136,7 +137,7 @@ def _rank(dedupe: Dedupe, event_time: EventTime, dialect: Dialect) -> exp.Expr:
     for name in dedupe.order:
         value: exp.Expr = column(name)
         if name == event_time.column:
-            value = dialect.event_time(event_time, value)  # text of times does not sort by time
+            value = staged_instant(event_time, dialect)  # text of times does not sort by time
         elif name in dedupe.as_text:
             value = dialect.cast(value, TEXT)
         order.append(descending(value))
@@ -148,9 +149,11 @@ def _projections(node: Staging, dialect: Dialect) -> list[exp.Expr]:
     kept: list[exp.Expr] = []
     for name, staged in node.columns:
         value: exp.Expr = column(name)
-        if name == node.event_time.column:
-            value = dialect.event_time(node.event_time, value)
+        if name == node.instant:
+            value = staged_instant(node.event_time, dialect)
         kept.append(aliased(value, staged))
+    if node.event_time.time is not None:
+        kept.append(aliased(staged_instant(node.event_time, dialect), node.instant))
     return [*keys, *kept]
 
 

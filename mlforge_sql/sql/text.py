@@ -69,17 +69,20 @@ def _is_import(query: exp.Query) -> bool:
     return parts == {"expressions"} and query.expressions == [exp.Star()]
 
 
-def sql_text(tree: exp.Expr, dialect: Dialect, *, in_jinja: bool = False) -> str:
+def sql_text(
+    tree: exp.Expr, dialect: Dialect, *, in_jinja: bool = False, one_line: bool = False
+) -> str:
     """A tree as lower-case text; what a user wrote in quotes keeps its case and never runs as Jinja.
 
     Args:
         tree: The tree.
         dialect: How to say it.
         in_jinja: Whether the text goes into a Jinja string, where nothing runs.
+        one_line: Whether it stands on one line, but for line breaks in quotes.
     """
     text = tree.sql(
         dialect.sqlglot,
-        pretty=True,
+        pretty=not one_line,
         indent=4,
         pad=4,
         max_text_width=80,

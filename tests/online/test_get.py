@@ -440,3 +440,37 @@ def test_types_are_those_of_a_training_set(tmp_path: Path) -> None:
     far = {"id": Decimal(10**20), "day": date(1, 1, 1), "ok": True}
     assert project.get_online_features("f", far, "pg", at=at)["f__tiny"] is None
     project.close()
+
+
+# Instants
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        AT.isoformat(),
+        AT.isoformat(sep=" "),
+        f"{AT.isoformat()}Z",
+        "2024-01-05T14:00:00+02:00",
+        AT.replace(tzinfo=UTC),
+        pd.Timestamp(AT),
+    ],
+)
+def test_an_instant_is_a_datetime_or_text(synced: LoadedProject, profile: str, at: Any) -> None:
+    wanted = synced.get_online_features(FEATURES, ENTITIES, profile, at=AT)
+    assert synced.get_online_features(FEATURES, ENTITIES, profile, at=at) == wanted
+
+
+@pytest.mark.parametrize("at", [date(2024, 1, 6), "2024-01-06", " 2024-01-06 "])
+def test_a_date_is_its_midnight(synced: LoadedProject, profile: str, at: Any) -> None:
+    wanted = synced.get_online_features(FEATURES, ENTITIES, profile, at=datetime(2024, 1, 6))
+    assert synced.get_online_features(FEATURES, ENTITIES, profile, at=at) == wanted
+
+
+@pytest.mark.parametrize("at", ["infinity", "-infinity", "tomorrow", "", 1.5, True, pd.NaT])
+def test_what_is_no_instant(synced: LoadedProject, profile: str, at: Any) -> None:
+    with pytest.raises(RetrievalError) as caught:
+        synced.get_online_features(FEATURES, ENTITIES, profile, at=at)
+    assert str(caught.value) == (
+        f"error[MF119]: `{at}` is not an instant; give a datetime, a date or ISO text, such as 2024-01-31T12:00:00Z"
+    )

@@ -16,13 +16,14 @@ def instant(
     _context: click.Context, _option: click.Parameter, value: str | None
 ) -> datetime | None:
     """An instant in ISO 8601, in UTC and without a time zone; without a zone it is UTC."""
+    from mlforge_sql.errors import OnlineError
     from mlforge_sql.online.model import as_instant
 
     if value is None:
         return None
     try:
-        return as_instant(datetime.fromisoformat(value))
-    except ValueError:
+        return as_instant(value)
+    except OnlineError:
         message = f"{value!r} is no instant; write it like 2024-01-31T12:00:00"
         raise click.BadParameter(message) from None
 

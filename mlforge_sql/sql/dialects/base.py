@@ -10,10 +10,13 @@ from sqlglot import exp
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import TEXT, ColumnType
 
 DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 """Quoted text and names of standard SQL."""
+
+OFFSET = "[0-9][Tt ].*[-+A-Za-z]"
+"""Regular expression of ISO timestamps with an offset or a zone: after the date there is a sign or a letter."""
 
 ESCAPED = r"""'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`"""
 """Quoted text and names of Spark: a backslash escapes the character after it."""
@@ -73,8 +76,36 @@ class Dialect(ABC):
         """Whether a timestamp is neither NULL nor infinite."""
 
     @abstractmethod
-    def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
-        """The UTC timestamp that a source's column stands for."""
+    def event_time(
+        self, stored: EventTime, value: exp.Expr, time: exp.Expr | None = None
+    ) -> exp.Expr:
+        """The timestamp that a stored time stands for: in UTC, or in its time zone where it has one.
+
+        Args:
+            stored: How it is stored.
+            value: Its column.
+            time: The column with the time of the day, where it is one of its own.
+        """
+
+    def time_text(self, value: exp.Expr, time: exp.Expr | None = None) -> exp.Expr:
+        """A stored time as text: ``<date> <time>``, where it is two columns; NULL where one is."""
+        if time is None:
+            return value
+        space = exp.Literal.string(" ")
+        date = exp.DPipe(this=self.cast(value, TEXT), expression=space)
+        return exp.DPipe(this=date, expression=self.cast(time, TEXT))
+
+    @abstractmethod
+    def names_offset(self, text: exp.Expr) -> exp.Expr:
+        """Whether text of an ISO timestamp says its offset from UTC, or its zone."""
+
+    @abstractmethod
+    def local_time(self, instant: exp.Expr, zone: exp.Expr) -> exp.Expr:
+        """What the clocks of a time zone show at a UTC timestamp."""
+
+    @abstractmethod
+    def utc_by(self, local: exp.Expr, zone: exp.Expr, days: int) -> exp.Expr:
+        """The UTC timestamp of a local time, by the zone's offset some days later; NULL for infinity."""
 
     @abstractmethod
     def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
-from mlforge_sql.sql.dialects.base import ESCAPED, Dialect
+from mlforge_sql.sql.dialects.base import ESCAPED, OFFSET, Dialect
 from mlforge_sql.translation import databricks_type, translate
 from mlforge_sql.translation.patterns import java_pattern
 from mlforge_sql.translation.time_formats import spark_pattern
@@ -75,21 +76,43 @@ class Databricks(Dialect):
         """See the base. No timestamp is infinite here."""
         return exp.Not(this=exp.Is(this=timestamp, expression=exp.Null()))
 
-    def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
+    def event_time(
+        self, stored: EventTime, value: exp.Expr, time: exp.Expr | None = None
+    ) -> exp.Expr:
         """See the base. Timestamps without a time zone are UTC, as the session is."""
         match stored.kind:
             case TimeKind.TEXT:
                 pattern = exp.Literal.string(spark_pattern(stored.format or ""))
-                return func("to_timestamp", value, pattern)
+                return func("to_timestamp", self.time_text(value, time), pattern)
             case TimeKind.EPOCH:
                 whole = self.cast(value, BIGINT)
+                if stored.per_day:
+                    return func("timestamp_micros", times(whole, MICROSECONDS["d"]))
                 if stored.per_second in _FROM_NUMBER:
                     return func(_FROM_NUMBER[stored.per_second], whole)
                 rest = func("pmod", whole.copy(), number(1000))
                 exact = exp.Paren(this=exp.Sub(this=whole, expression=rest))
                 return func("timestamp_micros", exp.IntDiv(this=exact, expression=number(1000)))
             case _:
-                return self.cast(value, TIMESTAMP)
+                return self.cast(self.time_text(value, time), TIMESTAMP)
+
+    def names_offset(self, text: exp.Expr) -> exp.Expr:
+        """See the base."""
+        return func("regexp_like", text, exp.Literal.string(OFFSET))
+
+    def local_time(self, instant: exp.Expr, zone: exp.Expr) -> exp.Expr:
+        """See the base. An instant has one local time; the session's zone has no say."""
+        return func("from_utc_timestamp", instant, zone)
+
+    def utc_by(self, local: exp.Expr, zone: exp.Expr, days: int) -> exp.Expr:
+        """See the base."""
+        day = self.later(local.copy(), days * MICROSECONDS["d"])
+        offset = exp.Sub(
+            this=func("unix_micros", self.local_time(day, zone.copy())),
+            expression=func("unix_micros", day.copy()),
+        )
+        micros = exp.Sub(this=func("unix_micros", local.copy()), expression=exp.Paren(this=offset))
+        return func("timestamp_micros", micros)
 
     def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """See the base."""

@@ -9,7 +9,7 @@ from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.dialects.base import OFFSET, Dialect
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
@@ -81,27 +81,58 @@ class DuckDb(Dialect):
         """See the base."""
         return func("isfinite", timestamp)
 
-    def event_time(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
+    def event_time(
+        self, stored: EventTime, value: exp.Expr, time: exp.Expr | None = None
+    ) -> exp.Expr:
         """See the base. Parts of a microsecond are cut off towards the past."""
         match stored.kind:
             case TimeKind.TIMESTAMP | TimeKind.DATE:
                 return self.cast(value, TIMESTAMP)
+            case TimeKind.DATE_AND_TIME:
+                return exp.Add(this=value, expression=time)
             case TimeKind.TIMESTAMP_TZ:
                 return func("make_timestamp", func("epoch_us", value))
             case TimeKind.TIMESTAMP_NS:
                 return func("make_timestamp", _floor_thousand(func("epoch_ns", value)))
             case TimeKind.ISO_TEXT:  # a plain timestamp would drop the offset
-                zoned_text = exp.Cast(this=value, to=exp.DataType.build("timestamptz"))
+                text = self.time_text(value, time)
+                zoned_text = exp.Cast(this=text, to=exp.DataType.build("timestamptz"))
                 return func("make_timestamp", func("epoch_us", zoned_text))
             case TimeKind.TEXT:
-                parsed = func("strptime", value, exp.Literal.string(stored.format or ""))
+                text = self.time_text(value, time)
+                parsed = func("strptime", text, exp.Literal.string(stored.format or ""))
                 zoned = "%z" in (stored.format or "")
                 return func("make_timestamp", func("epoch_us", parsed)) if zoned else parsed
             case TimeKind.EPOCH:
-                whole = self.cast(value, BIGINT)
-                if stored.per_second > 1_000_000:
-                    return func("make_timestamp", _floor_thousand(whole))
-                return func("make_timestamp", times(whole, 1_000_000 // stored.per_second))
+                return func("make_timestamp", self._microseconds(stored, value))
+
+    def _microseconds(self, stored: EventTime, value: exp.Expr) -> exp.Expr:
+        """Microseconds since 1970 of an integer that counts another unit."""
+        whole = self.cast(value, BIGINT)
+        if stored.per_day:
+            return times(whole, MICROSECONDS["d"])
+        if stored.per_second > 1_000_000:
+            return _floor_thousand(whole)
+        return times(whole, 1_000_000 // stored.per_second)
+
+    def names_offset(self, text: exp.Expr) -> exp.Expr:
+        """See the base."""
+        return func("regexp_matches", text, exp.Literal.string(OFFSET))
+
+    def local_time(self, instant: exp.Expr, zone: exp.Expr) -> exp.Expr:
+        """See the base. An instant has one local time; the session's zone has no say."""
+        return func("timezone", zone, func("timezone", exp.Literal.string("UTC"), instant))
+
+    def utc_by(self, local: exp.Expr, zone: exp.Expr, days: int) -> exp.Expr:
+        """See the base."""
+        near = self.later if days > 0 else self.earlier
+        day = near(local.copy(), MICROSECONDS["d"])
+        offset = exp.Sub(
+            this=func("epoch_us", self.local_time(day, zone.copy())),
+            expression=func("epoch_us", day.copy()),
+        )
+        micros = exp.Sub(this=func("epoch_us", local.copy()), expression=exp.Paren(this=offset))
+        return func("make_timestamp", micros)
 
     def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """See the base. DuckDB writes ``.50`` for a decimal without room before the point."""

@@ -7,12 +7,13 @@
         left        a relation, such as ref('labels'), the name of a CTE, or a query
         right       the same
         keys        names of the columns that must be equal, or a mapping: {'name in left': 'name in right'}
-        left_time   column of left: a timestamp in UTC, without time zone on DuckDB
+        left_time   column of left: a timestamp in UTC, without time zone on DuckDB; a local one with a `timezone`
         right_time  column of right, of the same type
         columns     columns of right, or a mapping: {'name in right': 'name in the result'}
         prefix      goes in front of the names of columns, when they are a list
         empty       SQL of the value where no row holds, by column of right; null where none is given
         ttl         how old a row may be when it is used: '7d', '12h', '30m', '45s' or '2w'
+        timezone    the zone of left_time, such as 'Europe/Berlin', where it is local
 
     DuckDB does it with its ASOF join. Elsewhere it is one pass over both sides, sorted by key and time: there is one
     shuffle, and no row is multiplied.
@@ -21,7 +22,7 @@
             {{ asof_join(ref('orders'), ref('rates'), ['currency'], 'ordered_at', 'valid_from', ['rate']) }}
         ) as priced
 #}
-{% macro asof_join(left, right, keys, left_time, right_time, columns, prefix='', empty={}, ttl=none) %}
+{% macro asof_join(left, right, keys, left_time, right_time, columns, prefix='', empty={}, ttl=none, timezone=none) %}
     {%- set left_keys = [] -%}
     {%- set right_keys = [] -%}
     {%- for name in keys -%}
@@ -41,7 +42,8 @@
         'columns': kept,
         'ttl': mlforge_microseconds(ttl) if ttl else none,
     } -%}
-    {{- return(mlforge_asof_joins(left, 'labels.' ~ mlforge_quote(left_time), [join], none)) -}}
+    {%- set instant = mlforge_in_utc('labels.' ~ mlforge_quote(left_time), timezone) -%}
+    {{- return(mlforge_asof_joins(left, instant, [join], none)) -}}
 {% endmacro %}
 
 {#
@@ -53,7 +55,20 @@
         label_columns   mapping of names to types, none where they are not known
 #}
 {% macro mlforge_asof_joins(labels, instant, joins, label_columns) %}
-    {{- return(adapter.dispatch('mlforge_asof_joins')(labels, instant, joins, label_columns)) -}}
+    {{- return(adapter.dispatch('mlforge_asof_joins')(labels, mlforge_finite(instant), joins, label_columns)) -}}
+{% endmacro %}
+
+{# A timestamp, null where it is infinite: that is no instant, and at none does a row hold. #}
+{% macro mlforge_finite(instant) %}
+    {{- return(adapter.dispatch('mlforge_finite')(instant)) -}}
+{% endmacro %}
+
+{% macro default__mlforge_finite(instant) %}
+    {{- return(instant) -}}
+{% endmacro %}
+
+{% macro duckdb__mlforge_finite(instant) %}
+    {{- return("nullif(" ~ instant ~ ", 'infinity')") -}}
 {% endmacro %}
 
 {# DuckDB: one ASOF join for each feature. What has to be computed for a label is computed once. #}

@@ -97,8 +97,8 @@
             {%- do changes.append('`' ~ column.name ~ '` is ' ~ real ~ ', not ' ~ column.type) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if known.time and not changes and mlforge_family(types.get(known.time[0] | lower, '')) == 'text' and target.type != 'databricks' -%}
-        {%- do counted.append({'name': known.time[0], 'stored': 'text', 'type': known.time[1]}) -%}
+    {%- if known.time and not changes and (known.time[3] or mlforge_family(types.get(known.time[0] | lower, '')) == 'text') and target.type != 'databricks' -%}
+        {%- do counted.append({'name': known.time[0], 'stored': 'text', 'type': known.time[1], 'time': known.time[3]}) -%}
     {%- endif -%}
     {{- return(changes + mlforge_misfits(relation, counted, none)) -}}
 {% endmacro %}
@@ -143,7 +143,7 @@
         {%- do counted.append(column) -%}
     {%- endfor -%}
     {%- if known.time -%}
-        {%- do counted.append({'name': known.time[0], 'stored': known.time[2], 'type': known.time[1]}) -%}
+        {%- do counted.append({'name': known.time[0], 'stored': known.time[2], 'type': known.time[1], 'time': known.time[3]}) -%}
     {%- endif -%}
     {{- return(mlforge_misfits(location[:-1] ~ ", filename = 'mlforge_file')", counted, known)) -}}
 {% endmacro %}
@@ -155,8 +155,9 @@
     {%- endif -%}
     {%- set counts = [] -%}
     {%- for column in columns -%}
-        {%- set value = mlforge_quote(column.name) -%}
-        {%- set misfit = value ~ ' is not null and ' ~ mlforge_fitted(value, column.stored, column.type, column.leaves or []) ~ ' is null' -%}
+        {%- set value = mlforge_stored_value(column) -%}
+        {%- set stored = 'text' if column.time else column.stored -%}
+        {%- set misfit = value ~ ' is not null and ' ~ mlforge_fitted(value, stored, column.type, column.leaves or []) ~ ' is null' -%}
         {%- do counts.append('count(case when ' ~ misfit ~ ' then 1 end)') -%}
     {%- endfor -%}
     {%- set file = 'mlforge_file' if known else "''" -%}
@@ -176,6 +177,18 @@
         {{- return(changes[:20] + ['and ' ~ (changes | length - 20) ~ ' more']) -}}
     {%- endif -%}
     {{- return(changes) -}}
+{% endmacro %}
+
+{# A column as it is stored; a date and the time of the day beside it as one text. #}
+{% macro mlforge_stored_value(column) %}
+    {%- if not column.time -%}
+        {{- return(mlforge_quote(column.name)) -}}
+    {%- endif -%}
+    {%- set texts = [] -%}
+    {%- for name in [column.name, column.time] -%}
+        {%- do texts.append('(' ~ mlforge_quote(name) ~ " ->> '$')" if column.stored == 'json' else 'cast(' ~ mlforge_quote(name) ~ ' as varchar)') -%}
+    {%- endfor -%}
+    {{- return('(' ~ texts | join(" || ' ' || ") ~ ')') -}}
 {% endmacro %}
 
 {# A file as the project calls it. #}

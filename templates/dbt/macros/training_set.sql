@@ -6,20 +6,21 @@
         labels          a relation, such as ref('labels') or source('raw', 'labels'), the name of a CTE, or a query.
                         It has the join keys of the features, or the columns that they are computed from
         label_time      column of labels: a timestamp, with or without time zone, a date, or ISO text. Without a zone
-                        it is UTC
+                        it is UTC, unless there is a `timezone`. Or two columns: [the date, the time of the day]
         features        names, 'name:column', or {'name': ..., 'columns': [...]}. On Databricks a mapping may have
                         'version': 12, to read that version of the feature's Delta table, or
                         'version_at': '2026-01-31T12:00:00Z', to read the one that it had then
         label_columns   names and types of the labels' columns. Without it they are asked for, which a CTE cannot
                         answer: it must have the join keys, and a timestamp
-        label_instant   SQL of the label's time in UTC over the alias `labels`, where label_time is something else
+        label_instant   SQL of the label's time over the alias `labels`, where label_time is something else
+        timezone        the zone of local times, such as 'Europe/Berlin'. Without it they are UTC
 
     A label with a null key or time, or of an entity that has no row yet, gets the empty values: 0 for counts, null or
     its default for everything else.
 
         {{ training_set(ref('chargebacks'), 'reported_at', ['customer_spend', 'merchant_spend:amount_sum_7d']) }}
 #}
-{% macro training_set(labels, label_time, features, label_columns=none, label_instant=none) %}
+{% macro training_set(labels, label_time, features, label_columns=none, label_instant=none, timezone=none) %}
     {%- set known = mlforge_features() -%}
     {%- set wanted = mlforge_wanted_features(features, known) -%}
     {%- set pins = mlforge_pins(features) -%}
@@ -58,7 +59,11 @@
             'ttl': feature['ttl'],
         }) -%}
     {%- endfor -%}
-    {%- set instant = label_instant or mlforge_label_instant(label_time, columns) -%}
+    {%- if label_instant -%}
+        {%- set instant = mlforge_in_utc(label_instant, timezone) -%}
+    {%- else -%}
+        {%- set instant = mlforge_label_instant(label_time, columns, timezone) -%}
+    {%- endif -%}
     {{- return(mlforge_asof_joins(labels, instant, joins, columns)) -}}
 {% endmacro %}
 
@@ -240,20 +245,62 @@
 {% endmacro %}
 
 {# SQL of a label's time as a UTC timestamp. #}
-{% macro mlforge_label_instant(label_time, columns) %}
+{% macro mlforge_label_instant(label_time, columns, timezone=none) %}
+    {%- set names = [label_time] if label_time is string else label_time -%}
     {%- if columns is none -%}
-        {{- return('labels.' ~ mlforge_quote(label_time)) -}}
+        {%- if names | length > 1 -%}
+            {%- do exceptions.raise_compiler_error("training_set: label_time is two columns, which needs label_columns.") -%}
+        {%- endif -%}
+        {{- return(mlforge_in_utc('labels.' ~ mlforge_quote(names[0]), timezone)) -}}
     {%- endif -%}
-    {%- set column = mlforge_label_column(label_time, columns) -%}
-    {%- if column is none -%}
+    {%- set values = [] -%}
+    {%- set types = [] -%}
+    {%- for name in names -%}
+        {%- set column = mlforge_label_column(name, columns) -%}
+        {%- if column is none -%}
+            {%- do exceptions.raise_compiler_error(
+                "training_set: the labels have no column '" ~ name ~ "'. They have: " ~ columns | join(', ')
+            ) -%}
+        {%- endif -%}
+        {%- do values.append('labels.' ~ mlforge_quote(column)) -%}
+        {%- do types.append(columns[column]) -%}
+    {%- endfor -%}
+    {%- if values | length > 1 -%}
+        {%- set typed = (types[0] | lower) == 'date' and (types[1] | lower) in ('time', 'time without time zone') -%}
+        {%- set value = values[0] ~ ' + ' ~ values[1] if typed else mlforge_time_text(values[0], values[1]) | trim -%}
+        {%- set kind = 'timestamp' if typed else 'iso_text' -%}
+    {%- else -%}
+        {%- set value = values[0] -%}
+        {%- set kind = mlforge_time_kind(types[0]) -%}
+    {%- endif -%}
+    {%- if kind == 'timestamp' and (types | length > 1 or types[0] | lower == 'timestamp') -%}
+        {{- return(mlforge_in_utc(value, timezone)) -}}
+    {%- endif -%}
+    {%- set read = mlforge_instant(value, kind) | trim -%}
+    {%- if timezone is none -%}
+        {{- return(read) -}}
+    {%- elif kind == 'timestamp_tz' -%}
         {%- do exceptions.raise_compiler_error(
-            "training_set: the labels have no column '" ~ label_time ~ "'. They have: " ~ columns | join(', ')
+            "training_set: label_time is " ~ types[0] ~ ", whose instants are known. Leave timezone out."
+        ) -%}
+    {%- elif kind == 'iso_text' -%}
+        {{- return(
+            'case when ' ~ mlforge_names_offset(value) ~ ' then ' ~ read ~ ' else ' ~ mlforge_in_utc(read, timezone) ~ ' end'
+        ) -}}
+    {%- endif -%}
+    {{- return(mlforge_in_utc(read, timezone)) -}}
+{% endmacro %}
+
+{# SQL of a label's time in UTC; as it is where no zone is named. #}
+{% macro mlforge_in_utc(time, timezone) %}
+    {%- if timezone is none -%}
+        {{- return(time) -}}
+    {%- elif '/' not in timezone and timezone != 'UTC' -%}
+        {%- do exceptions.raise_compiler_error(
+            "'" ~ timezone ~ "' is not the IANA name of a time zone. Write the zone of a place, such as Europe/Berlin."
         ) -%}
     {%- endif -%}
-    {%- if columns[column] | lower == 'timestamp' -%}
-        {{- return('labels.' ~ mlforge_quote(column)) -}}
-    {%- endif -%}
-    {{- return(mlforge_instant('labels.' ~ mlforge_quote(column), mlforge_time_kind(columns[column]))) -}}
+    {{- return(mlforge_utc(time, timezone, earlier=true)) -}}
 {% endmacro %}
 
 {# How a type stores time: timestamp, timestamp_tz, timestamp_ns, date or iso_text. #}

@@ -122,12 +122,13 @@ class StoredRows(Paged):
             for name in labels.columns
         ]
         kept = ", ".join(map(quoted, [*labels.columns, *join.names]))
+        instant: str | None
         if join.timestamp is None:
             name = free("mlforge_now", labels.columns)
             listed.append(f"{_now(join)} as {quoted(name)}")
             instant = f"{LABELS}.{quoted(name)}"
-        elif any(name.casefold() == join.timestamp.column.casefold() for name in typed):
-            instant = None
+        elif join.time_is_null(labels.columns):
+            instant = join.instant(labels.columns, dialect)
         else:
             instant = join.label_instant(dialect, labels.columns)
         query = f"select {', '.join(listed)} from {labels.relation}"  # noqa: S608 - quoted
@@ -150,9 +151,10 @@ class StoredRows(Paged):
         found, timestamp = error.diagnostics[0], self.join.timestamp
         if found.code != "MF063" or timestamp is None or timestamp.format is not None:
             return error
-        if LabelColumns(self.labels.columns).type(timestamp.column).kind is not Kind.TEXT:
+        column = timestamp.columns[0]
+        if LabelColumns(self.labels.columns).type(column).kind is not Kind.TEXT:
             return error
-        hint = f"`{timestamp.column}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
+        hint = f"`{column}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
         return RetrievalError([Diagnostic("MF063", found.message, hint=hint)])
 
 

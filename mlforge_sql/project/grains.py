@@ -1,0 +1,94 @@
+"""How exactly the time of an event is known: what has only a date is not known before its day is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mlforge_sql.durations import Duration
+from mlforge_sql.spec.feature import Feature
+from mlforge_sql.spec.source import DIRECTIVE, Source, Timestamp
+from mlforge_sql.types import ColumnType, Kind
+from mlforge_sql.zones import UTC_NAME, has_whole_hours, longest_day, longest_hour
+
+_MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+
+_LETTERS = (
+    ("MSfT", None),
+    ("HI", "hour"),
+    ("dj", "day"),
+    ("mbB", "month"),
+    ("Yy", "year"),
+)
+"""Directives of formats, the finest first, and what a time is known to that has none of the finer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """What a time is known to: an hour, a day, a month or a year.
+
+    Attributes:
+        word: What it is called.
+        zone: By whose clocks; None for those of UTC, and of the offsets that times have.
+        in_utc: Whether each one ends with one of UTC.
+    """
+
+    word: str
+    zone: str | None
+    in_utc: bool
+
+    @property
+    def longest(self) -> Duration:
+        """How long after its start each one is over."""
+        if self.word == "hour":
+            return Duration.parse(longest_hour(self.zone) if self.zone else timedelta(hours=1))
+        more = longest_day(self.zone) - _DAY if self.zone else timedelta(0)
+        days = {"day": 1, "month": 31, "year": 366}[self.word]
+        return Duration.parse(days * _DAY + more)
+
+    @property
+    def interval(self) -> Duration | None:
+        """The interval whose ticks are where each one is over; None where there is none."""
+        units = {"hour": "1h", "day": "1d"}
+        return Duration.parse(units[self.word]) if self.in_utc and self.word in units else None
+
+
+def grain_of(timestamp: Timestamp, kind: ColumnType) -> Grain | None:
+    """What an event's time is known to; None where it is known to the minute or better.
+
+    Args:
+        timestamp: How it is stored.
+        kind: The type of its column, the one with the date where there are two.
+    """
+    letters = set(DIRECTIVE.findall(timestamp.format or ""))
+    word = None
+    if letters:
+        word = next((word for finer, word in _LETTERS if letters & set(finer)), None)
+    elif timestamp.unit == "d" or (kind.kind is Kind.DATE and timestamp.column is not None):
+        word = "day"
+    if word is None:
+        return None
+    zone = None if timestamp.timezone == UTC_NAME else timestamp.timezone
+    if zone is None:
+        return Grain(word, None, in_utc="z" not in letters)
+    return Grain(word, zone, in_utc=word == "hour" and has_whole_hours(zone))
+
+
+def is_early(feature: Feature, source: Source, grain: Grain) -> bool:
+    """Whether a feature would see events before the hour, day, month or year that they are known to is over."""
+    if source.delay.microseconds >= grain.longest.microseconds:
+        return False
+    if feature.interval is None or grain.interval is None:
+        return True
+    return feature.interval.microseconds % grain.interval.microseconds != 0
+
+
+def ways_out(source: Source, grain: Grain) -> str:
+    """What to change, so that events are seen when they are known."""
+    delay = f"`delay: {grain.longest}` to source `{source.name}`"
+    if grain.zone is not None:
+        delay += f", for the longest {grain.word} in `{grain.zone}`"
+    if grain.interval is None:
+        return f"add {delay}"
+    return f"give the feature an `interval` of whole {grain.word}s, such as `interval: {grain.interval}`, or add {delay}"
