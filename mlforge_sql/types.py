@@ -66,10 +66,14 @@ class ColumnType:
 
 BOOLEAN = ColumnType(Kind.BOOLEAN)
 BIGINT = ColumnType(Kind.INTEGER, bits=64)
+HUGEINT = ColumnType(Kind.INTEGER, bits=128)
 DOUBLE = ColumnType(Kind.FLOAT, bits=64)
 TEXT = ColumnType(Kind.TEXT)
 DATE = ColumnType(Kind.DATE)
 TIMESTAMP = ColumnType(Kind.TIMESTAMP)
+
+DIGITS_OF_BIGINT = 18
+"""All numbers of so many digits fit into a bigint."""
 
 _INTEGER_NAMES = {8: "tinyint", 16: "smallint", 32: "integer", 64: "bigint", 128: "hugeint"}
 

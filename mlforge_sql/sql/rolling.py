@@ -18,6 +18,7 @@ from mlforge_sql.sql.build import (
 )
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.frames import frame_steps, needs_flag
+from mlforge_sql.sql.powers import spread_of_powers, thirds_steps
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.rolling_names import FLAG, over_name, spread_name
 from mlforge_sql.sql.running import running_steps
@@ -27,11 +28,10 @@ from mlforge_sql.types import BIGINT, DOUBLE
 
 def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
-    steps = [
-        *_source_steps(node, dialect),
-        *(frame_steps if dialect.slides else running_steps)(node, dialect),
-        _final(node, dialect),
-    ]
+    windowed = (frame_steps if dialect.slides else running_steps)(node, dialect)
+    thirds = thirds_steps(node, windowed[-1].name)
+    last = (thirds or windowed)[-1].name
+    steps = [*_source_steps(node, dialect), *windowed, *thirds, _final(node, dialect, last)]
     reads_input = node.tiles is None or bool(node.observations)
     return ModelQuery(tuple(steps), () if reads_input else (node.input,))
 
@@ -50,12 +50,12 @@ def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
     return steps
 
 
-def _final(node: Rolling, dialect: Dialect) -> Step:
+def _final(node: Rolling, dialect: Dialect, before: str) -> Step:
     keys = _names(node)
     instant = dialect.instant(column(node.tick), node.clock, node.delay.microseconds)
     values = [aliased(_value(item, dialect), item.name) for item in node.columns]
     query = from_step(
-        select(*columns(keys), aliased(instant, "feature_timestamp"), *values), "windowed"
+        select(*columns(keys), aliased(instant, "feature_timestamp"), *values), before
     )
     if dialect.slides and needs_flag(node):
         query = query.where(column(FLAG), copy=False)
@@ -64,8 +64,10 @@ def _final(node: Rolling, dialect: Dialect) -> Step:
 
 def _value(item: RollingColumn, dialect: Dialect) -> exp.Expr:
     """A feature column from its windowed measures."""
-    if item.observation is not None:
-        value: exp.Expr = column(spread_name(item))
+    if item.powers:
+        value = spread_of_powers(item)
+    elif item.observation is not None:
+        value = column(spread_name(item))
     elif item.measure is None:
         raise TypeError(item.name)
     elif item.count is not None:
