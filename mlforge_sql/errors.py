@@ -88,6 +88,8 @@ CODES: dict[str, str] = {
     "MF102": "refused by Databricks",
     "MF103": "online table that is published otherwise",
     "MF104": "online table not brought up to date",
+    "MF120": "type that no sum can have",
+    "MF121": "type that does not fit the aggregate",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

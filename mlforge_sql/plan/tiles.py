@@ -11,7 +11,6 @@ from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles
 from mlforge_sql.plan.powers import power_parts
-from mlforge_sql.project.metrics import result_type
 from mlforge_sql.project.model import (
     ResolvedFeature,
     ResolvedSource,
@@ -19,6 +18,7 @@ from mlforge_sql.project.model import (
     WindowColumn,
     staging_name,
 )
+from mlforge_sql.project.result_types import result_type
 from mlforge_sql.types import BIGINT, ColumnType, Kind
 
 MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]

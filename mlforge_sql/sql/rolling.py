@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn, Window
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
 from mlforge_sql.sql.build import (
     aliased,
     columns,
@@ -17,6 +17,7 @@ from mlforge_sql.sql.build import (
     star_from,
 )
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.fitting import fitting, may_not_fit
 from mlforge_sql.sql.frames import frame_steps, needs_flag
 from mlforge_sql.sql.powers import spread_of_powers, thirds_steps
 from mlforge_sql.sql.query import ModelQuery, Step
@@ -53,7 +54,7 @@ def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
 def _final(node: Rolling, dialect: Dialect, before: str) -> Step:
     keys = _names(node)
     instant = dialect.instant(column(node.tick), node.clock, node.delay.microseconds)
-    values = [aliased(_value(item, dialect), item.name) for item in node.columns]
+    values = [aliased(_value(node.name, item, dialect), item.name) for item in node.columns]
     query = from_step(
         select(*columns(keys), aliased(instant, "feature_timestamp"), *values), before
     )
@@ -62,7 +63,7 @@ def _final(node: Rolling, dialect: Dialect, before: str) -> Step:
     return Step("final", query)
 
 
-def _value(item: RollingColumn, dialect: Dialect) -> exp.Expr:
+def _value(feature: str, item: RollingColumn, dialect: Dialect) -> exp.Expr:
     """A feature column from its windowed measures."""
     if item.powers:
         value = spread_of_powers(item)
@@ -76,7 +77,11 @@ def _value(item: RollingColumn, dialect: Dialect) -> exp.Expr:
         value = exp.Div(this=total, expression=func("nullif", count, exp.Literal.number(0)))
     else:
         value = column(over_name(item.measure.name, item.window))
-        if item.measure.type != DOUBLE and AGAIN[item.measure.kind] == "sum":
+        if item.measure.kind is MeasureKind.SUM and may_not_fit(item.measure.type, item.type):
+            value = fitting(item.measure, item, feature, dialect)
+        elif AGAIN[item.measure.kind] != "sum":
+            value = dialect.one_zero(value, item.type)
+        elif item.measure.type != DOUBLE:
             value = dialect.cast(value, item.type)
     if item.zero:
         return _count(item, value, dialect)

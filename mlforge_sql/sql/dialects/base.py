@@ -10,7 +10,7 @@ from sqlglot import exp
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import DOUBLE, ColumnType, Kind
 
 DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 """Quoted text and names of standard SQL."""
@@ -115,6 +115,13 @@ class Dialect(ABC):
     @abstractmethod
     def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
         """The product of two bigints as a number that holds it, whatever they are."""
+
+    def one_zero(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
+        """The value; of floats, -0.0 becomes 0.0, which it equals: both would be right, depending on rows' order."""
+        if kind.kind is not Kind.FLOAT:
+            return value
+        zero = exp.Literal.number(0)
+        return exp.Add(this=value, expression=zero if kind == DOUBLE else self.cast(zero, kind))
 
     def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:  # noqa: ARG002 - for engines that need it
         """A number that is about to be summed, so that a sum that fits into ``total`` does not overflow."""
