@@ -95,6 +95,8 @@ CODES: dict[str, str] = {
     "MF116": "unknown time zone",
     "MF117": "feature that would see events before they are known",
     "MF119": "instant that cannot be read",
+    "MF120": "type that no sum can have",
+    "MF121": "type that does not fit the aggregate",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -67,6 +67,7 @@ class ColumnType:
 
 BOOLEAN = ColumnType(Kind.BOOLEAN)
 BIGINT = ColumnType(Kind.INTEGER, bits=64)
+HUGEINT = ColumnType(Kind.INTEGER, bits=128)
 DOUBLE = ColumnType(Kind.FLOAT, bits=64)
 TEXT = ColumnType(Kind.TEXT)
 DATE = ColumnType(Kind.DATE)
@@ -76,6 +77,9 @@ UNSIGNED = ColumnType(Kind.DECIMAL, precision=20)
 
 UNKNOWN = ColumnType(Kind.OTHER, text="unknown")
 """Of columns of files without a single value."""
+
+DIGITS_OF_BIGINT = 18
+"""All numbers of so many digits fit into a bigint."""
 
 _INTEGER_NAMES = {8: "tinyint", 16: "smallint", 32: "integer", 64: "bigint", 128: "hugeint"}
 

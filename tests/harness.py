@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,9 +37,14 @@ def write_parquet(file: Path, schema: Mapping[str, str], rows: Sequence[Mapping[
             marks = ", ".join("?" for _ in schema)
             connection.executemany(
                 f"insert into rows values ({marks})",
-                [[row[name] for name in schema] for row in rows],
+                [[_exact(row[name]) for name in schema] for row in rows],
             )
         connection.execute(f"copy rows to '{file}' (format parquet)")
+
+
+def _exact(value: Any) -> Any:
+    """The value; a decimal as text, because DuckDB's Python makes doubles of those with many digits."""
+    return format(value, "f") if isinstance(value, Decimal) else value
 
 
 def write_project(root: Path, spec: Mapping[str, Any], config: Mapping[str, Any] = CONFIG) -> Path:

@@ -203,15 +203,29 @@ def variance(values: Sequence[int | float | Decimal]) -> float | None:
         return None
     if sum_of_not_finite(values) is not None:
         return math.nan
-    exact = [Fraction(value) for value in values]
-    middle = exact_mean(exact)
-    squares = [(value - middle) ** 2 for value in exact]
-    return float(sum(squares, Fraction(0)) / (len(squares) - 1))
+    return float(exact_variance([Fraction(value) for value in values]))
 
 
 def standard_deviation(values: Sequence[int | float | Decimal]) -> float | None:
-    spread = variance(values)
-    return None if spread is None else math.sqrt(spread)
+    """The float nearest to the root of the exact sample variance; None below two values."""
+    if len(values) < 2:
+        return None
+    if sum_of_not_finite(values) is not None:
+        return math.nan
+    return root(exact_variance([Fraction(value) for value in values]))
+
+
+def exact_variance(values: Sequence[Fraction]) -> Fraction:
+    middle = exact_mean(values)
+    squares = [(value - middle) ** 2 for value in values]
+    return sum(squares, Fraction(0)) / (len(squares) - 1)
+
+
+def root(value: Fraction) -> float:
+    """The square root, from whole numbers with twice the digits of a float."""
+    bits = max(0, 128 - (value.numerator.bit_length() - value.denominator.bit_length()) // 2)
+    whole = math.isqrt((value.numerator << 2 * bits) // value.denominator)
+    return float(Fraction(whole, 1 << bits))
 
 
 def exact_mean(values: Sequence[Fraction]) -> Fraction:

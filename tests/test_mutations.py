@@ -254,7 +254,7 @@ MUTATIONS = (
     Mutation("empty_sum_zero", swap("sum(amount_sum) over last_1d", "coalesce(sum(amount_sum) over last_1d, 0)"), ("gridded", "continuous")),
     Mutation("no_default", swap("cast(-1 as double)", "null"), ("wheres",)),
     Mutation("no_metric_where", regex(r" filter \(where\s+flag\)", ""), ("wheres",)),
-    Mutation("no_observation_where", regex(r"case\s+when\s+ticked\.flag", "case when true"), ("wheres",)),
+    Mutation("no_observation_where", regex(r"case\s+when\s+flag\s+then amount", "case when true then amount"), ("wheres",)),
     Mutation("no_feature_where", regex(r"kind in \('a', 'b'\)", "true"), ("wheres",)),
     Mutation("no_source_where", swap("amount > 10", "true"), ("wheres",)),
     # surrogate keys

@@ -60,7 +60,7 @@ INTERNAL_COLUMNS = [
     "ticked",
     "events",
     "tiles",
-    "centers",
+    "centered",
     "change_points",
     "timeline",
     "windowed",

@@ -660,14 +660,20 @@ CLOCKS = pytest.mark.parametrize("interval", [None, "1h"], ids=["continuous", "g
 def test_spread_of_large_numbers_close_together(
     tmp_path: Path, interval: str | None, kind: str, convert: Any
 ) -> None:
-    """Values near 1e9 with variance 1 have std 1: sums of squares would have no digit left."""
+    """Values near 1e9 with variance 1 have std 1: sums of squares would have no digit left.
+
+    Doubles have the digits of the engine's own function, which loses as many as the mean is larger than
+    the std; integers and decimals have all.
+    """
     values = [convert(10**9 + number % 3 - 1) for number in range(30)]
     found = rolling_of(tmp_path, values, kind, ["std", "variance", "mean"], interval=interval)
     full = [row for row, inside in found if len(inside) == 6]
     assert len(full) > 10
+    rel = 1e-6 if kind == "DOUBLE" else 1e-14
     for row, inside in found:
-        check_row(row, inside, ["std", "variance", "mean"])
-    assert full[0]["amount_variance_6h"] == pytest.approx(0.8, rel=1e-9)
+        check_row(row, inside, ["std", "variance"], rel)
+        check_row(row, inside, ["mean"], 1e-15)
+    assert full[0]["amount_variance_6h"] == pytest.approx(0.8, rel=rel)
 
 
 @CLOCKS

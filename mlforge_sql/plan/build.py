@@ -119,12 +119,7 @@ def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) 
     columns = tuple(
         _rolling_column(item, measures, observations, windows) for item in feature.windows
     )
-    used = {
-        part.name: part
-        for column in columns
-        for part in (column.measure, column.count)
-        if part is not None
-    }
+    used = {part.name: part for column in columns for part in column.measures}
     return Rolling(
         name=feature.name,
         input=input_name(feature.name),
@@ -149,8 +144,9 @@ def _rolling_column(
 ) -> RollingColumn:
     window = Window(column.window, column.offset)
     parts = measures.parts(column)
+    is_spread = column.function in set(Spread)
     observation = None
-    if column.function in set(Spread) and column.value is not None and column.value_type:
+    if is_spread and not parts and column.value is not None and column.value_type:
         where = column.where.input if column.where else None
         key = (column.value.input, where)
         name = f"observed_{len(observations) + 1}"
@@ -160,16 +156,18 @@ def _rolling_column(
     return RollingColumn(
         name=column.name,
         window=windows.setdefault(window, window),
-        measure=parts[0] if parts else None,
-        count=parts[1] if len(parts) > 1 else None,
+        measure=parts[0] if parts and not is_spread else None,
+        count=parts[1] if len(parts) > 1 and not is_spread else None,
         observation=observation,
-        spread=Spread(column.function) if observation else None,
+        spread=Spread(column.function) if is_spread else None,
         zero=column.function == "count",
         what=_what(column),
         default=column.default,
         type=column.type,
         description=column.description,
         unit=column.unit,
+        powers=parts if is_spread else (),
+        scale=column.value_type.scale if column.value_type else 0,
     )
 
 

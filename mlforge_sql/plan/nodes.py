@@ -198,6 +198,19 @@ class MeasureKind(StrEnum):
     SUM = "sum"
     MIN = "min"
     MAX = "max"
+    UNITS = "units"
+    SQUARES = "squares"
+    HIGHS = "highs"
+    LOWS = "lows"
+    TOPS = "tops"
+    MIDDLES = "middles"
+    BOTTOMS = "bottoms"
+    TOP_TOPS = "top_tops"
+    TOP_MIDDLES = "top_middles"
+    TOP_BOTTOMS = "top_bottoms"
+    MIDDLE_MIDDLES = "middle_middles"
+    MIDDLE_BOTTOMS = "middle_bottoms"
+    BOTTOM_BOTTOMS = "bottom_bottoms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +298,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A value of single events that a spread (std, variance) is computed from."""
+    """A double of single events that a spread (std, variance) is computed from."""
 
     name: str
     value: Expr
@@ -294,7 +307,7 @@ class Observation:
 
 
 class Spread(StrEnum):
-    """Functions that need the events themselves: squares of sums would lose all digits."""
+    """Functions of squared distances: of doubles, they need the events themselves."""
 
     STD = "std"
     VARIANCE = "variance"
@@ -309,7 +322,9 @@ class RollingColumn:
         window: The window.
         measure: Measure that is aggregated again, for count, sum, min and max; for a mean, the sum.
         count: For a mean, the measure with the count.
-        observation: For std and variance, the observation.
+        powers: For std and variance of integers and decimals, the exact sums they are made of.
+        scale: How many digits after the point the unit of those sums stands for.
+        observation: For std and variance of doubles, the observation.
         spread: Which of the two.
         zero: Whether an empty window counts 0 rather than NULL.
         what: What is aggregated, in words: ``sum of amount``.
@@ -331,6 +346,14 @@ class RollingColumn:
     type: ColumnType
     description: str | None = None
     unit: str | None = None
+    powers: tuple[Measure, ...] = ()
+    scale: int = 0
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """All measures that it is put together from."""
+        single = (item for item in (self.measure, self.count) if item is not None)
+        return (*single, *self.powers)
 
 
 @dataclass(frozen=True, slots=True)

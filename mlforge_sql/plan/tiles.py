@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles
-from mlforge_sql.project.metrics import result_type
+from mlforge_sql.plan.powers import power_parts
 from mlforge_sql.project.model import (
     ResolvedFeature,
     ResolvedSource,
@@ -18,6 +18,7 @@ from mlforge_sql.project.model import (
     WindowColumn,
     staging_name,
 )
+from mlforge_sql.project.result_types import result_type
 from mlforge_sql.types import BIGINT, ColumnType, Kind
 
 MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
@@ -28,14 +29,12 @@ _PARTS: dict[str, tuple[MeasureKind, ...]] = {
     "mean": (MeasureKind.SUM, MeasureKind.COUNT),
     "min": (MeasureKind.MIN,),
     "max": (MeasureKind.MAX,),
-    "std": (),
-    "variance": (),
 }
-"""The measures that each function is put together from."""
+"""The measures that each function is put together from; std and variance: see ``powers``."""
 
 
 WIDE_INTEGER = ColumnType(Kind.DECIMAL, precision=38, scale=0)
-"""Type of integer sums in tiles: a mean may exist where the sum does not fit into 64 bits."""
+"""Type of whole sums in tiles: a mean may exist where the sum does not fit into 64 bits."""
 
 
 @dataclass
@@ -57,9 +56,15 @@ class MeasureSet:
         """The measures of a feature column, added where they are new."""
         if column.value is None:
             return (self._measure(column, MeasureKind.ROWS),)
-        return tuple(self._measure(column, kind) for kind in _PARTS[column.function])
+        if column.function in _PARTS:
+            parts = _PARTS[column.function]
+        else:
+            parts = power_parts(column.value_type) if column.value_type else ()
+        return tuple(self._measure(column, kind) for kind in parts)
 
     def _measure(self, column: WindowColumn, kind: MeasureKind) -> Measure:
+        if kind is MeasureKind.UNITS and not (column.value_type and column.value_type.scale):
+            kind = MeasureKind.SUM  # whole numbers are in their smallest unit
         value = self._scope(column.value)
         where = self._scope(column.where)
         key = (kind, value, where)
@@ -91,6 +96,8 @@ class MeasureSet:
 def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
     if kind in {MeasureKind.ROWS, MeasureKind.COUNT}:
         return BIGINT
+    if kind not in {MeasureKind.SUM, MeasureKind.MIN, MeasureKind.MAX}:
+        return WIDE_INTEGER
     if kind is MeasureKind.SUM and value_type is not None and value_type.kind is Kind.INTEGER:
         return WIDE_INTEGER  # the sum of a tick may be too wide for a mean's parts to be bigint
     found = result_type(str(kind), value_type)

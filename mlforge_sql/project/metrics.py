@@ -9,10 +9,11 @@ from mlforge_sql.durations import Duration, multiples_near
 from mlforge_sql.errors import Diagnostic, Location, suggest, written
 from mlforge_sql.expressions import Expr
 from mlforge_sql.project.model import Scoped, WindowColumn
+from mlforge_sql.project.result_types import narrowing, result_type, summed_type
 from mlforge_sql.project.scope import Columns, ExpressionReader, bare
 from mlforge_sql.spec.feature import Aggregate, Feature, Metric, Rolling
 from mlforge_sql.spec.specs import Located
-from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind, next_step
+from mlforge_sql.types import ColumnType, Kind, next_step
 
 ROWS = "*"
 
@@ -128,6 +129,11 @@ class MetricResolver:
             hint = next_step(kind, "use `count`, or another column") if kind else None
             self._problems.append(Diagnostic("MF032", message, item.place, hint))
             return
+        if isinstance(metric, Aggregate) and metric.type is not None:
+            typed = self._typed(index, metric, metric.type, kind, result)
+            if typed is None:
+                return
+            result = typed
         if not self._default_fits(index, metric, result):
             return
         label = item.label or ("rows" if item.field == ROWS else item.field)
@@ -146,6 +152,33 @@ class MetricResolver:
                 description=item.description,
                 unit=item.unit,
             )
+
+    def _typed(
+        self,
+        index: int,
+        metric: Aggregate,
+        text: str,
+        kind: ColumnType | None,
+        usual: ColumnType,
+    ) -> ColumnType | None:
+        """The type that the user wants of a sum; None where it cannot have it."""
+        wanted, hint = summed_type(text), None
+        if wanted is None:
+            code, message = "MF120", f"a sum cannot be `{text}`"
+            hint = "write bigint, double, or a decimal of at most 38 digits, such as decimal(38,0)"
+        elif wanted == usual:
+            return wanted
+        elif metric.function != "sum" or kind is None:
+            code, message = "MF121", f"`{metric.function}` is {usual}; only a sum has a `type`"
+            hint = "leave `type` out, or cast the column in `select`"
+        else:
+            hint = narrowing(metric.field, kind, wanted)
+            code, message = "MF121", f"a sum of {kind} loses digits as {wanted}"
+        if hint is None:
+            return wanted
+        place = self._feature.origin.at("metrics", index, "type")
+        self._problems.append(Diagnostic(code, message, place, hint))
+        return None
 
     def _value(self, item: _Item) -> tuple[Scoped | None, ColumnType | None]:
         if item.field == ROWS:
@@ -194,33 +227,6 @@ def personal_problems(
     message = f"`{name}` would put `{used[0]}` into a feature table; it identifies a `{entity}`"
     hint = f"the source columns of a surrogate key stay out of features; count it, or drop `from_columns` of `{entity}`"
     return [Diagnostic("MF035", message, place, hint)]
-
-
-def result_type(function: str, kind: ColumnType | None) -> ColumnType | None:
-    """Type of an aggregate; None when the function does not fit the column.
-
-    Sums of integers are 64-bit, sums of decimals keep their scale, both are exact.
-
-    Examples:
-        >>> from mlforge_sql.types import parse_type
-        >>> str(result_type("sum", parse_type("decimal(10,2)")))
-        'decimal(38, 2)'
-    """
-    if function == "count":
-        return BIGINT
-    if kind is None:
-        return None
-    if function in {"min", "max"}:
-        return kind if kind.is_ordered else None
-    if not kind.is_numeric and kind.kind is not Kind.BOOLEAN:
-        return None
-    return _sum_type(kind) if function == "sum" else DOUBLE
-
-
-def _sum_type(kind: ColumnType) -> ColumnType:
-    if kind.kind is Kind.DECIMAL:
-        return ColumnType(Kind.DECIMAL, precision=38, scale=kind.scale)
-    return DOUBLE if kind.kind is Kind.FLOAT else BIGINT
 
 
 def default_fits(value: bool | int | float | str, kind: ColumnType) -> bool:

@@ -98,6 +98,13 @@ class Aggregate(_Windowed):
     )
     description: str | None = Field(default=None, description="What the columns mean.")
     unit: str | None = Field(default=None, description="Unit of the values.")
+    type: str | None = Field(
+        default=None,
+        description=(
+            "Type of the result of a sum, where the usual one is too narrow: bigint, double or a "
+            "decimal such as decimal(38,0)."
+        ),
+    )
 
 
 def _metric_kind(value: Any) -> str:

@@ -100,6 +100,16 @@ def from_table(query: exp.Select, relation: exp.Expr) -> exp.Select:
     return query.from_(relation, copy=False)
 
 
+def enclosed(tree: exp.Expr) -> exp.Expr:
+    """The tree in parentheses, where an operator beside it could tear it apart."""
+    return exp.Paren(this=tree) if isinstance(tree, exp.Binary | exp.Unary) else tree
+
+
+def without_point(text: exp.Expr) -> exp.Expr:
+    """The text of a decimal without its point: the number of its smallest units."""
+    return func("replace", text, exp.Literal.string("."), exp.Literal.string(""))
+
+
 def not_null(tree: exp.Expr) -> exp.Expr:
     """``tree is not null``."""
     return exp.Not(this=exp.Is(this=tree, expression=exp.Null()))

@@ -62,14 +62,13 @@ def _change_points(node: Rolling) -> Step:
 
 
 def _spread_steps(node: Rolling, dialect: Dialect) -> list[Step]:
-    """Std and variance: of the events themselves, because squared sums would lose digits."""
+    """Std and variance of doubles: of the events themselves, because squared sums would lose digits."""
     keys = (*_names(node), node.tick)
     nothing = [aliased(dialect.cast(exp.Null(), DOUBLE), item.name) for item in node.observations]
     points = select(*columns(keys), aliased(exp.true(), FLAG), *nothing)
     observed = [aliased(_observed(item, dialect), item.name) for item in node.observations]
-    events = select(*columns(keys, "ticked"), aliased(exp.false(), FLAG), *observed)
-    events = from_step(events, "ticked").join(_using("centers", "INNER", _names(node)), copy=False)
-    events = events.where(countable(keys, "ticked"), copy=False)
+    events = select(*columns(keys), aliased(exp.false(), FLAG), *observed)
+    events = from_step(events, "ticked").where(countable(keys), copy=False)
     found = {
         spread_name(item): over(
             dialect.spread(str(item.spread), column(item.observation.name)), item.window.name
@@ -80,42 +79,14 @@ def _spread_steps(node: Rolling, dialect: Dialect) -> list[Step]:
     spread = select(*columns((*keys, FLAG)), *(aliased(tree, name) for name, tree in found.items()))
     used = [item.window for item in node.columns if item.observation is not None]
     return [
-        _centers(node, dialect),
         Step("observed", union([from_step(points, "change_points"), events], distinct=False)),
         Step(
             "spread",
             from_step(spread, "observed"),
-            "std and variance look at the events themselves: squared sums would lose digits",
+            "std and variance of doubles look at the events themselves: squared sums would lose digits",
             _windows(node, used),
         ),
     ]
-
-
-def _centers(node: Rolling, dialect: Dialect) -> Step:
-    """The middle of each entity's values: taken off them, it keeps the digits of std and variance.
-
-    Neither depends on where zero is, but in floating point both lose digits with the distance from
-    it (Chan, Golub and LeVeque 1983, "shifted data").
-    """
-    keys = _names(node)
-    nearest = [
-        aliased(
-            exp.Filter(
-                this=dialect.median(
-                    value := as_double(dialect.expression(item.value), item.type, dialect)
-                ),
-                expression=exp.Where(this=dialect.is_finite(value.copy())),
-            ),
-            item.name,
-        )
-        for item in node.observations
-    ]
-    query = from_step(select(*columns(keys), *nearest), "ticked")
-    query = query.where(countable((*keys, node.tick)), copy=False).group_by(
-        *columns(keys), copy=False
-    )
-    comment = "std and variance keep their digits when they are computed near zero"
-    return Step("centers", query, comment)
 
 
 def _carried(node: Rolling) -> tuple[str, ...]:
@@ -133,7 +104,7 @@ def _timeline(node: Rolling, dialect: Dialect) -> Step:
         query = select(*columns((*keys, *_carried(node)), base), *columns(measures, "tiles"))
         query = from_step(query, base)
         if measures:
-            query = query.join(_using("tiles", "LEFT", keys), copy=False)
+            query = query.join(_tiles_of(keys), copy=False)
         if node.observations:
             query = query.where(column(FLAG, base), copy=False)
         return Step("timeline", query)
@@ -150,25 +121,15 @@ def _timeline(node: Rolling, dialect: Dialect) -> Step:
     return Step("timeline", union([points, from_step(tiles, "tiles")], distinct=False), comment)
 
 
-def _using(step: str, kind: str, keys: tuple[str, ...]) -> exp.Join:
-    side = {"side": "LEFT"} if kind == "LEFT" else {"kind": kind}
-    table = exp.Table(this=identifier(step))
-    return exp.Join(this=table, using=[identifier(name) for name in keys], **side)
+def _tiles_of(keys: tuple[str, ...]) -> exp.Join:
+    table = exp.Table(this=identifier("tiles"))
+    return exp.Join(this=table, side="LEFT", using=[identifier(name) for name in keys])
 
 
 def _observed(item: Observation, dialect: Dialect) -> exp.Expr:
-    """The distance of an event's value from the entity's center."""
-    value = _from_events(as_double(dialect.expression(item.value), item.type, dialect))
-    center = func("coalesce", column(item.name, "centers"), exp.Literal.number(0))
-    distance = exp.Sub(this=value, expression=center)
-    return only_when(distance, _from_events(dialect.expression(item.where)) if item.where else None)
-
-
-def _from_events(tree: exp.Expr) -> exp.Expr:
-    """The tree with its columns taken from the events."""
-    for found in list(tree.find_all(exp.Column)):
-        found.set("table", identifier("ticked"))
-    return tree
+    """The value of an event that std and variance look at."""
+    value = as_double(dialect.expression(item.value), item.type, dialect)
+    return only_when(value, dialect.expression(item.where) if item.where else None)
 
 
 def _windowed(node: Rolling) -> Step:
@@ -176,11 +137,10 @@ def _windowed(node: Rolling) -> Step:
     found: dict[str, exp.Expr] = {}
     used: list[Window] = []
     for item in node.columns:
-        for measure in (item.measure, item.count):
-            if measure is not None:
-                used.append(item.window)
-                again = func(AGAIN[measure.kind], column(measure.name))
-                found[over_name(measure.name, item.window)] = over(again, item.window.name)
+        for measure in item.measures:
+            used.append(item.window)
+            again = func(AGAIN[measure.kind], column(measure.name))
+            found[over_name(measure.name, item.window)] = over(again, item.window.name)
     flag = (FLAG,) if needs_flag(node) else ()
     kept = columns((*_names(node), node.tick, *flag, *_carried(node)))
     query = select(*kept, *(aliased(tree, name) for name, tree in found.items()))

@@ -33,7 +33,8 @@ def latest_query(node: Latest, dialect: Dialect) -> ModelQuery:
     )
     ranked = from_step(ranked, "ticked").where(countable((*keys, node.tick)), copy=False)
     instant = dialect.instant(column(node.tick), node.clock, node.delay.microseconds)
-    final = select(*columns(keys), aliased(instant, "feature_timestamp"), *columns(values))
+    kept = [aliased(dialect.one_zero(column(name), kind), name) for name, kind in node.columns]
+    final = select(*columns(keys), aliased(instant, "feature_timestamp"), *kept)
     first = exp.EQ(this=column(RANK), expression=exp.Literal.number(1))
     final = from_step(final, "ranked").where(first, copy=False)
     return ModelQuery(

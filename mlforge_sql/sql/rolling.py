@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn, Window
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
 from mlforge_sql.sql.build import (
     aliased,
     columns,
@@ -17,7 +17,9 @@ from mlforge_sql.sql.build import (
     star_from,
 )
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.fitting import fitting, may_not_fit
 from mlforge_sql.sql.frames import frame_steps, needs_flag
+from mlforge_sql.sql.powers import spread_of_powers, thirds_steps
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.rolling_names import FLAG, over_name, spread_name
 from mlforge_sql.sql.running import running_steps
@@ -27,11 +29,10 @@ from mlforge_sql.types import BIGINT, DOUBLE
 
 def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
-    steps = [
-        *_source_steps(node, dialect),
-        *(frame_steps if dialect.slides else running_steps)(node, dialect),
-        _final(node, dialect),
-    ]
+    windowed = (frame_steps if dialect.slides else running_steps)(node, dialect)
+    thirds = thirds_steps(node, windowed[-1].name)
+    last = (thirds or windowed)[-1].name
+    steps = [*_source_steps(node, dialect), *windowed, *thirds, _final(node, dialect, last)]
     reads_input = node.tiles is None or bool(node.observations)
     return ModelQuery(tuple(steps), () if reads_input else (node.input,))
 
@@ -50,22 +51,24 @@ def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
     return steps
 
 
-def _final(node: Rolling, dialect: Dialect) -> Step:
+def _final(node: Rolling, dialect: Dialect, before: str) -> Step:
     keys = _names(node)
     instant = dialect.instant(column(node.tick), node.clock, node.delay.microseconds)
-    values = [aliased(_value(item, dialect), item.name) for item in node.columns]
+    values = [aliased(_value(node.name, item, dialect), item.name) for item in node.columns]
     query = from_step(
-        select(*columns(keys), aliased(instant, "feature_timestamp"), *values), "windowed"
+        select(*columns(keys), aliased(instant, "feature_timestamp"), *values), before
     )
     if dialect.slides and needs_flag(node):
         query = query.where(column(FLAG), copy=False)
     return Step("final", query)
 
 
-def _value(item: RollingColumn, dialect: Dialect) -> exp.Expr:
+def _value(feature: str, item: RollingColumn, dialect: Dialect) -> exp.Expr:
     """A feature column from its windowed measures."""
-    if item.observation is not None:
-        value: exp.Expr = column(spread_name(item))
+    if item.powers:
+        value = spread_of_powers(item)
+    elif item.observation is not None:
+        value = column(spread_name(item))
     elif item.measure is None:
         raise TypeError(item.name)
     elif item.count is not None:
@@ -74,7 +77,11 @@ def _value(item: RollingColumn, dialect: Dialect) -> exp.Expr:
         value = exp.Div(this=total, expression=func("nullif", count, exp.Literal.number(0)))
     else:
         value = column(over_name(item.measure.name, item.window))
-        if item.measure.type != DOUBLE and AGAIN[item.measure.kind] == "sum":
+        if item.measure.kind is MeasureKind.SUM and may_not_fit(item.measure.type, item.type):
+            value = fitting(item.measure, item, feature, dialect)
+        elif AGAIN[item.measure.kind] != "sum":
+            value = dialect.one_zero(value, item.type)
+        elif item.measure.type != DOUBLE:
             value = dialect.cast(value, item.type)
     if item.zero:
         return _count(item, value, dialect)

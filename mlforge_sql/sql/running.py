@@ -3,9 +3,9 @@
 Spark keeps a frame up to date only when it grows. A frame that slides is read anew for every row,
 so one busy entity takes quadratic time. Here every frame grows:
 
-* what is exact (counts, sums of integers and decimals) is a running total: added at the tick at
+* what is exact (counts, sums of integers and decimals, and the std of those) is a running total: added at the tick at
   which a tile enters the window, taken off at the tick at which it leaves,
-* everything else (doubles, min, max, std) is never taken off, because that costs digits or cannot
+* everything else (doubles, min, max) is never taken off, because that costs digits or cannot
   be done. Time is cut into blocks of the window's length: a window that ends in a block holds that
   block from its beginning, and the block before to its end (van Herk 1992; Gil and Werman 1993).
 
@@ -43,11 +43,10 @@ from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, new_window, old_window, over, over_name
 from mlforge_sql.sql.running_moments import Moments
-from mlforge_sql.sql.tiles import AGAIN, countable, summable
+from mlforge_sql.sql.tiles import AGAIN, addend, countable
 from mlforge_sql.types import DOUBLE, ColumnType, Kind
 
 SO_FAR = "so_far"
-ENTITY = "entity"
 
 
 def running_steps(node: Rolling, dialect: Dialect) -> list[Step]:
@@ -69,12 +68,7 @@ class _Running:
     @property
     def used(self) -> list[tuple[Measure, Window]]:
         """Every measure over every window that a column needs, each once."""
-        found = (
-            (measure, item.window)
-            for item in self.node.columns
-            for measure in (item.measure, item.count)
-            if measure is not None
-        )
+        found = ((measure, item.window) for item in self.node.columns for measure in item.measures)
         return list(dict.fromkeys(found))
 
     @property
@@ -156,7 +150,9 @@ class _Running:
         none = [self._nothing(item.name, item.type) for item in self.node.measures]
         events = select(*columns(keys), *none, *observed, aliased(exp.Null(), self.shift))
         events = from_step(events, "ticked").where(countable(keys), copy=False)
-        about = self._about("a tile") + "\nstd and variance look at the events themselves"
+        about = (
+            self._about("a tile") + "\nstd and variance of doubles look at the events themselves"
+        )
         return Step("shifted", union([tiles, events], distinct=False), about)
 
     def _about(self, what: str) -> str:
@@ -177,10 +173,11 @@ class _Running:
             case MeasureKind.COUNT | MeasureKind.ROWS:
                 there = not_null(value)
                 return only_when(one, exp.and_(where, there, copy=False) if where else there)
-            case MeasureKind.SUM:
-                value = summable(value, measure.value_type, self.dialect)
-                if measure.type.kind is not Kind.FLOAT:
-                    value = self.dialect.cast(value, measure.type)
+            case MeasureKind.MIN | MeasureKind.MAX:
+                return only_when(value, where)
+        value = addend(measure, value, self.dialect)
+        if measure.type.kind is not Kind.FLOAT:
+            value = self.dialect.cast(value, measure.type)
         return only_when(value, where)
 
     def timeline(self) -> Step:
@@ -196,24 +193,20 @@ class _Running:
     # What is exact: running totals
 
     def running(self) -> Step:
-        kept = [*self.keys, self.node.tick, self.shift, *self.carried]
+        kept = [*self.keys, self.node.tick, self.shift, *self.carried, *self.moments.names]
         totals = [
             aliased(self._total(*pair), over_name(pair[0].name, pair[1])) for pair in self.exact
         ]
         after = over(func("lead", column(self.node.tick)), SO_FAR)
-        query = select(
-            *columns(kept), *self.moments.centered(ENTITY), *totals, aliased(after, self.next_tick)
-        )
+        query = select(*columns(kept), *totals, aliased(after, self.next_tick))
         order: list[exp.Expr] = [column(self.node.tick)]
         if self.block_windows:
             order.append(not_null(column(self.shift)))
         keys = tuple(columns(self.keys))
-        windows = [NamedWindow(SO_FAR, keys, tuple(order))]
-        if self.moments.windows:
-            windows.append(NamedWindow(ENTITY, keys, ()))
+        windows = (NamedWindow(SO_FAR, keys, tuple(order)),)
         about = "exact numbers are added when they enter a window and taken off when they leave it"
         comment = about if totals else None
-        return Step("running", from_step(query, "timeline"), comment, tuple(windows))
+        return Step("running", from_step(query, "timeline"), comment, windows)
 
     def _total(self, measure: Measure, window: Window) -> exp.Expr:
         """The sum of what is in the window now; NULL where nothing is."""

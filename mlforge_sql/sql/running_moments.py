@@ -2,7 +2,7 @@
 
 With ``n``, ``m`` and ``s`` the number, the mean and the sum of squared deviations of each part, the
 sum of squared deviations of both is ``s1 + s2 + (m1 - m2)^2 * n1 * n2 / (n1 + n2)`` (Chan, Golub and
-LeVeque 1979). Values are first moved to the middle of their entity's, where digits are kept.
+LeVeque 1979). Only doubles are read so; the sums of integers and decimals are exact, see ``powers.py``.
 """
 
 from __future__ import annotations
@@ -52,18 +52,6 @@ class Moments:
     def _observed(self, item: Observation) -> exp.Expr:
         value = as_double(self.dialect.expression(item.value), item.type, self.dialect)
         return only_when(value, self.dialect.expression(item.where) if item.where else None)
-
-    def centered(self, entity: str) -> Iterator[exp.Expr]:
-        """The distance of each value from the median of its entity's finite values.
-
-        Args:
-            entity: Name of a window with all rows of an entity.
-        """
-        for item in self.node.observations:
-            value = column(item.name)
-            finite = only_when(value, self.dialect.is_finite(value.copy()))
-            center = func("coalesce", over(self.dialect.median(finite), entity), number(0))
-            yield aliased(exp.Sub(this=value.copy(), expression=center), item.name)
 
     def read(self) -> Iterator[exp.Expr]:
         """The moments of both parts of every window."""

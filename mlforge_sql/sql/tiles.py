@@ -21,6 +21,7 @@ from mlforge_sql.sql.build import (
     star_from,
 )
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.powers import is_power, power
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
 
@@ -30,6 +31,7 @@ AGAIN = {
     MeasureKind.SUM: "sum",
     MeasureKind.MIN: "min",
     MeasureKind.MAX: "max",
+    **{kind: "sum" for kind in MeasureKind if is_power(kind)},
 }
 """The function that aggregates each measure over tiles."""
 
@@ -87,14 +89,21 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
     match measure.kind:
         case MeasureKind.COUNT | MeasureKind.ROWS:
             aggregate = func("count", value)
-        case MeasureKind.SUM:
-            value = dialect.widened(summable(value, measure.value_type, dialect), measure.type)
+        case MeasureKind.MIN | MeasureKind.MAX:
+            aggregate = func(str(measure.kind), value)
+        case _:
+            value = dialect.widened(addend(measure, value, dialect), measure.type)
             summed = _filtered(func("sum", value), measure.where, dialect)
             is_double = measure.type.kind is Kind.FLOAT
             return summed if is_double else dialect.cast(summed, measure.type)
-        case MeasureKind.MIN | MeasureKind.MAX:
-            aggregate = func(str(measure.kind), value)
     return _filtered(aggregate, measure.where, dialect)
+
+
+def addend(measure: Measure, value: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """What a measure that is a sum adds up, made of the value it is of."""
+    if measure.value_type is not None and is_power(measure.kind):
+        return power(value, measure.value_type, measure.kind, dialect)
+    return summable(value, measure.value_type, dialect)
 
 
 def summable(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.Expr:

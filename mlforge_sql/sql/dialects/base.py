@@ -10,7 +10,7 @@ from sqlglot import exp
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime
-from mlforge_sql.types import TEXT, ColumnType
+from mlforge_sql.types import DOUBLE, TEXT, ColumnType, Kind
 
 DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 """Quoted text and names of standard SQL."""
@@ -124,12 +124,37 @@ class Dialect(ABC):
         """Sample standard deviation (``std``) or variance of a double, numerically sound."""
 
     @abstractmethod
-    def median(self, value: exp.Expr) -> exp.Expr:
-        """The median of a double, NULLs ignored; exact, so that it does not depend on row order."""
-
-    @abstractmethod
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """Whether a double is neither infinite nor NaN."""
+
+    @abstractmethod
+    def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
+        """An integer, a decimal or a boolean as a whole number of its type's smallest unit.
+
+        It is a bigint, or wider where 18 digits are not enough.
+        """
+
+    @abstractmethod
+    def half(self, units: exp.Expr, *, high: bool) -> exp.Expr:
+        """Half of a bigint: ``x = high * 2^32 + low``, where ``low`` is not negative."""
+
+    @abstractmethod
+    def third(self, units: exp.Expr, place: int) -> exp.Expr:
+        """A third of a wide whole number, a bigint: ``x = third_0 * b^2 + third_1 * b + third_2``.
+
+        The base ``b`` is the engine's own, see the macro ``mlforge_base``.
+        """
+
+    @abstractmethod
+    def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
+        """The product of two bigints as a number that holds it, whatever they are."""
+
+    def one_zero(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
+        """The value; of floats, -0.0 becomes 0.0, which it equals: both would be right, depending on rows' order."""
+        if kind.kind is not Kind.FLOAT:
+            return value
+        zero = exp.Literal.number(0)
+        return exp.Add(this=value, expression=zero if kind == DOUBLE else self.cast(zero, kind))
 
     def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:  # noqa: ARG002 - for engines that need it
         """A number that is about to be summed, so that a sum that fits into ``total`` does not overflow."""

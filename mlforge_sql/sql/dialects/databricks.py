@@ -8,15 +8,19 @@ from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
-from mlforge_sql.sql.build import func, number, plus, times
+from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
 from mlforge_sql.sql.dialects.base import ESCAPED, OFFSET, Dialect
 from mlforge_sql.translation import databricks_type, translate
 from mlforge_sql.translation.patterns import java_pattern
 from mlforge_sql.translation.time_formats import spark_pattern
-from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
+from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _FROM_NUMBER = {1: "timestamp_seconds", 1_000: "timestamp_millis", 1_000_000: "timestamp_micros"}
 """Functions for integers, by units in a second."""
+
+_WHOLE = ColumnType(Kind.DECIMAL, precision=38, scale=0)
+_FACTOR = ColumnType(Kind.DECIMAL, precision=19, scale=0)
+"""A bigint as a factor: the product of two has 38 digits with a sign."""
 
 
 class Databricks(Dialect):
@@ -126,10 +130,6 @@ class Databricks(Dialect):
         """See the base."""
         return func("char_length", text)
 
-    def median(self, value: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("percentile", value, exp.Literal.number("0.5"))
-
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """See the base. NaN is greater than infinity here."""
         infinity = func("double", exp.Literal.string("infinity"))
@@ -143,3 +143,32 @@ class Databricks(Dialect):
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
         return func("stddev_samp" if function == Spread.STD else "var_samp", value)
+
+    def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
+        """See the base. A decimal of 38 digits times its unit loses digits here, but its text has no point."""
+        if kind.kind is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
+            return self.cast(without_point(self.cast(value, TEXT)), _WHOLE)
+        if kind.kind is Kind.DECIMAL and kind.scale:
+            value = exp.Mul(this=enclosed(value), expression=number(10**kind.scale))
+        return value if kind == BIGINT else self.cast(value, BIGINT)
+
+    def half(self, units: exp.Expr, *, high: bool) -> exp.Expr:
+        """See the base. Shifts round towards the past."""
+        if high:
+            return func("shiftright", units, number(32))
+        return exp.BitwiseAnd(this=units, expression=number(2**32 - 1))
+
+    def third(self, units: exp.Expr, place: int) -> exp.Expr:
+        """See the base. What is divided is a multiple, so that no digit after the point is rounded."""
+        if place < 2:
+            rest = exp.Mod(this=units.copy(), expression=number(10**13 if place else 10**26))
+            above = exp.Mod(this=units, expression=number(10**26)) if place else units
+            units = exp.Paren(this=exp.Sub(this=above, expression=rest))
+            units = exp.Div(this=units, expression=number(10**13 if place else 10**26))
+        else:
+            units = exp.Mod(this=units, expression=number(10**13))
+        return self.cast(units, BIGINT)
+
+    def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
+        """See the base."""
+        return exp.Mul(this=self.cast(one, _FACTOR), expression=self.cast(other, _FACTOR))

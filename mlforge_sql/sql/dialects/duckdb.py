@@ -8,9 +8,9 @@ from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
-from mlforge_sql.sql.build import func, number, plus, times
+from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
 from mlforge_sql.sql.dialects.base import OFFSET, Dialect
-from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
+from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, HUGEINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
 _TRUNCATED = (("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"))
@@ -151,13 +151,37 @@ class DuckDb(Dialect):
         """See the base."""
         return func("length", text)
 
-    def median(self, value: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("median", value)
-
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """See the base."""
         return func("isfinite", value)
+
+    def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
+        """See the base. A decimal of 38 digits times its unit has no type here, but its text has no point."""
+        if kind.kind is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
+            return self.cast(without_point(self.cast(value, TEXT)), HUGEINT)
+        if kind.kind is Kind.DECIMAL and kind.scale:
+            digits = DIGITS_OF_BIGINT if kind.precision + kind.scale <= DIGITS_OF_BIGINT else 38
+            roomy = ColumnType(Kind.DECIMAL, precision=digits, scale=kind.scale)
+            value = exp.Mul(this=self.cast(value, roomy), expression=number(10**kind.scale))
+        return value if kind in {BIGINT, HUGEINT} else self.cast(value, BIGINT)
+
+    def half(self, units: exp.Expr, *, high: bool) -> exp.Expr:
+        """See the base. Shifts round towards the past."""
+        if high:
+            return exp.BitwiseRightShift(this=units, expression=number(32))
+        return exp.BitwiseAnd(this=units, expression=number(2**32 - 1))
+
+    def third(self, units: exp.Expr, place: int) -> exp.Expr:
+        """See the base. Shifts round towards the past."""
+        if place < 2:
+            units = exp.BitwiseRightShift(this=units, expression=number(43 if place else 86))
+        if place > 0:
+            units = exp.BitwiseAnd(this=enclosed(units), expression=number(2**43 - 1))
+        return self.cast(units, BIGINT)
+
+    def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
+        """See the base."""
+        return exp.Mul(this=self.cast(one, HUGEINT), expression=other)
 
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""

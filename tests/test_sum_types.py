@@ -1,0 +1,194 @@
+"""The type of a sum: what users may say with `type:`, and what stops a sum that does not fit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from harness import Run, compile_and_run, write_parquet, write_project
+from warehouse.client import Warehouse
+from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
+
+from mlforge_sql.compiler import compile_project
+from mlforge_sql.dbt.files import spec_hash
+from mlforge_sql.errors import SpecErrors
+
+COLUMNS = {
+    "user_id": "VARCHAR",
+    "at": "TIMESTAMP",
+    "views": "BIGINT",
+    "price": "DECIMAL(12,2)",
+    "score": "DOUBLE",
+    "flag": "BOOLEAN",
+}
+VIEWS = 5 * 10**18
+ROWS = [
+    {
+        "user_id": "u",
+        "at": datetime(2024, 1, 1, hour),
+        "views": VIEWS,
+        "price": Decimal("12345.67"),
+        "score": 0.5,
+        "flag": True,
+    }
+    for hour in (1, 2, 3)
+]
+
+
+def document(*aggregates: dict[str, Any], interval: str | None = "1d") -> dict[str, Any]:
+    metrics = [{"function": "sum", "windows": ["1d"], **item} for item in aggregates]
+    clock = {} if interval is None else {"interval": interval}
+    return {
+        "entities": [{"name": "user", "join_key": "user_id"}],
+        "sources": [
+            {"name": "events", "path": "e.parquet", "table": "a.b.events", "timestamp": "at"}
+        ],
+        "features": [
+            {"name": "page", "source": "events", "entities": ["user"], "metrics": metrics, **clock}
+        ],
+    }
+
+
+def project(root: Path, *aggregates: dict[str, Any], interval: str | None = "1d") -> Path:
+    write_project(root, document(*aggregates, interval=interval), CONFIG)
+    write_parquet(root / "e.parquet", COLUMNS, ROWS)
+    return root
+
+
+TYPED = [
+    {"field": "views", "type": "decimal(38,0)"},
+    {"field": "views", "type": "double", "name": "views_about"},
+    {"field": "price", "type": "decimal(20,4)", "default": -1},
+    {"field": "price", "type": "decimal(7,2)", "name": "short"},
+    {"field": "flag", "type": "integer"},
+    {"field": "score", "type": "double"},
+]
+
+
+def check_typed(run: Run | WarehouseRun) -> None:
+    first, last = run.rows("page", "feature_timestamp")
+    assert first["views_sum_1d"] == Decimal(3 * VIEWS)
+    assert first["views_about_1d"] == 1.5e19
+    assert str(first["price_sum_1d"]) == "37037.0100"
+    assert str(first["short_1d"]) == "37037.01"
+    assert (first["flag_sum_1d"], first["score_sum_1d"]) == (3, 1.5)
+    assert last["price_sum_1d"] == -1
+
+
+def test_a_sum_has_the_type_that_it_is_given(tmp_path: Path) -> None:
+    run = compile_and_run(project(tmp_path, *TYPED))
+    check_typed(run)
+    types = {
+        name: kind for name, kind, *_ in run.connection.execute("describe page_current").fetchall()
+    }
+    assert types["views_sum_1d"] == "DECIMAL(38,0)"
+    assert types["price_sum_1d"] == "DECIMAL(20,4)"
+    assert types["flag_sum_1d"] == "INTEGER"
+
+
+@pytest.mark.parametrize("interval", ["1d", None], ids=["gridded", "continuous"])
+@pytest.mark.parametrize(
+    ("aggregate", "type_name"),
+    [
+        ({"field": "views"}, "bigint"),
+        ({"field": "views", "default": 0}, "bigint"),
+        ({"field": "price", "type": "decimal(6,2)"}, "decimal(6,2)"),
+        ({"field": "views", "type": "decimal(19,0)"}, "decimal(19,0)"),
+        ({"field": "views", "type": "integer"}, "integer"),
+    ],
+)
+def test_a_sum_that_does_not_fit_stops_the_feature(
+    tmp_path: Path, aggregate: dict[str, Any], type_name: str, interval: str | None
+) -> None:
+    with pytest.raises(duckdb.Error) as caught:
+        compile_and_run(project(tmp_path, aggregate, interval=interval))
+    text = str(caught.value)
+    name = f"{aggregate['field']}_sum_1d"
+    assert f"feature `page`: a sum in column `{name}` does not fit its type, {type_name}." in text
+    assert "`type: decimal(38,0)`" in text
+    assert not {"15000000000000000000", "10000000000000000000", "37037"} & set(text.split())
+
+
+def test_the_ends_of_a_type_fit(tmp_path: Path) -> None:
+    write_project(
+        tmp_path, document({"field": "views"}, {"field": "price", "type": "decimal(5,2)"})
+    )
+    ends = (2**63 - 1, -(2**63))
+    rows = [
+        {**ROWS[0], "user_id": str(end), "views": end, "price": Decimal(sign) * Decimal("999.99")}
+        for end, sign in zip(ends, (1, -1), strict=True)
+    ]
+    write_parquet(tmp_path / "e.parquet", COLUMNS, rows)
+    found = compile_and_run(tmp_path).rows("page", "user_id, feature_timestamp")
+    assert [row["views_sum_1d"] for row in found] == [ends[1], None, ends[0], None]
+    assert [row["price_sum_1d"] for row in found] == [
+        Decimal("-999.99"),
+        None,
+        Decimal("999.99"),
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "message"),
+    [
+        (
+            {"field": "views", "type": "decimal(40,0)"},
+            "error[MF120]: a sum cannot be `decimal(40,0)`; write bigint, double, or a decimal of at most 38 digits, such as decimal(38,0)",
+        ),
+        ({"field": "views", "type": "text"}, "error[MF120]: a sum cannot be `text`"),
+        (
+            {"field": "score", "type": "decimal(38,2)"},
+            "error[MF121]: a sum of double loses digits as decimal(38, 2); declare `columns: {score: decimal(18,2)}` in the source, and its sums are exact",
+        ),
+        (
+            {"field": "price", "type": "bigint"},
+            "error[MF121]: a sum of decimal(12, 2) loses digits as bigint; keep the 2 digits after the point: `type: decimal(38,2)`",
+        ),
+        (
+            {"field": "views", "function": "mean", "type": "decimal(38,2)"},
+            "error[MF121]: `mean` is double; only a sum has a `type`; leave `type` out, or cast the column in `select`",
+        ),
+        (
+            {"field": "*", "function": "count", "type": "double"},
+            "error[MF121]: `count` is bigint; only a sum has a `type`",
+        ),
+        (
+            {"field": "views", "type": "decimal(2,0)", "default": 1000},
+            "error[MF044]: default `1000`",
+        ),
+    ],
+)
+def test_types_that_a_sum_cannot_have(
+    tmp_path: Path, aggregate: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecErrors) as caught:
+        compile_project(project(tmp_path, aggregate))
+    assert message in str(caught.value)
+    assert "features/spec.yml:" in str(caught.value)
+
+
+def test_the_type_is_part_of_the_definition(tmp_path: Path) -> None:
+    hashes = {
+        spec_hash(compile_project(project(tmp_path / str(at), item)).project.features[0])
+        for at, item in enumerate([{"field": "views"}, {"field": "views", "type": "decimal(38,0)"}])
+    }
+    assert len(hashes) == 2
+
+
+def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
+    connection = shared_warehouse.connect()
+    schema = "main.sum_types"
+    connection.sql(f"create schema if not exists {schema}")
+    load_table(connection, f"{schema}.events", COLUMNS, ROWS)
+    compiled = compile_and_run(project(tmp_path / "typed", *TYPED)).compiled
+    check_typed(run_on_warehouse(compiled, connection, schema))
+    for interval in ("1d", None):
+        root = project(tmp_path / str(interval), {"field": "views"}, interval=interval)
+        run = run_on_warehouse(compile_project(root), connection, schema)
+        with pytest.raises(Exception, match="feature `page`: a sum in column `views_sum_1d`"):
+            run.rows("page")
