@@ -152,11 +152,17 @@ def test_exposure_tests_and_contract(built: Path) -> None:
     assert {"train__every_label_once", "audit_train__spend", "audit_train__shop_spend"} <= tests
 
 
-def test_a_lost_label_fails(built: Path, tmp_path: Path) -> None:
+def test_a_lost_label_fails_although_another_is_there_twice(built: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(built, copy)
     with duckdb.connect(str(copy / "feature_store" / "features.duckdb")) as connection:
-        connection.execute("delete from train where shop_id = 1 and taken < '2024-01-03'")
+        connection.execute(
+            "create table lost as from train where shop_id = 1 and taken < '2024-01-03'"
+        )
+        connection.execute("delete from train where taken in (select taken from lost)")
+        connection.execute(
+            "insert into train from train order by taken limit (select count(*) from lost)"
+        )
     done = dbt(copy, "test", "--select", "train__every_label_once")
     assert done.of("train__every_label_once")["status"] == "fail"
 
