@@ -88,7 +88,8 @@ def test_what_is_pinned_has_no_audit(tmp_path: Path) -> None:
     """Its values come from events as they were then: those of now would be a false alarm."""
     found = compiled(tmp_path, PINNED, MIXED, PLAIN)
     names = sorted(path.name for path in found.files if path.parent.name == "audit")
-    assert names == ["audit_mixed__g.sql", "audit_plain__f.sql", "audit_plain__g.sql"]
+    in_sets = ["audit_mixed__g.sql", "audit_plain__f.sql", "audit_plain__g.sql"]
+    assert names == ["audit_feature__f.sql", "audit_feature__g.sql", *in_sets]
 
 
 def sql(found: Compiled, *features: Any, adapter: str = "databricks", **more: Any) -> str:

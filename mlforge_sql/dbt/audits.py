@@ -9,17 +9,31 @@ TAG = "mlforge_audit"
 
 def audit_text(node: Audit, query: str) -> str:
     """The body of an audit: its config, what it does, and its query."""
-    meta = (
-        f"{{'kind': 'audit', 'training_set': '{node.training_set}', 'feature': '{node.feature}'}}"
-    )
+    if node.labels is None:
+        kind, tag = "feature_audit", f"{TAG}_feature_{node.feature}"
+        about = {"kind": kind, "feature": node.feature}
+        what = (
+            f"-- Audit of the table of {node.feature}: at sampled instants at which a value changes, and a microsecond before\n"
+            "-- them, the row that holds is computed again from the events. Its entities are compared with those of the\n"
+            "-- source; of sampled entities, so are all instants at which rows begin. One row for each difference.\n"
+        )
+        many = "instants"
+    else:
+        training_set = node.labels.training_set
+        tag = f"{TAG}_{training_set}"
+        about = {"kind": "audit", "training_set": training_set, "feature": node.feature}
+        what = (
+            f"-- Leakage audit of {node.feature} in {training_set}: sampled rows of the training set, every value computed\n"
+            "-- again from the events that its label may see. One row for each value that differs; none when all is well.\n"
+        )
+        many = "rows"
     return (
         "{{\n    config(\n"
-        f"        tags=['{TAG}', '{TAG}_{node.training_set}'],\n"
+        f"        tags=['{TAG}', '{tag}'],\n"
         "        store_failures=true,\n"
-        f"        meta={{'mlforge': {meta}}},\n"
+        f"        meta={{'mlforge': {about}}},\n"
         "    )\n}}\n\n"
-        f"-- Leakage audit of {node.feature} in {node.training_set}: sampled rows of the training set, every value computed\n"
-        "-- again from the events that its label may see. One row for each value that differs; none when all is well.\n"
-        f"-- Vars: mlforge_audit_rows (how many rows, {node.rows} by default), mlforge_audit_seed (which ones).\n\n"
+        f"{what}"
+        f"-- Vars: mlforge_audit_rows (how many {many}, {node.rows} by default), mlforge_audit_seed (which ones).\n\n"
         f"{query}"
     )

@@ -186,9 +186,11 @@ class _Writer:
     def write_audits(self) -> None:
         origins = {item.name: item.origin.path for item in self._project.training_sets}
         for node in self._plan.audits:
-            name = self._names.name(f"audit_{node.training_set}", node.feature)
+            owner = node.labels.training_set if node.labels else "feature"
+            name = self._names.name(f"audit_{owner}", node.feature)
             path = AUDITS / f"{name}.sql"
-            specs = [origins[node.training_set], self._features[node.feature].origin.path]
+            specs = [origins[owner]] if node.labels else []
+            specs.append(self._features[node.feature].origin.path)
             query = self._branches.model(node, "")
             self.files[path] = f"{header(path, specs)}\n\n{audit_text(node, query)}"
 
