@@ -7,11 +7,21 @@ from mlforge_sql.plan.nodes import Audit
 TAG = "mlforge_audit"
 
 
+def set_tag(training_set: str) -> str:
+    """The tag of all audits of a training set."""
+    return f"{TAG}_{training_set}"
+
+
+def table_tag(feature: str) -> str:
+    """The tag of the audit of a feature's table."""
+    return f"mlforge_table_audit_{feature}"
+
+
 def audit_text(node: Audit, query: str) -> str:
     """The body of an audit: its config, what it does, and its query."""
     if node.labels is None:
-        kind, tag = "feature_audit", f"{TAG}_feature_{node.feature}"
-        about = {"kind": kind, "feature": node.feature}
+        tag = table_tag(node.feature)
+        about = {"kind": "feature_audit", "feature": node.feature}
         what = (
             f"-- Audit of the table of {node.feature}: at sampled instants at which a value changes, and a microsecond before\n"
             "-- them, the row that holds is computed again from the events. Its entities are compared with those of the\n"
@@ -20,7 +30,7 @@ def audit_text(node: Audit, query: str) -> str:
         many = "instants"
     else:
         training_set = node.labels.training_set
-        tag = f"{TAG}_{training_set}"
+        tag = set_tag(training_set)
         about = {"kind": "audit", "training_set": training_set, "feature": node.feature}
         what = (
             f"-- Leakage audit of {node.feature} in {training_set}: sampled rows of the training set, every value computed\n"

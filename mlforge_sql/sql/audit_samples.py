@@ -31,9 +31,9 @@ from mlforge_sql.sql.build import (
 )
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import Step
-from mlforge_sql.types import TEXT, TIMESTAMP
+from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP
 
-ENTITY_EVENTS = 1_000
+ENTITY_EVENTS = 50
 """Entities are drawn until they have so many events for each instant that is asked for."""
 
 SEEN_EVENTS = 10_000
@@ -136,7 +136,7 @@ class Samples:
         counted = from_step(
             select(exp.Star(), aliased(before, self.names.before)), "drawn_entities"
         )
-        few = exp.LT(this=column(self.names.before), expression=times(self.rows, ENTITY_EVENTS))
+        few = exp.LT(this=column(self.names.before), expression=self._for_each(ENTITY_EVENTS))
         kept = select(*columns((*self.node.keys, self.names.weight)))
         kept = from_step(kept, "counted_entities").where(few, copy=False)
         return [
@@ -255,8 +255,11 @@ class Samples:
 
     def few(self) -> exp.Expr:
         """Whether an instant is one of those that are looked at: busy entities have fewer."""
-        most = times(self.rows, SEEN_EVENTS)
+        most = self._for_each(SEEN_EVENTS)
         return exp.LT(this=column(self.names.before), expression=most)
+
+    def _for_each(self, events: int) -> exp.Expr:
+        return times(self.dialect.cast(self.rows, BIGINT), events)
 
     # Rows and entities that are there, or are not
 
