@@ -1,10 +1,13 @@
-"""Audits in the dbt project: singular tests."""
+"""Audits and accounts in the dbt project: singular tests."""
 
 from __future__ import annotations
 
-from mlforge_sql.plan.nodes import Audit
+from mlforge_sql.plan.nodes import Account, Audit
 
 TAG = "mlforge_audit"
+
+SEVERITY = "        severity=var('mlforge_audit_severity', 'error'),\n"
+"""``warn`` is for sources that grow while the build runs."""
 
 
 def set_tag(training_set: str) -> str:
@@ -41,9 +44,24 @@ def audit_text(node: Audit, query: str) -> str:
         "{{\n    config(\n"
         f"        tags=['{TAG}', '{tag}'],\n"
         "        store_failures=true,\n"
+        f"{SEVERITY}"
         f"        meta={{'mlforge': {about}}},\n"
         "    )\n}}\n\n"
         f"{what}"
         f"-- Vars: mlforge_audit_rows (how many {many}, {node.rows} by default), mlforge_audit_seed (which ones).\n\n"
+        f"{query}"
+    )
+
+
+def account_text(node: Account, query: str) -> str:
+    """The body of an account: its config, what it does, and its query."""
+    return (
+        "{{\n    config(\n"
+        f"{SEVERITY}"
+        f"        meta={{'mlforge': {{'kind': 'rows', 'source': '{node.source}'}}}},\n"
+        "    )\n}}\n\n"
+        f"-- Every row of {node.source} is in {node.staging}, or removed by `where` or `dedupe`, which are counted here in\n"
+        "-- another way. One row of numbers when they do not add up; none when all is well.\n"
+        "-- Rows without a key or a time are staged, and counted at the inputs of features.\n\n"
         f"{query}"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from mlforge_sql.dbt.audits import audit_text
+from mlforge_sql.dbt.audits import account_text, audit_text
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header
 from mlforge_sql.dbt.online import OnlineTables
@@ -42,6 +42,7 @@ FEATURES = PurePosixPath("models/features")
 TRAINING = PurePosixPath("models/training")
 MACROS = PurePosixPath("macros")
 AUDITS = PurePosixPath("tests/audit")
+ACCOUNTS = PurePosixPath("tests/rows")
 
 
 def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
@@ -193,6 +194,13 @@ class _Writer:
             specs.append(self._features[node.feature].origin.path)
             query = self._branches.model(node, "")
             self.files[path] = f"{header(path, specs)}\n\n{audit_text(node, query)}"
+
+        sources = {source.spec.name: source.origin.path for source in self._project.sources}
+        for account in self._plan.accounts:
+            path = ACCOUNTS / f"{self._names.name(account.name)}.sql"
+            query = self._branches.model(account, self._groups[account.source])
+            text = account_text(account, query)
+            self.files[path] = f"{header(path, [sources[account.source]])}\n\n{text}"
 
     def _model(
         self, folder: PurePosixPath, node: Model, properties: Properties, origins: Iterable[str]

@@ -600,8 +600,41 @@ class Audit:
         return tuple(sorted(found))
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Rows of a source that are staged, and those that ``where`` and ``dedupe`` remove: they add up.
+
+    where: amount > 0; dedupe: id; the second row of 7 is staged too:
+
+    | id | amount |      | source_rows | removed_by_where | removed_by_dedupe | staged_rows | staged_twice |
+    |----|-------:|  ->  |-------------|------------------|-------------------|-------------|--------------|
+    | 7  |     10 |      | 3           | 1                | 1                 | 2           | 1            |
+    | 7  |     20 |
+    | 8  |      0 |
+
+    Attributes:
+        name: Name of the test.
+        staging: Model that the rows are staged in.
+        source: Name of the source.
+        model: dbt model that it is instead of a dbt source.
+        columns: The columns that decide, with their types.
+        where: Filter of the raw rows.
+        dedupe: Columns that identify an event; none when all rows are kept.
+        staged_key: The same in the staging model, where they are there as they were.
+    """
+
+    name: str
+    staging: str
+    source: str
+    model: str | None
+    columns: tuple[tuple[str, ColumnType], ...]
+    where: Expr | None
+    dedupe: tuple[str, ...]
+    staged_key: tuple[str, ...]
+
+
 Model = Staging | Input | Tiles | Rolling | Latest | Current | Upcoming | Labels
-Node = Model | Audit
+Node = Model | Audit | Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -619,6 +652,7 @@ class Plan:
     labels: tuple[Labels, ...] = ()
     training_sets: tuple[TrainingSet, ...] = ()
     audits: tuple[Audit, ...] = ()
+    accounts: tuple[Account, ...] = ()
 
     @property
     def nodes(self) -> tuple[Model, ...]:
