@@ -1,22 +1,24 @@
-"""Audit: training sets against brute force, run by dbt, told as a verdict."""
+"""Audit: training sets and feature tables against brute force, run by dbt, told as a verdict."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlforge_sql.building import dbt_run, ready_profile, unbuildable
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.artifacts import NodeResult
+from mlforge_sql.dbt.audits import set_tag, table_tag
 from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.project.model import ResolvedTrainingSet
+from mlforge_sql.plan.audits import FEATURE_ROWS
+from mlforge_sql.project.model import Requested, ResolvedFeature, ResolvedTrainingSet
 from mlforge_sql.project.requests import output_names
-from mlforge_sql.project.selection import find_profile, select_training_sets
+from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
 from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.backends.store import Store
 from mlforge_sql.workspace.explanations import explain, hide_secrets
@@ -25,28 +27,22 @@ SHOWN = 5
 """Differences that a verdict shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What came of recomputing one feature of one training set.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one audit.
 
     Attributes:
-        training_set: Its name.
-        feature: The feature's name.
-        columns: Number of its columns in the training set.
-        rows: Label rows that were recomputed.
-        total: Label rows of the training set.
-        differences: Values that differ; None when the audit did not run.
+        feature: Name of the feature.
+        columns: Number of its columns that were looked at.
+        differences: What differs; None when the audit did not run.
         problem: Why it did not run.
         table: Table with all differences.
         names: Columns of that table.
         examples: The first of its rows.
     """
 
-    training_set: str
     feature: str
     columns: int
-    rows: int
-    total: int
     differences: int | None
     problem: str | None = None
     table: str | None = None
@@ -55,39 +51,130 @@ class Verdict:
 
     @property
     def equal(self) -> bool:
-        """True when every recomputed value is the one of the training set."""
+        """True when everything that was recomputed is as it is stored."""
         return self.differences == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict(Outcome):
+    """What came of recomputing one feature of one training set.
+
+    Attributes:
+        training_set: Its name.
+        rows: Label rows that were recomputed.
+        total: Label rows of the training set.
+    """
+
+    training_set: str
+    rows: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableVerdict(Outcome):
+    """What came of recomputing the table of a feature.
+
+    Attributes:
+        instants: At how many instants at most.
+        total: Rows of the table.
+    """
+
+    instants: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What an audit found.
+
+    Attributes:
+        training_sets: By training set and feature, in the order of the specs.
+        tables: By feature, in the order of the specs.
+    """
+
+    training_sets: tuple[Verdict, ...] = ()
+    tables: tuple[TableVerdict, ...] = ()
+
+    @property
+    def all(self) -> tuple[Outcome, ...]:
+        """Everything that ran, or should have."""
+        return (*self.training_sets, *self.tables)
+
+    @property
+    def equal(self) -> bool:
+        """True when nothing differs, and every audit ran."""
+        return all(item.equal for item in self.all)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is audited.
+
+    Attributes:
+        names: Training sets; all if empty and no feature is named.
+        features: Features whose tables are audited; those of the training sets if empty, and all if
+            those are empty too.
+    """
+
+    names: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+    def sets(self, compiled: Compiled) -> list[ResolvedTrainingSet]:
+        """The training sets.
+
+        Raises:
+            SpecErrors: There is no training set of such a name.
+        """
+        chosen = select_training_sets(compiled.project, self.names)
+        everything = not self.names and not self.features
+        sets = compiled.project.training_sets
+        return [item for item in sets if everything or item.name in chosen]
+
+    def tables(self, compiled: Compiled) -> tuple[ResolvedFeature, ...]:
+        """The features whose tables are audited.
+
+        Raises:
+            SpecErrors: There is no training set or feature of such a name.
+        """
+        sets, features = self.sets(compiled), compiled.project.features
+        names = {
+            item.name for item in select_features([item.spec for item in features], self.features)
+        }
+        if self.names and not self.features:
+            names = {found.feature.name for item in sets for found in item.features}
+        return tuple(item for item in features if item.name in names)
 
 
 def audit_run(
     compiled: Compiled,
+    chosen: Chosen = Chosen(),
     *,
-    names: Iterable[str] = (),
     profile: str | None = None,
     rows: int | None = None,
     seed: int = 0,
 ) -> DbtRun:
-    """Prepare the audits of some training sets; iterate over the result to run them.
+    """Prepare the audits of some training sets and tables; iterate over the result to run them.
 
     Args:
         compiled: The project; write it before you run.
-        names: Training sets; all if empty.
+        chosen: What is audited.
         profile: Profile whose tables are audited; the default one if None.
-        rows: Label rows to recompute for each feature; each training set's own number if None.
+        rows: Rows to recompute for each feature; each training set's own number if None.
         seed: Another number samples other rows.
 
     Raises:
-        SpecErrors: Unknown training set or profile, or a profile that dbt cannot run in from here.
-        RetrievalError: A training set is not built, or the store cannot be read.
+        SpecErrors: Unknown training set, feature or profile, or a profile that dbt cannot run in from here.
+        RetrievalError: Something is not built, or the store cannot be read.
     """
-    chosen = select_training_sets(compiled.project, names)
     variables: dict[str, int] = {"mlforge_audit_seed": seed}
     if rows is not None:
         variables["mlforge_audit_rows"] = rows
     target = ready_profile(compiled, profile)
-    sets = audited(compiled, names=chosen, profile=target)
-    _check_built(compiled, sets, profile)
-    tags = [f"tag:mlforge_audit_{item.name}" for item in sets]
+    sets = audited(compiled, chosen, profile=target)
+    tables = chosen.tables(compiled)
+    _check_built(compiled, sets, tables, profile)
+    tags = [f"tag:{set_tag(item.name)}" for item in sets]
+    tags += [f"tag:{table_tag(item.name)}" for item in tables]
     command = ["test", "--target", target, "--vars", json.dumps(variables), "--select", *tags]
     return dbt_run(compiled, target, command)
 
@@ -108,7 +195,7 @@ class Unaudited:
 
 
 def unaudited(
-    compiled: Compiled, *, names: Iterable[str] = (), profile: str | None = None
+    compiled: Compiled, chosen: Chosen = Chosen(), *, profile: str | None = None
 ) -> tuple[Unaudited, ...]:
     """What an audit leaves out: features that are read in a certain version of their tables.
 
@@ -117,16 +204,16 @@ def unaudited(
 
     Args:
         compiled: The project.
-        names: Training sets; all if empty.
+        chosen: What is audited.
         profile: Profile whose tables are audited; the default one if None.
 
     Raises:
         SpecErrors: Unknown training set or profile.
     """
-    names, target = tuple(names), find_profile(compiled.project.config, profile)
-    kept = audited(compiled, names=names, profile=target)
+    target = find_profile(compiled.project.config, profile)
+    kept = audited(compiled, chosen, profile=target)
     left: list[Unaudited] = []
-    for item in _sets(compiled, names):
+    for item in chosen.sets(compiled):
         pinned = [request for request in item.features if request.pin]
         for request in pinned if item in kept else item.features:
             reason = (
@@ -139,13 +226,13 @@ def unaudited(
 
 
 def audited(
-    compiled: Compiled, *, names: Iterable[str] = (), profile: str | None = None
+    compiled: Compiled, chosen: Chosen = Chosen(), *, profile: str | None = None
 ) -> tuple[ResolvedTrainingSet, ...]:
     """The training sets that have something to audit in a profile.
 
     Args:
         compiled: The project.
-        names: Training sets; all if empty.
+        chosen: What is audited.
         profile: Profile whose tables are audited; the default one if None.
 
     Raises:
@@ -155,21 +242,19 @@ def audited(
     absent = unbuildable(compiled, target)
     return tuple(
         item
-        for item in _sets(compiled, names)
+        for item in chosen.sets(compiled)
         if item.name not in absent and not all(request.pin for request in item.features)
     )
 
 
-def _sets(compiled: Compiled, names: Iterable[str]) -> list[ResolvedTrainingSet]:
-    chosen = select_training_sets(compiled.project, names)
-    return [item for item in compiled.project.training_sets if not chosen or item.name in chosen]
-
-
 def _check_built(
-    compiled: Compiled, sets: Sequence[ResolvedTrainingSet], profile: str | None
+    compiled: Compiled,
+    sets: Sequence[ResolvedTrainingSet],
+    tables: Sequence[ResolvedFeature],
+    profile: str | None,
 ) -> None:
-    """See that the training sets are there, with the columns of their specs."""
-    if not sets:
+    """See that what is audited is there, with the columns of its specs."""
+    if not sets and not tables:
         return
     store = open_store(compiled.root, compiled.project, profile)
     try:
@@ -193,6 +278,12 @@ def _check_built(
                 if request.pin is None and hashes.get(name, current) != current:
                     message = f"feature `{name}` was built from an older definition of it"
                     problems.append(Diagnostic("MF064", message, hint=hint))
+        said = {problem.message for problem in problems}
+        for feature in tables:
+            columns = [column.name for column in feature.columns]
+            found = store.table_problem(feature.name, columns, spec_hash(feature), hashes)
+            if found is not None and not any(f"`{feature.name}`" in text for text in said):
+                problems.append(found)
     finally:
         store.close()
     if problems:
@@ -201,8 +292,8 @@ def _check_built(
 
 def verdicts(
     compiled: Compiled, run: DbtRun, *, profile: str | None = None, rows: int | None = None
-) -> tuple[Verdict, ...]:
-    """What an audit that has run found, by training set and feature.
+) -> Verdicts:
+    """What an audit that has run found.
 
     Args:
         compiled: The project.
@@ -213,55 +304,79 @@ def verdicts(
     Raises:
         RetrievalError: The store cannot be opened.
     """
-    audited = [item for item in run.results if item.meta.get("kind") == "audit"]
-    if not audited:
-        return ()
+    found = {
+        (item.meta.get("training_set"), item.meta["feature"]): item
+        for item in run.results
+        if item.meta.get("kind") in {"audit", "feature_audit"}
+    }
+    if not found:
+        return Verdicts()
     store = open_store(compiled.root, compiled.project, profile)
     try:
-        return tuple(
-            _verdict(compiled, item, store, rows, databricks=run.databricks)
-            for item in _sorted(compiled, audited)
+        told = _Told(compiled, store, rows, databricks=run.databricks)
+        return Verdicts(
+            tuple(
+                told.training_set(item, request, found[item.name, request.feature.name])
+                for item in compiled.project.training_sets
+                for request in item.features
+                if (item.name, request.feature.name) in found
+            ),
+            tuple(
+                told.table(feature, found[None, feature.name])
+                for feature in compiled.project.features
+                if (None, feature.name) in found
+            ),
         )
     finally:
         store.close()
 
 
-def _sorted(compiled: Compiled, results: Sequence[NodeResult]) -> Iterator[NodeResult]:
-    """Results in the order of the specs."""
-    found = {(item.meta["training_set"], item.meta["feature"]): item for item in results}
-    for training_set in compiled.project.training_sets:
-        for request in training_set.features:
-            result = found.get((training_set.name, request.feature.name))
-            if result is not None:
-                yield result
+@dataclass(frozen=True)
+class _Told:
+    """Results of dbt as verdicts."""
+
+    compiled: Compiled
+    store: Store
+    rows: int | None
+    databricks: bool
+
+    def training_set(
+        self, item: ResolvedTrainingSet, request: Requested, result: NodeResult
+    ) -> Verdict:
+        total = self.store.count(item.name) if _ran(result) else 0
+        return Verdict(
+            training_set=item.name,
+            rows=min(total, self.rows or item.spec.audit_rows),
+            total=total,
+            **self._outcome(result, request.feature.name, len(request.columns)),
+        )
+
+    def table(self, feature: ResolvedFeature, result: NodeResult) -> TableVerdict:
+        return TableVerdict(
+            instants=self.rows or FEATURE_ROWS,
+            total=self.store.count(feature.name) if _ran(result) else 0,
+            **self._outcome(result, feature.name, len(feature.columns)),
+        )
+
+    def _outcome(self, result: NodeResult, feature: str, columns: int) -> dict[str, Any]:
+        ran = _ran(result)
+        salt = self.compiled.project.config.surrogate_key_salt_env
+        names, examples = (
+            self.store.first_rows(result.relation, SHOWN) if ran and result.failures else ((), ())
+        )
+        return {
+            "feature": feature,
+            "columns": columns,
+            "differences": result.failures if ran else None,
+            "problem": None if ran else _problem(result, salt, databricks=self.databricks),
+            "table": result.relation if result.failures else None,
+            "names": names,
+            "examples": examples,
+        }
 
 
-def _verdict(
-    compiled: Compiled, result: NodeResult, store: Store, rows: int | None, *, databricks: bool
-) -> Verdict:
-    name, feature = str(result.meta["training_set"]), str(result.meta["feature"])
-    training_set = next(item for item in compiled.project.training_sets if item.name == name)
-    columns = next(
-        len(item.columns) for item in training_set.features if item.feature.name == feature
-    )
-    salt = compiled.project.config.surrogate_key_salt_env
-    ran = result.failures is not None and result.status in {"pass", "fail", "warn"}
-    total = store.count(name) if ran else 0
-    names, examples = (
-        store.first_rows(result.relation, SHOWN) if ran and result.failures else ((), ())
-    )
-    return Verdict(
-        training_set=name,
-        feature=feature,
-        columns=columns,
-        rows=min(total, rows or training_set.spec.audit_rows),
-        total=total,
-        differences=result.failures if ran else None,
-        problem=None if ran else _problem(result, salt, databricks=databricks),
-        table=result.relation if result.failures else None,
-        names=names,
-        examples=examples,
-    )
+def _ran(result: NodeResult) -> bool:
+    return result.failures is not None and result.status in {"pass", "fail", "warn"}
 
 
 def _problem(result: NodeResult, salt: str | None, *, databricks: bool) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
+from decimal import Decimal, localcontext
 from pathlib import Path, PurePosixPath
+from statistics import variance
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,11 +92,16 @@ def build(
 
 
 def audit(
-    run: Run, feature: str, env: Mapping[str, str] | None = None, **variables: Any
+    run: Run,
+    feature: str,
+    env: Mapping[str, str] | None = None,
+    *,
+    of: str = "judged",
+    **variables: Any,
 ) -> list[dict[str, Any]]:
-    """The rows that the audit of a feature finds."""
+    """The rows that the audit of a feature finds: in the training set, or in its own table."""
     path, text = next(
-        item for item in run.compiled.files.items() if item[0].stem == f"audit_judged__{feature}"
+        item for item in run.compiled.files.items() if item[0].stem == f"audit_{of}__{feature}"
     )
     assert path.parts[:2] == ("tests", "audit")
     macros = project_macros(run.compiled, run.compiled.root, env=env, variables=variables)
@@ -131,7 +138,8 @@ def run(tmp_path: Path) -> Run:
 
 def test_an_honest_project_has_no_differences(run: Run) -> None:
     names = {path.name for path in run.compiled.files if path.parts[:2] == ("tests", "audit")}
-    assert names == {f"audit_judged__{name}.sql" for name in ("daily", "recent", "last")}
+    features = ("daily", "recent", "last")
+    assert names == {f"audit_{of}__{name}.sql" for name in features for of in ("judged", "feature")}
     assert [audit(run, name) for name in ("daily", "recent", "last")] == [[], [], []]
     plant(run)
     assert [audit(run, name) for name in ("daily", "recent", "last")] == [[], [], []]
@@ -294,6 +302,26 @@ def test_the_seed_chooses_the_sample(tmp_path: Path) -> None:
     assert users(audit(run, "last")) == users(first), "whatever the order of the rows"
 
 
+def test_rare_entities_are_in_the_sample(tmp_path: Path) -> None:
+    """A thousand labels of one user, one each of ten others: a sample of twenty has all eleven."""
+    spec = deepcopy(SPEC)
+    spec["features"] = [LAST]
+    spec["training_sets"] = [
+        {"name": "judged", "labels": "marked", "features": ["last"], "audit_rows": 20}
+    ]
+    labels = [
+        {"user_id": "hot", "marked_at": datetime(2024, 1, 1 + n % 28, n % 24, n % 60)}
+        for n in range(1000)
+    ]
+    labels += [{"user_id": f"u{n}", "marked_at": at("01-03 00:00")} for n in range(10)]
+    run = build(tmp_path, spec, ROWS, labels)
+    run.connection.execute("update judged set last__last_amount = -1")
+    for seed in range(3):
+        found = [row["user_id"] for row in audit(run, "last", mlforge_audit_seed=seed)]
+        assert len(found) == 20
+        assert set(found) == {"hot", *(f"u{n}" for n in range(10))}
+
+
 # Values
 
 
@@ -385,6 +413,98 @@ def test_nan_and_infinity_are_equal_to_themselves_alone(tmp_path: Path) -> None:
                     wrong, set()
                 )
             assert missing == same, (wrong, column)
+
+
+@pytest.mark.parametrize("kind", ["DOUBLE", "BIGINT", "DECIMAL(18,2)"])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_what_is_outside_the_window_hides_nothing(tmp_path: Path, kind: str, place: str) -> None:
+    """A std that is wrong by 0.4 % is found beside an outlier of 1e12 that is not in its window."""
+    spec = deepcopy(SPEC)
+    metrics = [{"windows": ["1d"], "aggregations": {"amount": ["std", "variance"]}}]
+    spec["features"] = [{**GRIDDED, "metrics": metrics}, {**CONTINUOUS, "metrics": metrics}]
+    spec["training_sets"][0]["features"] = ["daily", "recent"]
+    outlier = at("01-01 12:00") if place == "before" else at("01-09 12:00")
+    rows = table(
+        "user_id event_time amount",
+        *(("u1", datetime(2024, 1, 4, hour), 100 + hour % 5) for hour in range(24)),
+        ("u1", outlier, 10**12),
+    )
+    labels = [{"user_id": "u1", "marked_at": at("01-05 00:00")}]
+    run = build(tmp_path, spec, rows, labels, ({**EVENT_SCHEMA, "amount": kind}, LABEL_SCHEMA))
+    for feature in ("daily", "recent"):
+        assert audit(run, feature) == []
+        for column in ("amount_std_1d", "amount_variance_1d"):
+            stored = f"{feature}__{column}"
+            run.connection.execute("create or replace temp table kept as from judged")
+            run.connection.execute(f"update judged set {stored} = {stored} * 1.004")
+            assert [row["feature_column"] for row in audit(run, feature)] == [column]
+            run.connection.execute(f"update judged set {stored} = (select {stored} from kept)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "amounts"),
+    [
+        ("BIGINT", [1_700_000_000_000_000_000 + 37 * n for n in range(3)]),
+        ("BIGINT", [2**62 + n % 10 for n in range(30)]),
+        ("BIGINT", [-(2**63), 2**63 - 1, 5]),
+        ("DECIMAL(38,10)", [f"{10**20 + n % 10}.0000000001" for n in range(30)]),
+        ("DECIMAL(38,10)", ["9" * 28, "-" + "9" * 28, "1"]),
+        ("DECIMAL(6,6)", ["0.000001", "0.000002", "-0.999999"]),
+        ("BOOLEAN", [True, False, True]),
+    ],
+)
+def test_integers_and_decimals_exactly(tmp_path: Path, kind: str, amounts: list[Any]) -> None:
+    spec = deepcopy(SPEC)
+    metrics = [
+        {"field": "amount", "function": name, "windows": ["lifetime"], "name": name}
+        for name in ("std", "variance")
+    ]
+    spec["features"] = [{**CONTINUOUS, "metrics": metrics}]
+    spec["training_sets"][0]["features"] = ["recent"]
+    rows = [
+        {"user_id": "u1", "event_time": datetime(2024, 1, 1, 0, 0, n), "amount": amount}
+        for n, amount in enumerate(amounts)
+    ]
+    labels = [{"user_id": "u1", "marked_at": at("01-05 00:00")}]
+    run = build(tmp_path, spec, rows, labels, ({**EVENT_SCHEMA, "amount": kind}, LABEL_SCHEMA))
+    with localcontext(prec=200):
+        exact = variance([Decimal(str(plain(item))) for item in amounts])
+        both = (float(exact.sqrt()), float(exact))
+    change = "update judged set recent__std_lifetime = ? * ?, recent__variance_lifetime = ? * ?"
+    for factor, found in ((1.0, 0), (1 + 1e-12, 0), (1 - 3e-9, 2)):
+        run.connection.execute(change, [both[0], factor, both[1], factor])
+        assert len(audit(run, "recent")) == found, (factor, both, audit(run, "recent"))
+
+
+def plain(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+def test_a_mean_whose_sum_is_too_large_for_a_double(tmp_path: Path) -> None:
+    """It may be right, or infinite; nothing else."""
+    spec = deepcopy(SPEC)
+    spec["features"] = [
+        {
+            **CONTINUOUS,
+            "metrics": [{"windows": ["1d"], "aggregations": {"amount": ["mean"]}}],
+        }
+    ]
+    spec["training_sets"][0]["features"] = ["recent"]
+    rows = table(
+        "user_id event_time amount",
+        *(("u1", at(f"01-01 12:0{n}"), 1.5e308) for n in range(3)),
+    )
+    labels = [{"user_id": "u1", "marked_at": at("01-02 00:00")}]
+    run = build(tmp_path, spec, rows, labels)
+    change = "update judged set recent__amount_mean_1d = "
+    for value, found in (
+        ("1.5e308::double", 0),
+        ("'inf'::double", 0),
+        ("5", 1),
+        ("null", 1),
+    ):
+        run.connection.execute(change + value)
+        assert len(audit(run, "recent")) == found, value
 
 
 def test_events_that_are_at_no_instant_count_nowhere(tmp_path: Path) -> None:
@@ -548,7 +668,8 @@ def test_an_audit_branches_where_engines_differ(tmp_path: Path) -> None:
         for path, text in files.items()
         if path.parts[0] == "tests" and "{% if target.type == 'other' %}" in text
     ]
-    assert branches == ["audit_judged__recent"]
+    tables = [f"audit_feature__{name}" for name in ("daily", "last", "recent")]
+    assert branches == [*tables, "audit_judged__recent"]
     text = files[PurePosixPath("tests/audit/audit_judged__recent.sql")]
     assert text.index("config(") < text.index("{% if target.type")
 
@@ -562,7 +683,8 @@ def test_two_training_sets_whose_audits_have_one_name(tmp_path: Path) -> None:
     ]
     run = build(tmp_path, spec)
     names = [path.name for path in run.compiled.files if path.parts[:2] == ("tests", "audit")]
-    assert names == ["audit_a__b__c.sql", "audit_a__b__c_2.sql"]
+    tables = ["audit_feature__b__c.sql", "audit_feature__c.sql"]
+    assert names == ["audit_a__b__c.sql", "audit_a__b__c_2.sql", *tables]
 
 
 def test_the_columns_that_are_asked_for_are_audited(tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import duckdb
 import events
 import pytest
 import yaml
 from click.testing import CliRunner
 from events import Document, at, feature
-from harness import CONFIG, write_parquet, write_project
+from harness import CONFIG, project_macros, write_parquet, write_project
 
 import mlforge_sql as mlf
-from mlforge_sql.auditing import audited, unaudited
+from mlforge_sql.auditing import Chosen, audited, unaudited
 from mlforge_sql.building import build_features, unbuildable
 from mlforge_sql.cli import main
 from mlforge_sql.compiler import Compiled, compile_project
@@ -88,7 +89,8 @@ def test_what_is_pinned_has_no_audit(tmp_path: Path) -> None:
     """Its values come from events as they were then: those of now would be a false alarm."""
     found = compiled(tmp_path, PINNED, MIXED, PLAIN)
     names = sorted(path.name for path in found.files if path.parent.name == "audit")
-    assert names == ["audit_mixed__g.sql", "audit_plain__f.sql", "audit_plain__g.sql"]
+    in_sets = ["audit_mixed__g.sql", "audit_plain__f.sql", "audit_plain__g.sql"]
+    assert names == ["audit_feature__f.sql", "audit_feature__g.sql", *in_sets]
 
 
 def sql(found: Compiled, *features: Any, adapter: str = "databricks", **more: Any) -> str:
@@ -230,35 +232,51 @@ def test_what_an_audit_leaves_out(tmp_path: Path) -> None:
     found = compiled(tmp_path, PINNED, MIXED, PLAIN)
     assert [item.name for item in audited(found)] == ["plain"]
     assert [item.name for item in audited(found, profile="databricks")] == ["mixed", "plain"]
-    assert [item.name for item in audited(found, names=["pinned"], profile="databricks")] == []
+    assert [item.name for item in audited(found, Chosen(("pinned",)), profile="databricks")] == []
     left = unaudited(found, profile="databricks")
     assert [(item.training_set, item.feature, item.reason) for item in left] == [
         ("pinned", "f", "it is read in version 12 of its table"),
         ("pinned", "g", f"it is read in its version of {INSTANT} of its table"),
         ("mixed", "f", "it is read in version 3 of its table"),
     ]
-    assert [item.reason for item in unaudited(found, names=["mixed"])] == [
+    assert [item.reason for item in unaudited(found, Chosen(("mixed",)))] == [
         "it is read in version 3 of its table",
         "`mixed` needs versions of tables, which profile `dev` does not keep",
     ]
 
 
 def test_the_commands_say_so(tmp_path: Path) -> None:
-    compiled(tmp_path, MIXED)
-    runner = CliRunner(env={"COLUMNS": "100"})
+    found = compiled(tmp_path, MIXED)
+    runner = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1"})
     place = ["--project-dir", str(tmp_path)]
     result = runner.invoke(main, [*place, "audit"])
-    assert result.exit_code == 0
-    assert result.stderr == (
-        "not audited: mixed, f: it is read in version 3 of its table\n"
-        "not audited: mixed, g: `mixed` needs versions of tables, which profile `dev` does not keep\n"
-        "there is nothing else to audit\n"
+    assert result.exit_code == 1
+    assert "profile `dev` has no `features.duckdb` yet" in " ".join(result.stderr.split())
+    (tmp_path / "feature_store").mkdir()
+    macros = project_macros(found, tmp_path)
+    with duckdb.connect(str(tmp_path / "feature_store" / "features.duckdb")) as connection:
+        for name in (node.name for node in found.plan.nodes):
+            text = next(text for path, text in found.files.items() if path.name == f"{name}.sql")
+            kind = "table" if name in {"f", "g"} else "view"
+            connection.execute(f'create {kind} "{name}" as {macros.render(text)}')
+    result = runner.invoke(main, [*place, "audit"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines()[-2:] == [
+        "not audited: mixed, f: it is read in version 3 of its table",
+        "not audited: mixed, g: `mixed` needs versions of tables, which profile `dev` does not keep",
+    ]
+    assert result.stdout.endswith(
+        "PASS: entities, instants and values of 2 feature tables are what the events say\n"
     )
     result = runner.invoke(main, [*place, "audit", "--json"])
     assert result.exit_code == 0
-    found = json.loads(result.stdout)
-    assert found["audits"] == []
-    assert [item["feature"] for item in found["not_audited"]] == ["f", "g"]
+    said = json.loads(result.stdout)
+    assert said["audits"] == []
+    assert [(item["feature"], item["equal"]) for item in said["tables"]] == [
+        ("f", True),
+        ("g", True),
+    ]
+    assert [item["feature"] for item in said["not_audited"]] == ["f", "g"]
     result = runner.invoke(main, [*place, "inspect", "training-set", "mixed"])
     assert "pinned:      f: version 3\n" in result.stdout
     result = runner.invoke(main, [*place, "build", "--training-sets", "mixed"])

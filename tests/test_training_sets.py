@@ -570,7 +570,10 @@ def test_the_properties_of_a_training_set(tmp_path: Path) -> None:
     assert about["timestamp"] == "label_time"
     assert about["features"] == ["last"]
     (test,) = model["data_tests"]
-    assert test["mlforge_same_row_count"]["arguments"] == {"other": "ref('int_fraud__labels')"}
+    assert test["mlforge_same_rows"]["arguments"] == {
+        "other": "ref('int_fraud__labels')",
+        "columns": [name for name, _ in found.plan.training_sets[0].columns],
+    }
     exposures = yaml.safe_load(compiled_text(found, "models/training/_training.exposures.yml"))[
         "exposures"
     ]

@@ -99,7 +99,7 @@ def failed_tests(target: Path, profile: str) -> dict[str, str] | None:
     """By feature, a test of the last run that did not pass; None when that was elsewhere, or there is none.
 
     A test is about a feature when it is written at a model of the feature, or reads nothing but such
-    models; a comparison with the online table does not count. ``mlforge_failed_tests`` is the same as a
+    models, or audits its table; a comparison with the online table does not count. ``mlforge_failed_tests`` is the same as a
     macro, for builds, in which nothing is compared.
 
     Args:
@@ -117,7 +117,11 @@ def failed_tests(target: Path, profile: str) -> dict[str, str] | None:
     for item, node in results:
         if node.get("resource_type") != "test" or item["status"] not in FAILED:
             continue
-        if _meta(node).get("kind") == "online":  # a sync is what mends it
+        meta = _meta(node)
+        if meta.get("kind") == "online":  # a sync is what mends it
+            continue
+        if meta.get("kind") == "feature_audit":
+            failed[str(meta["feature"])] = str(node["name"])
             continue
         attached = node.get("attached_node")
         about = [attached] if attached else (node.get("depends_on") or {}).get("nodes", ())

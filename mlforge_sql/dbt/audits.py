@@ -1,25 +1,67 @@
-"""Audits in the dbt project: singular tests."""
+"""Audits and accounts in the dbt project: singular tests."""
 
 from __future__ import annotations
 
-from mlforge_sql.plan.nodes import Audit
+from mlforge_sql.plan.nodes import Account, Audit
 
 TAG = "mlforge_audit"
+
+SEVERITY = "        severity=var('mlforge_audit_severity', 'error'),\n"
+"""``warn`` is for sources that grow while the build runs."""
+
+
+def set_tag(training_set: str) -> str:
+    """The tag of all audits of a training set."""
+    return f"{TAG}_{training_set}"
+
+
+def table_tag(feature: str) -> str:
+    """The tag of the audit of a feature's table."""
+    return f"mlforge_table_audit_{feature}"
 
 
 def audit_text(node: Audit, query: str) -> str:
     """The body of an audit: its config, what it does, and its query."""
-    meta = (
-        f"{{'kind': 'audit', 'training_set': '{node.training_set}', 'feature': '{node.feature}'}}"
-    )
+    if node.labels is None:
+        tag = table_tag(node.feature)
+        about = {"kind": "feature_audit", "feature": node.feature}
+        what = (
+            f"-- Audit of the table of {node.feature}: at sampled instants at which a value changes, and a microsecond before\n"
+            "-- them, the row that holds is computed again from the events. Its entities are compared with those of the\n"
+            "-- source; of sampled entities, so are all instants at which rows begin. One row for each difference.\n"
+        )
+        many = "instants"
+    else:
+        training_set = node.labels.training_set
+        tag = set_tag(training_set)
+        about = {"kind": "audit", "training_set": training_set, "feature": node.feature}
+        what = (
+            f"-- Leakage audit of {node.feature} in {training_set}: sampled rows of the training set, every value computed\n"
+            "-- again from the events that its label may see. One row for each value that differs; none when all is well.\n"
+        )
+        many = "rows"
     return (
         "{{\n    config(\n"
-        f"        tags=['{TAG}', '{TAG}_{node.training_set}'],\n"
+        f"        tags=['{TAG}', '{tag}'],\n"
         "        store_failures=true,\n"
-        f"        meta={{'mlforge': {meta}}},\n"
+        f"{SEVERITY}"
+        f"        meta={{'mlforge': {about}}},\n"
         "    )\n}}\n\n"
-        f"-- Leakage audit of {node.feature} in {node.training_set}: sampled rows of the training set, every value computed\n"
-        "-- again from the events that its label may see. One row for each value that differs; none when all is well.\n"
-        f"-- Vars: mlforge_audit_rows (how many rows, {node.rows} by default), mlforge_audit_seed (which ones).\n\n"
+        f"{what}"
+        f"-- Vars: mlforge_audit_rows (how many {many}, {node.rows} by default), mlforge_audit_seed (which ones).\n\n"
+        f"{query}"
+    )
+
+
+def account_text(node: Account, query: str) -> str:
+    """The body of an account: its config, what it does, and its query."""
+    return (
+        "{{\n    config(\n"
+        f"{SEVERITY}"
+        f"        meta={{'mlforge': {{'kind': 'rows', 'source': '{node.source}'}}}},\n"
+        "    )\n}}\n\n"
+        f"-- Every row of {node.source} is in {node.staging}, or removed by `where` or `dedupe`, which are counted here in\n"
+        "-- another way. One row of numbers when they do not add up; none when all is well.\n"
+        "-- Rows without a key or a time are staged, and counted at the inputs of features.\n\n"
         f"{query}"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from mlforge_sql.dbt.audits import audit_text
+from mlforge_sql.dbt.audits import account_text, audit_text
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header
 from mlforge_sql.dbt.known_sources import known_sources
@@ -43,6 +43,7 @@ FEATURES = PurePosixPath("models/features")
 TRAINING = PurePosixPath("models/training")
 MACROS = PurePosixPath("macros")
 AUDITS = PurePosixPath("tests/audit")
+ACCOUNTS = PurePosixPath("tests/rows")
 
 
 def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
@@ -192,11 +193,20 @@ class _Writer:
     def write_audits(self) -> None:
         origins = {item.name: item.origin.path for item in self._project.training_sets}
         for node in self._plan.audits:
-            name = self._names.name(f"audit_{node.training_set}", node.feature)
+            owner = node.labels.training_set if node.labels else "feature"
+            name = self._names.name(f"audit_{owner}", node.feature)
             path = AUDITS / f"{name}.sql"
-            specs = [origins[node.training_set], self._features[node.feature].origin.path]
+            specs = [origins[owner]] if node.labels else []
+            specs.append(self._features[node.feature].origin.path)
             query = self._branches.model(node, "")
             self.files[path] = f"{header(path, specs)}\n\n{audit_text(node, query)}"
+
+        sources = {source.spec.name: source.origin.path for source in self._project.sources}
+        for account in self._plan.accounts:
+            path = ACCOUNTS / f"{self._names.name(account.name)}.sql"
+            query = self._branches.model(account, self._groups[account.source])
+            text = account_text(account, query)
+            self.files[path] = f"{header(path, [sources[account.source]])}\n\n{text}"
 
     def _model(
         self, folder: PurePosixPath, node: Model, properties: Properties, origins: Iterable[str]

@@ -140,6 +140,11 @@ def feature_properties(
         )
         for column in key
     ]
+    filled = _never_null(node)
+    if filled:
+        tests.append(
+            data_test("mlforge_no_nulls", names.name(node.name, "no_nulls"), {"columns": filled})
+        )
     about = node.description or f"Feature `{node.name}`"
     text = f"{about.rstrip('.')}. A row holds from its feature_timestamp until the next row of its entity."
     meta = {
@@ -160,6 +165,13 @@ def feature_properties(
         ],
         "data_tests": tests,
     }
+
+
+def _never_null(node: Rolling | Latest) -> list[str]:
+    """Columns that have a value where a window is empty: counts, and those with a default."""
+    if isinstance(node, Latest):
+        return []
+    return [item.name for item in node.columns if item.zero or item.default is not None]
 
 
 def current_properties(

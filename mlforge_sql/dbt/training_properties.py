@@ -58,12 +58,7 @@ def training_properties(
             )
             for column in joined
         ]
-    rows = data_test(
-        "mlforge_same_row_count",
-        names.name(node.name, "every_label_once"),
-        {},
-    )
-    rows["mlforge_same_row_count"]["arguments"] = {"other": f"ref('{node.labels}')"}
+    rows = _every_label_once(node, names)
     config = model_config(
         "training_set",
         contract=True,
@@ -81,6 +76,18 @@ def training_properties(
         "columns": columns,
         "data_tests": [rows],
     }
+
+
+def _every_label_once(node: TrainingSet, names: TestNames) -> Properties:
+    """The test that the rows are those of the labels, each as often as there."""
+    generic = "mlforge_same_rows"
+    arguments: Properties = {"columns": [name for name, _ in node.columns]}
+    as_text = [name for name, kind in node.columns if not kind.is_ordered]
+    if as_text:
+        arguments["as_text"] = as_text
+    test = data_test(generic, names.name(node.name, "every_label_once"), arguments)
+    test[generic]["arguments"] = {"other": f"ref('{node.labels}')", **test[generic]["arguments"]}
+    return test
 
 
 def _label_text(name: str, node: TrainingSet) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlforge_sql.plan.accounts import accounts
 from mlforge_sql.plan.audits import audits
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import (
@@ -65,6 +66,7 @@ def build_plan(project: Project) -> Plan:
         ),
         training_sets=tuple(training_set(item) for item in project.training_sets),
         audits=audits(project),
+        accounts=accounts(project),
     )
 
 

@@ -611,6 +611,21 @@ class AuditColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditedLabels:
+    """The training set that an audit looks at.
+
+    Attributes:
+        training_set: Its name.
+        computed: Join keys that the labels have only the parts of.
+        time: The label's time.
+    """
+
+    training_set: str
+    computed: tuple[SurrogateKey, ...]
+    time: EventTime
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """A sample of a training set, each value computed again from the events that its label may see.
 
@@ -621,32 +636,36 @@ class Audit:
     | u1   | 01-02 18:00 |               10 |      | u1   | 01-03 10:00 | amount_sum_1d  | 6100            | 1100       |
     | u1   | 01-03 10:00 |             6100 |
 
+    Without labels it is the table of the feature that is looked at: its row that holds at instants at
+    which a value changes and a microsecond before them, and its entities and instants themselves:
+
+    | user | feature_timestamp | amount_sum_1d |      | user | instant | feature_column | in_table | recomputed |
+    |------|-------------------|--------------:|  ->  |------|---------|----------------|----------|------------|
+    | u1   | 01-02             |            10 |      | u1   | 01-03   | amount_sum_1d  | 6100     | 1100       |
+    | u1   | 01-03             |          6100 |      | u1   | 01-04   | every column   | no row   | a change   |
+
     Attributes:
-        training_set: The training set.
+        labels: The training set; None for the feature's own table.
         feature: The feature.
         staging: Model with the events.
-        rows: How many labels are looked at.
+        rows: How many labels or instants are looked at.
         keys: Join keys.
-        computed: Those of them that the labels have only the parts of.
-        time: The label's time.
         event_time: Event-time column of the staging model.
         inputs: Further columns of events and what they are computed from.
         where: The feature's filter.
         clock: The clock.
         delay: How long after an event it is known.
-        columns: The feature columns of the training set.
+        columns: The feature columns of the training set, or all.
         windows: All windows of the feature: each has a say in when its rows begin.
         order: For values of the last event, input columns that order events of one time, descending.
-        ttl: How old a row of the feature may be.
+        ttl: How old a row of the feature may be; None for the feature's own table.
     """
 
-    training_set: str
+    labels: AuditedLabels | None
     feature: str
     staging: str
     rows: int
     keys: tuple[str, ...]
-    computed: tuple[SurrogateKey, ...]
-    time: EventTime
     event_time: str
     inputs: tuple[tuple[str, Expr], ...]
     where: Expr | None
@@ -657,9 +676,52 @@ class Audit:
     order: tuple[str, ...] = ()
     ttl: Duration | None = None
 
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """How many microseconds after an event becomes visible it changes a value: the delay is not in it."""
+        found = set() if self.windows else {0}
+        for window in self.windows:
+            found.add(window.offset.microseconds)
+            if window.length is not None:
+                found.add(window.offset.microseconds + window.length.microseconds)
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Rows of a source that are staged, and those that ``where`` and ``dedupe`` remove: they add up.
+
+    where: amount > 0; dedupe: id; the second row of 7 is staged too:
+
+    | id | amount |      | source_rows | removed_by_where | removed_by_dedupe | staged_rows | staged_twice |
+    |----|-------:|  ->  |-------------|------------------|-------------------|-------------|--------------|
+    | 7  |     10 |      | 3           | 1                | 1                 | 2           | 1            |
+    | 7  |     20 |
+    | 8  |      0 |
+
+    Attributes:
+        name: Name of the test.
+        staging: Model that the rows are staged in.
+        source: Name of the source.
+        model: dbt model that it is instead of a dbt source.
+        columns: The columns that decide, with their types.
+        where: Filter of the raw rows.
+        dedupe: Columns that identify an event; none when all rows are kept.
+        staged_key: The same in the staging model, where they are there as they were.
+    """
+
+    name: str
+    staging: str
+    source: str
+    model: str | None
+    columns: tuple[tuple[str, ColumnType], ...]
+    where: Expr | None
+    dedupe: tuple[str, ...]
+    staged_key: tuple[str, ...]
+
 
 Model = Staging | Input | Tiles | Rolling | Latest | Current | Upcoming | Labels
-Node = Model | Audit
+Node = Model | Audit | Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -677,6 +739,7 @@ class Plan:
     labels: tuple[Labels, ...] = ()
     training_sets: tuple[TrainingSet, ...] = ()
     audits: tuple[Audit, ...] = ()
+    accounts: tuple[Account, ...] = ()
 
     @property
     def nodes(self) -> tuple[Model, ...]:

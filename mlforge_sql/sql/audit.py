@@ -1,4 +1,4 @@
-"""Audits: a sample of a training set, computed again straight from the events.
+"""Audits: a sample of a training set or of a feature's table, computed again straight from the events.
 
 The feature tables are tiles, frames and step functions. None of that is here: an event is in a
 window when its time is, and the values are plain aggregates of the events that are.
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Audit, AuditColumn, Window
-from mlforge_sql.sql.audit_names import AuditNames
-from mlforge_sql.sql.audit_values import RELATIVE, AuditValues, is_rounded, is_spread, value_name
+from mlforge_sql.plan.nodes import Audit, AuditColumn, AuditedLabels, Window
+from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
+from mlforge_sql.sql.audit_samples import Samples
+from mlforge_sql.sql.audit_values import OVERFLOWED, RELATIVE, AuditValues, is_number, is_rounded
 from mlforge_sql.sql.build import (
     aliased,
     all_of,
@@ -23,38 +24,39 @@ from mlforge_sql.sql.build import (
     descending,
     from_step,
     func,
-    jinja,
     not_null,
     number,
     rank_over,
     ref,
     select,
     star_from,
+    union,
 )
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.instants import staged_instant
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.staging import surrogate_key
-from mlforge_sql.types import DOUBLE, TEXT, Kind
+from mlforge_sql.types import DOUBLE, TEXT
 
 
 def audit_query(node: Audit, dialect: Dialect) -> ModelQuery:
     """The SQL of an audit: a row for each value that differs."""
     names = AuditNames(node)
-    audit = _Query(node, dialect, names, AuditValues(names, dialect))
+    samples = Samples(node, dialect, names)
+    audit = _Query(node, dialect, names, AuditValues(names, dialect), samples)
     steps = [
-        Step("training_set", star_from(ref(node.training_set))),
-        Step("staged", star_from(ref(node.staging))),
+        *audit.imports(),
         audit.events(),
-        audit.labels(),
-        audit.sampled(),
+        *audit.sample(),
         audit.audited(),
-        *([audit.extremes()] if audit.spread_values else []),
-        audit.label_events(),
+        *([] if node.labels else audit.held()),
+        audit.seen_events(),
+        *audit.spread_steps(),
         *([] if node.windows else [audit.ranked()]),
         audit.expected(),
         audit.compared(),
-        *([audit.different()] if audit.doubles else []),
+        *([audit.different()] if audit.numbers else []),
+        *([] if node.labels else samples.unmatched()),
         audit.final(),
     ]
     return ModelQuery(tuple(steps))
@@ -68,34 +70,51 @@ class _Query:
     dialect: Dialect
     names: AuditNames
     values: AuditValues
+    samples: Samples
 
     @property
-    def doubles(self) -> tuple[AuditColumn, ...]:
-        """Floats: they are compared as numbers, because zero and NaN have two texts."""
-        return tuple(item for item in self.node.columns if item.type.kind is Kind.FLOAT)
+    def seen(self) -> str:
+        """Name of the step with the events that each label or instant may see."""
+        return f"{self.names.point}_events"
 
     @property
-    def spread_values(self) -> dict[str, exp.Expr]:
-        """What std and variance are computed of, by name."""
-        spreads = (item for item in self.node.columns if is_spread(item))
-        return {value_name(item): self.values.double(item) for item in spreads}
+    def stored(self) -> str:
+        """Name of the step with the values that are compared."""
+        return "audited" if self.node.labels else "held"
+
+    @property
+    def numbers(self) -> tuple[AuditColumn, ...]:
+        """What is compared as numbers: floats, whose zero and NaN have two texts, and their sums."""
+        return tuple(item for item in self.node.columns if is_number(item))
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The windows of the columns that are looked at."""
         return tuple(dict.fromkeys(item.window for item in self.node.columns if item.window))
 
-    # Rows of the training set
+    # What is looked at
 
-    def labels(self) -> Step:
-        computed = {key.name: key for key in self.node.computed}
+    def imports(self) -> list[Step]:
+        staged = Step("staged", star_from(ref(self.node.staging)))
+        if self.node.labels is None:
+            return [staged]
+        return [Step("training_set", star_from(ref(self.node.labels.training_set))), staged]
+
+    def sample(self) -> list[Step]:
+        """The labels or instants that are looked at."""
+        if self.node.labels is None:
+            return self.samples.instants()
+        return [self._labels(self.node.labels), *self.samples.labels()]
+
+    def _labels(self, labels: AuditedLabels) -> Step:
+        computed = {key.name: key for key in labels.computed}
         keys = [
             surrogate_key(computed[name], self.dialect, "training_set", widened=True)
             if name in computed
             else column(name, "training_set")
             for name in self.node.keys
         ]
-        time = staged_instant(self.node.time, self.dialect, "training_set")
+        time = staged_instant(labels.time, self.dialect, "training_set")
         query = select(
             *(aliased(tree, name) for tree, name in zip(keys, self.node.keys, strict=True)),
             aliased(time, self.names.time),
@@ -103,24 +122,42 @@ class _Query:
         )
         return Step("labels", from_step(query, "training_set"))
 
-    def sampled(self) -> Step:
-        seed = jinja("mlforge_literal(var('mlforge_audit_seed', 0) | string)")
-        parts = [self._text(item) for item in columns((*self.node.keys, self.names.time))]
-        chance = func("md5", func("concat_ws", exp.Literal.string("|"), seed, *parts))
-        order = self.names.order
-        query = from_step(select(exp.Star(), aliased(chance, order)), "labels")
-        query = query.order_by(column(order), copy=False)
-        rows = jinja(f"mlforge_audit_rows({self.node.rows})")
-        query.set("limit", exp.Limit(expression=rows))
-        return Step("sampled", query, "a random sample, always the same for the same seed")
-
     def audited(self) -> Step:
-        order = exp.Order(expressions=[column(self.names.order)])
-        numbered = exp.Window(this=exp.RowNumber(), order=order)
-        query = select(aliased(numbered, self.names.number), exp.Star())
+        bound = []
         if self.names.bound != self.names.time:
-            query = query.select(aliased(self._bound_tree(), self.names.bound), copy=False)
+            bound = [aliased(self._bound_tree(), self.names.bound)]
+        if self.node.labels is None:
+            query = from_step(select(exp.Star(), *bound), "counted")
+            query = query.where(self.samples.few(), copy=False)
+            return Step("audited", query, self._bound_comment())
+        order = exp.Order(expressions=self.samples.order)
+        numbered = exp.Window(this=exp.RowNumber(), order=order)
+        query = select(aliased(numbered, self.names.number), exp.Star(), *bound)
         return Step("audited", from_step(query, "sampled"), self._bound_comment())
+
+    def held(self) -> list[Step]:
+        """The row of the table that holds at each instant."""
+        number, begins = self.names.number, self.names.begins
+        table = self.samples.table("feature_table")
+        until = exp.LTE(
+            this=column(BEGINNING, "feature_table"), expression=column(self.names.time, "audited")
+        )
+        same = self.samples.same_entity("feature_table", "audited")
+        last = aliased(func("max", column(BEGINNING, "feature_table")), begins)
+        begun = from_step(select(column(number, "audited"), last), "audited")
+        on = all_of([same, until])
+        begun = begun.join(exp.Join(this=table, kind="INNER", on=on), copy=False)
+        begun = begun.group_by(column(number, "audited"), copy=False)
+        kept = columns((number, *self.node.keys, self.names.time), "audited")
+        values = columns((item.name for item in self.node.columns), "feature_table")
+        held = from_step(select(*kept, column(begins, "begun"), *values), "audited")
+        same_number = exp.EQ(this=column(number, "begun"), expression=column(number, "audited"))
+        begun_table = exp.Table(this=identifier("begun"))
+        held = held.join(exp.Join(this=begun_table, side="LEFT", on=same_number), copy=False)
+        at = exp.EQ(this=column(BEGINNING, "feature_table"), expression=column(begins, "begun"))
+        found = exp.Join(this=table.copy(), side="LEFT", on=all_of([same.copy(), at]))
+        comment = "the row that holds at each instant: the last one that has begun"
+        return [Step("begun", begun), Step("held", held.join(found, copy=False), comment)]
 
     def _bound_tree(self) -> exp.Expr:
         known = self.dialect.earlier(column(self.names.time), self.node.delay.microseconds)
@@ -146,43 +183,38 @@ class _Query:
             *columns((*self.node.keys, self.node.event_time)),
             *(aliased(self.dialect.expression(expr), name) for name, expr in self.node.inputs),
         )
-        query = from_step(query, "staged")
-        query = query.where(self.dialect.is_instant(column(self.node.event_time)), copy=False)
-        if self.node.where is not None:
-            query = query.where(self.dialect.expression(self.node.where), copy=False)
+        query = self.samples.countable(from_step(query, "staged"))
         return Step("events", query, "the events of the feature")
 
-    def extremes(self) -> Step:
-        """Where each entity's values are: std and variance lose digits with the distance from zero."""
-        found: list[exp.Expr] = []
-        for name, value in self.spread_values.items():
-            for word, function in (("low", "min"), ("high", "max")):
-                finite = exp.Where(this=self.dialect.is_finite(value.copy()))
-                extreme = exp.Filter(this=func(function, value.copy()), expression=finite)
-                filled = func("coalesce", extreme, number(0))
-                found.append(aliased(filled, self.names.extreme(name, word)))
-        query = from_step(select(*columns(self.node.keys), *found), "events")
-        query = query.group_by(*columns(self.node.keys), copy=False)
-        comment = "std and variance keep their digits when they are computed near zero"
-        return Step("extremes", query, comment)
-
-    def label_events(self) -> Step:
+    def seen_events(self) -> Step:
         star = exp.Column(this=exp.Star(), table=identifier("events"))
         query = select(column(self.names.number, "audited"), star)
-        for name in self.spread_values:
-            both = (self.names.extreme(name, "low"), self.names.extreme(name, "high"))
-            query = query.select(*columns(both, "extremes"), copy=False)
         for window in self.windows:
             flag = aliased(self._is_in(window), self.names.flag(window))
             query = query.select(flag, copy=False)
         if self.node.ttl is not None:
             query = query.select(aliased(self._is_recent(), self.names.recent), copy=False)
         query = from_step(query, "audited")
-        seen = self._before(self._bound_of(0))
-        query = query.join(self._on("events", seen), copy=False)
-        if self.spread_values:
-            query = query.join(self._on("extremes"), copy=False)
-        return Step("label_events", query, self._rule())
+        seen = [self._before(self._bound_of(0)), *self._reach()]
+        query = query.join(self._on("events", *seen), copy=False)
+        return Step(self.seen, query, self._rule())
+
+    def _reach(self) -> list[exp.Expr]:
+        """That an event is not too old for every window, where there is such an age."""
+        if not self.windows or self.node.ttl is not None:
+            return []
+        lengths = [window.length for window in self.windows]
+        reach = [
+            window.offset.microseconds + window.length.microseconds
+            for window in self.windows
+            if window.length is not None
+        ]
+        return [self._after(self._bound_of(max(reach)))] if None not in lengths else []
+
+    def _after(self, start: exp.Expr) -> exp.Expr:
+        """Whether an event is after the start of a window."""
+        kind = exp.GT if self.node.clock.inclusive else exp.GTE
+        return kind(this=column(self.node.event_time, "events"), expression=start)
 
     def _on(self, step: str, *conditions: exp.Expr) -> exp.Join:
         same = [
@@ -206,42 +238,26 @@ class _Query:
         if window.length is None:
             return end
         start = self.dialect.earlier(self._bound_of(offset), window.length.microseconds)
-        kind = exp.GT if self.node.clock.inclusive else exp.GTE
-        return all_of([kind(this=column(self.node.event_time, "events"), expression=start), end])
+        return all_of([self._after(start), end])
 
     def _is_recent(self) -> exp.Expr:
         """Whether the event entered or left a window within the ttl before the label."""
-        shifts = {0} if not self.node.windows else set()
-        for window in self.node.windows:
-            shifts.add(window.offset.microseconds)
-            if window.length is not None:
-                shifts.add(window.offset.microseconds + window.length.microseconds)
         time = column(self.names.time, "audited")
         ttl = self.node.ttl.microseconds if self.node.ttl else 0
         found = [
             exp.Between(
-                this=self._visible(shift),
+                this=self.samples.visible(column(self.node.event_time, "events"), shift),
                 low=self.dialect.earlier(time.copy(), ttl),
                 high=time.copy(),
             )
-            for shift in sorted(shifts)
+            for shift in self.node.shifts
         ]
         return exp.or_(*found, copy=False)
-
-    def _visible(self, shift: int) -> exp.Expr:
-        """The instant at which an event becomes visible, ``shift`` later."""
-        clock, event = self.node.clock, column(self.node.event_time, "events")
-        later = self.dialect.later
-        if clock.interval is not None:
-            visible = later(self.dialect.last_tick(event, clock), clock.unit)
-        else:
-            visible = event if clock.inclusive else later(event, 1)
-        return later(later(visible, shift), self.node.delay.microseconds)
 
     def _rule(self) -> str:
         sees = "at or before" if self.node.clock.inclusive else "before"
         lines = [
-            f"the rule of time: a label sees the events {sees} its {self.names.bound}, no other"
+            f"the rule of time: {_a(self.names.point)} sees the events {sees} its {self.names.bound}, no other"
         ]
         low, high = ("<", "<=") if self.node.clock.inclusive else ("<=", "<")
         for window in self.windows:
@@ -260,12 +276,38 @@ class _Query:
     # Values
 
     def ranked(self) -> Step:
-        """The events of each label, the last one first."""
+        """The events of each label or instant, the last one first."""
         order = [descending(column(name)) for name in (self.node.event_time, *self.node.order)]
         ranked = rank_over((self.names.number,), order)
         query = select(exp.Star(), aliased(ranked, self.names.age))
-        comment = "the last event of each label; ties are broken until no two events differ in what is kept"
-        return Step("ranked", from_step(query, "label_events"), comment)
+        comment = f"the last event of each {self.names.point}; ties are broken until no two events differ in what is kept"
+        return Step("ranked", from_step(query, self.seen), comment)
+
+    def spread_steps(self) -> list[Step]:
+        """What std and variance are computed of."""
+        values, names = self.values, self.names
+        exact = [item for item in values.spreads if item.is_exact]
+        lows = [aliased(values.low(item), names.low(item.name)) for item in exact]
+        distances = [
+            aliased(values.distance(item), names.distance(item.name)) for item in values.spreads
+        ]
+        middles = [aliased(values.middle(item), names.middle(item.name)) for item in values.spreads]
+        why = "integers and decimals are subtracted from each other before they are doubles"
+        steps = (
+            ("lowest", lows, f"{why}: from the lowest of the window"),
+            (
+                "distances",
+                distances,
+                "std and variance in two passes: first the mean of the window",
+            ),
+            ("middles", middles, None),
+        )
+        found: list[Step] = []
+        for name, added, comment in steps:
+            if added:
+                last = found[-1].name if found else self.seen
+                found.append(Step(name, from_step(select(exp.Star(), *added), last), comment))
+        return found
 
     def expected(self) -> Step:
         query = select(column(self.names.number))
@@ -278,7 +320,8 @@ class _Query:
         if not self.node.windows:
             first = exp.EQ(this=column(self.names.age), expression=number(1))
             return Step("expected", from_step(query, "ranked").where(first, copy=False))
-        query = from_step(query, "label_events").group_by(column(self.names.number), copy=False)
+        last = "middles" if self.values.spreads else self.seen
+        query = from_step(query, last).group_by(column(self.names.number), copy=False)
         comment = None
         if any(is_rounded(item) for item in self.node.columns):
             comment = "rounding: what the order of additions may change in a double"
@@ -290,23 +333,19 @@ class _Query:
         feature_column = self.names.feature_column
         stored, again = self.names.both
         query = select(
-            *columns((*self.node.keys, self.names.time), "audited"),
+            *columns((*self.node.keys, self.names.time), self.stored),
             column(feature_column, "feature_columns"),
-            self._cases(
-                stored,
-                self.node.columns,
-                lambda item: self._text(column(self.names.stored(item), "audited")),
-            ),
+            self._cases(stored, self.node.columns, lambda item: self._text(self._stored(item))),
             self._cases(
                 again,
                 self.node.columns,
                 lambda item: self._text(column(item.name, "expected")),
             ),
         )
-        if self.doubles:
+        if self.numbers:
             rounding = self._cases(
                 self.names.rounding,
-                self.doubles,
+                self.numbers,
                 lambda item: self.values.tolerance(item, "expected"),
             )
             query = query.select(rounding, copy=False)
@@ -318,9 +357,9 @@ class _Query:
         )
         same = exp.EQ(
             this=column(self.names.number, "expected"),
-            expression=column(self.names.number, "audited"),
+            expression=column(self.names.number, self.stored),
         )
-        query = from_step(query, "audited")
+        query = from_step(query, self.stored)
         query = query.join(
             exp.Join(this=exp.Table(this=identifier("expected")), kind="INNER", on=same),
             copy=False,
@@ -328,9 +367,17 @@ class _Query:
         query = query.join(
             exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS"), copy=False
         )
-        return Step(
-            "compared", query, "each value of the training set beside the one computed here"
-        )
+        place = "training set" if self.node.labels else "table"
+        comment = f"each value of the {place} beside the one computed here"
+        return Step("compared", query, comment)
+
+    def _stored(self, item: AuditColumn) -> exp.Expr:
+        """A value that is there; of the table, the empty value where no row holds yet."""
+        value = column(self.names.stored(item), self.stored)
+        if self.node.labels:
+            return value
+        begun = not_null(column(self.names.begins, self.stored))
+        return exp.Case(ifs=[exp.If(this=begun, true=value)], default=self.values.empty(item))
 
     def _cases(
         self, name: str, items: Iterable[AuditColumn], tree: Callable[[AuditColumn], exp.Expr]
@@ -359,13 +406,20 @@ class _Query:
     def final(self) -> Step:
         names = (*self.node.keys, self.names.time, self.names.feature_column, *self.names.both)
         query = select(*columns(names))
-        if not self.doubles:
+        comment = None
+        if self.numbers:
+            query = from_step(query, "different").where(exp.Not(this=self._is_close()), copy=False)
+            comment = (
+                f"only doubles may differ: by {RELATIVE} of their size, and by their rounding;\n"
+                "a mean whose sum is too large for a double may be infinite"
+            )
+        else:
             stored, again = columns(self.names.both)
             differs: exp.Expr = exp.NullSafeNEQ(this=stored, expression=again)
-            return Step("final", from_step(query, "compared").where(differs, copy=False))
-        query = from_step(query, "different").where(exp.Not(this=self._is_close()), copy=False)
-        comment = f"only doubles may differ: by {RELATIVE} of their size, and by their rounding"
-        return Step("final", query, comment)
+            query = from_step(query, "compared").where(differs, copy=False)
+        if self.node.labels:
+            return Step("final", query, comment)
+        return Step("final", union([query, *self.samples.told()], distinct=False), comment)
 
     def _is_close(self) -> exp.Expr:
         """Whether both values are doubles and the same one, but for rounding."""
@@ -375,7 +429,14 @@ class _Query:
         distance = exp.Sub(this=stored.copy(), expression=again.copy())
         close = exp.LTE(this=func("abs", distance.copy()), expression=rounding.copy())
         near = all_of([self.dialect.is_finite(distance), close])
-        return func("coalesce", exp.or_(same, near, copy=False), exp.false())
+        finite = self.dialect.is_finite
+        large = exp.GTE(this=rounding.copy(), expression=exp.Literal.number(OVERFLOWED))
+        overflowed = all_of([exp.Not(this=finite(stored.copy())), finite(again.copy()), large])
+        return func("coalesce", exp.or_(same, near, overflowed, copy=False), exp.false())
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from mlforge_sql.plan.nodes import Audit, AuditColumn, Window
 
+BEGINNING = "feature_timestamp"
+"""When a row of a feature's table begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditNames:
@@ -21,7 +24,7 @@ class AuditNames:
 
     def __post_init__(self) -> None:
         node = self.node
-        used = [*node.keys, node.event_time, *(name for name, _ in node.inputs)]
+        used = [*node.keys, node.event_time, *(name for name, _ in node.inputs), BEGINNING]
         used += [name for item in node.columns for name in (item.name, self.stored(item))]
         object.__setattr__(self, "taken", frozenset(name.casefold() for name in used))
 
@@ -32,23 +35,63 @@ class AuditNames:
         return wanted
 
     def stored(self, item: AuditColumn) -> str:
-        """A feature column in the training set."""
-        return f"{self.node.feature}__{item.name}"
+        """A feature column in the training set, or in the feature's table."""
+        return f"{self.node.feature}__{item.name}" if self.node.labels else item.name
+
+    @property
+    def point(self) -> str:
+        """What is looked at, in a word."""
+        return "label" if self.node.labels else "instant"
 
     @property
     def time(self) -> str:
-        """The label's time."""
-        return self.free("label_time")
+        """The label's time, or the instant."""
+        return self.free("label_time" if self.node.labels else "instant")
 
     @property
     def number(self) -> str:
-        """The number of a label in the sample."""
-        return self.free("label_number")
+        """The number of a label or an instant in the sample."""
+        return self.free(f"{self.point}_number")
 
     @property
     def order(self) -> str:
-        """What the sample is ordered by."""
+        """What the sample is ordered by, within an entity."""
         return self.free("sample_order")
+
+    @property
+    def entity_order(self) -> str:
+        """What entities are ordered by."""
+        return self.free("entity_order")
+
+    @property
+    def turn(self) -> str:
+        """The how manieth of its entity something is in the sample."""
+        return self.free("turn")
+
+    @property
+    def origin(self) -> str:
+        """Whether an instant is one of a row or of an event."""
+        return self.free("origin")
+
+    @property
+    def edge(self) -> str:
+        """Which of an event's changes is meant."""
+        return self.free("edge")
+
+    @property
+    def weight(self) -> str:
+        """How many events an entity has."""
+        return self.free("entity_events")
+
+    @property
+    def before(self) -> str:
+        """How many events all that come first in the sample have."""
+        return self.free("events_before")
+
+    @property
+    def begins(self) -> str:
+        """When the row that holds begins; NULL when there is none yet."""
+        return self.free("row_begins")
 
     @property
     def bound(self) -> str:
@@ -74,8 +117,9 @@ class AuditNames:
 
     @property
     def both(self) -> tuple[str, str]:
-        """The value in the training set and the one computed again, as text."""
-        return self.free("in_training_set"), self.free("recomputed")
+        """The value that is there and the one computed again, as text."""
+        place = "in_training_set" if self.node.labels else "in_table"
+        return self.free(place), self.free("recomputed")
 
     @property
     def numbers(self) -> tuple[str, str]:
@@ -91,9 +135,17 @@ class AuditNames:
         """Whether an event is in a window."""
         return self.free(f"in_{window.name}")
 
-    def extreme(self, value: str, word: str) -> str:
-        """The lowest or highest of an entity's values."""
-        return self.free(f"{value}_{word}")
+    def low(self, spread: str) -> str:
+        """The lowest value of a window."""
+        return self.free(f"{spread}_low")
+
+    def distance(self, spread: str) -> str:
+        """A value of a window, or its distance from the lowest."""
+        return self.free(f"{spread}_distance")
+
+    def middle(self, spread: str) -> str:
+        """The mean of the distances."""
+        return self.free(f"{spread}_middle")
 
     def rounding_of(self, item: AuditColumn) -> str:
         """What rounding may change in a column."""

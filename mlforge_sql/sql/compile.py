@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from mlforge_sql.plan.nodes import (
+    Account,
     Audit,
     Current,
     Input,
@@ -16,6 +17,7 @@ from mlforge_sql.plan.nodes import (
     Tiles,
     Upcoming,
 )
+from mlforge_sql.sql.accounts import account_query
 from mlforge_sql.sql.audit import audit_query
 from mlforge_sql.sql.current import published_query
 from mlforge_sql.sql.dialects.base import Dialect
@@ -40,7 +42,9 @@ def compile_sql(node: Node, dialect: Dialect, source_group: str) -> tuple[str, .
     return layout(model_query(node, dialect, source_group), dialect)
 
 
-def model_query(node: Node, dialect: Dialect, source_group: str) -> ModelQuery:
+def model_query(  # noqa: PLR0911 - one for each kind of node
+    node: Node, dialect: Dialect, source_group: str
+) -> ModelQuery:
     """The steps of one dbt model."""
     match node:
         case Staging():
@@ -59,5 +63,7 @@ def model_query(node: Node, dialect: Dialect, source_group: str) -> ModelQuery:
             return labels_query(node, dialect, source_group)
         case Audit():
             return audit_query(node, dialect)
+        case Account():
+            return account_query(node, dialect, source_group)
         case _:
             assert_never(node)

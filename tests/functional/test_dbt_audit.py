@@ -52,6 +52,8 @@ SPEC: dict[str, Any] = {
     ],
 }
 AUDITS = {f"audit_judged__{name}" for name in ("daily", "recent", "last")}
+TABLES = {f"audit_feature__{name}" for name in ("daily", "recent", "last")}
+ROWS_OF = {"rows_of__stg_payments", "rows_of__int_judged__labels"}
 
 
 @dataclass(frozen=True)
@@ -96,19 +98,21 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
     return Audited(root, honest, faulty)
 
 
-def test_every_build_audits_its_training_sets(audited: Audited) -> None:
+def test_every_build_audits_its_training_sets_and_tables(audited: Audited) -> None:
     assert audited.honest.done.returncode == 0, audited.honest.output
-    for name in AUDITS:
+    for name in (AUDITS | TABLES | ROWS_OF) | {"daily__no_nulls", "recent__no_nulls"}:
         found = audited.honest.of(name)
         assert (found["status"], found["failures"]) == ("pass", 0), name
 
 
-def test_a_planted_fault_fails_its_audit_alone(audited: Audited) -> None:
+def test_a_planted_fault_fails_its_audits_alone(audited: Audited) -> None:
     assert audited.faulty.done.returncode == 1, audited.faulty.output
     tests = [name for name in audited.faulty.results if name.startswith("test.")]
-    assert len(tests) == len(AUDITS), "the tag selects the audits"
-    assert audited.faulty.of("audit_judged__daily")["status"] == "fail"
-    for name in AUDITS - {"audit_judged__daily"}:
+    assert len(tests) == len(AUDITS | TABLES), "the tag selects the audits"
+    wrong = {"audit_judged__daily", "audit_feature__daily"}
+    for name in wrong:
+        assert audited.faulty.of(name)["status"] == "fail", name
+    for name in (AUDITS | TABLES) - wrong:
         assert audited.faulty.of(name)["status"] == "pass", name
 
 

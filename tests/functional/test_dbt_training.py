@@ -152,11 +152,17 @@ def test_exposure_tests_and_contract(built: Path) -> None:
     assert {"train__every_label_once", "audit_train__spend", "audit_train__shop_spend"} <= tests
 
 
-def test_a_lost_label_fails(built: Path, tmp_path: Path) -> None:
+def test_a_lost_label_fails_although_another_is_there_twice(built: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(built, copy)
     with duckdb.connect(str(copy / "feature_store" / "features.duckdb")) as connection:
-        connection.execute("delete from train where shop_id = 1 and taken < '2024-01-03'")
+        connection.execute(
+            "create table lost as from train where shop_id = 1 and taken < '2024-01-03'"
+        )
+        connection.execute("delete from train where taken in (select taken from lost)")
+        connection.execute(
+            "insert into train from train order by taken limit (select count(*) from lost)"
+        )
     done = dbt(copy, "test", "--select", "train__every_label_once")
     assert done.of("train__every_label_once")["status"] == "fail"
 
@@ -214,6 +220,7 @@ def test_audit_command(built: Path, tmp_path: Path) -> None:
     assert honest.returncode == 0, honest.stderr
     assert "PASS: 240 values of 90 rows computed again from the events, all equal" in honest.stdout
     assert "train         spend       30 of 30         4        equal" in honest.stdout
+    assert "PASS: entities, instants and values of 3 feature tables are what the events say" in honest.stdout  # fmt: skip
     with duckdb.connect(str(copy / "feature_store" / "features.duckdb")) as connection:
         connection.execute("update train set spend__amount_sum_7d = 1e6 where shop_id = 1")
     caught = audit(copy, "train", "--rows", "20", "--seed", "3")
@@ -224,10 +231,19 @@ def test_audit_command(built: Path, tmp_path: Path) -> None:
     assert "name 1" not in caught.stdout, "what a key is computed from is personal"
     assert "FAIL: " in caught.stdout
     found: dict[str, Any] = json.loads(audit(copy, "train", "--json").stdout)
+    assert [item["feature"] for item in found["tables"]] == ["spend", "shop_spend"]
+    assert all(item["equal"] for item in found["tables"]), "the table is right, the set is not"
     verdict = next(item for item in found["audits"] if item["feature"] == "spend")
     assert not verdict["equal"]
     assert verdict["differences"] == 10
     assert len(verdict["examples"]) == 5
+    with duckdb.connect(str(copy / "feature_store" / "features.duckdb")) as connection:
+        connection.execute("delete from last where user_id = (select min(user_id) from last)")
+    tables = audit(copy, "--features", "last")
+    assert tables.returncode == 1
+    assert "training set" not in tables.stdout
+    assert "no row    a change" in tables.stdout
+    assert "things in feature tables are not what the events say" in tables.stdout
     wrong = audit(copy, "trian")
     assert wrong.returncode == 1
     assert "did you mean `train`?" in wrong.stderr

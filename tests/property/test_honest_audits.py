@@ -1,4 +1,4 @@
-"""The leakage audit of honest projects: nothing differs, whatever the features and labels are."""
+"""The audits of honest projects: nothing differs, whatever the features, tables and labels are."""
 
 from __future__ import annotations
 
@@ -110,5 +110,6 @@ def test_an_honest_training_set_has_no_differences(
         run = compile_and_run(root)
         found = failures(run, root)
     run.connection.close()
-    assert set(found) == {f"audit_judged__{item['name']}" for item in project.spec["features"]}
+    names = [item["name"] for item in project.spec["features"]]
+    assert set(found) == {f"audit_{of}__{name}" for name in names for of in ("judged", "feature")}
     assert not any(found.values()), (project.spec, found)

@@ -97,12 +97,14 @@
     {{- return(online is not none and online.publish_via == 'hook' and online.publish_when == when) -}}
 {% endmacro %}
 
-{# By feature, the name of a test that did not pass: on the feature's input, its table or the tables made of it. #}
+{# By feature, the name of a test that did not pass: on the feature's input, its table or the tables made of it, or
+   the audit of its table. #}
 {% macro mlforge_failed_tests(results) %}
     {%- set failed = {} -%}
     {%- for result in results if result.node.resource_type == 'test' and result.status in ['fail', 'error', 'runtime error'] -%}
-        {%- set features = [] -%}
-        {%- for id in mlforge_tested(result.node) -%}
+        {%- set meta = mlforge_meta(result.node) -%}
+        {%- set features = [meta.feature] if meta.kind == 'feature_audit' else [] -%}
+        {%- for id in ([] if features else mlforge_tested(result.node)) -%}
             {%- set feature = mlforge_meta(graph.nodes.get(id, {'config': {'meta': {}}})).get('feature') -%}
             {%- if feature not in features -%}
                 {%- do features.append(feature) -%}

@@ -1,0 +1,308 @@
+"""What an audit looks at: label rows of a training set, or instants of a feature's own table.
+
+Samples are stratified: every entity has its turn before one has its second, so that those with few
+rows are in them. The same seed draws the same sample, whatever the order of the rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mlforge_sql.expressions import column, identifier
+from mlforge_sql.plan.nodes import Audit
+from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
+from mlforge_sql.sql.build import (
+    aliased,
+    all_of,
+    columns,
+    from_step,
+    from_table,
+    func,
+    jinja,
+    not_null,
+    number,
+    rank_over,
+    ref,
+    select,
+    times,
+    union,
+)
+from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.query import Step
+from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP
+
+ENTITY_EVENTS = 50
+"""Entities are drawn until they have so many events for each instant that is asked for."""
+
+SEEN_EVENTS = 10_000
+"""Instants are drawn until their entities have so many events for each that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The steps that draw the sample of one audit."""
+
+    node: Audit
+    dialect: Dialect
+    names: AuditNames
+
+    @property
+    def rows(self) -> exp.Expr:
+        """How many labels or instants are asked for."""
+        return jinja(f"mlforge_audit_rows({self.node.rows})")
+
+    # Labels
+
+    def labels(self) -> list[Step]:
+        """A sample of the step ``labels``."""
+        return self._in_turn("labels", (), "sampled")
+
+    def _in_turn(self, of: str, apart: tuple[str, ...], name: str) -> list[Step]:
+        """Rows of a step drawn by turns: of each entity, and of each value of the columns ``apart``."""
+        seen = (*self.node.keys, *apart)
+        chance = self._chance((*seen, self.names.time))
+        entity = aliased(self._chance(self.node.keys), self.names.entity_order)
+        shuffled = select(exp.Star(), aliased(chance, self.names.order), entity)
+        turn = aliased(rank_over(seen, [column(self.names.order)]), self.names.turn)
+        turns = from_step(select(exp.Star(), turn), f"shuffled_{of}")
+        few = exp.LTE(this=column(self.names.turn), expression=self.rows)
+        drawn = from_step(select(exp.Star()), f"turns_of_{of}").where(few, copy=False)
+        drawn = drawn.order_by(*self.order, copy=False)
+        drawn.set("limit", exp.Limit(expression=self.rows))
+        why = "a random sample, always the same for the same seed"
+        each = "each entity has its turn before one has its second, so that rare ones are in it"
+        return [
+            Step(f"shuffled_{of}", from_step(shuffled, of), why),
+            Step(f"turns_of_{of}", turns),
+            Step(name, drawn, each),
+        ]
+
+    @property
+    def order(self) -> list[exp.Expr]:
+        """What comes first in a sample."""
+        return columns((self.names.turn, self.names.entity_order, self.names.order))
+
+    def _chance(self, names: tuple[str, ...]) -> exp.Expr:
+        seed = jinja("mlforge_literal(var('mlforge_audit_seed', 0) | string)")
+        parts = [self.dialect.cast(item, TEXT) for item in columns(names)]
+        return func("md5", func("concat_ws", exp.Literal.string("|"), seed, *parts))
+
+    # Instants of a feature's table
+
+    def instants(self) -> list[Step]:
+        """Instants at which a row begins, or should begin, and a microsecond before them."""
+        return [
+            self._source_entities(),
+            self._table_entities(),
+            *self._entities(),
+            self._entity_events(),
+            self._entity_rows(),
+            self._candidates(),
+            *self._in_turn("candidates", (self.names.origin,), "drawn"),
+            self._drawn_changes(),
+            self._moments(),
+            *self._in_turn("moments", (), "sampled"),
+            *self._weighed(),
+        ]
+
+    def countable(self, query: exp.Select) -> exp.Select:
+        """Only events that the feature can see at some time."""
+        conditions = [self.dialect.is_instant(column(self.node.event_time))]
+        if self.node.labels is None:
+            conditions += [not_null(item) for item in columns(self.node.keys)]
+        if self.node.where is not None:
+            conditions.append(self.dialect.expression(self.node.where))
+        return query.where(*conditions, copy=False)
+
+    def _source_entities(self) -> Step:
+        count = aliased(exp.Count(this=exp.Star()), self.names.weight)
+        query = from_table(select(*columns(self.node.keys), count), ref(self.node.staging))
+        query = self.countable(query).group_by(*columns(self.node.keys), copy=False)
+        return Step("source_entities", query, "the entities that have events of the feature")
+
+    def _table_entities(self) -> Step:
+        query = from_table(select(*columns(self.node.keys)), ref(self.node.feature))
+        return Step("table_entities", query.distinct(copy=False))
+
+    def _entities(self) -> list[Step]:
+        """Random entities, no more than have a bounded number of events."""
+        order = aliased(self._chance(self.node.keys), self.names.entity_order)
+        drawn = from_step(select(exp.Star(), order), "source_entities")
+        drawn = drawn.order_by(column(self.names.entity_order), copy=False)
+        drawn.set("limit", exp.Limit(expression=self.rows))
+        before = self._before(column(self.names.entity_order))
+        counted = from_step(
+            select(exp.Star(), aliased(before, self.names.before)), "drawn_entities"
+        )
+        few = exp.LT(this=column(self.names.before), expression=self._for_each(ENTITY_EVENTS))
+        kept = select(*columns((*self.node.keys, self.names.weight)))
+        kept = from_step(kept, "counted_entities").where(few, copy=False)
+        return [
+            Step("drawn_entities", drawn, "random entities, the same ones for the same seed"),
+            Step("counted_entities", counted),
+            Step(
+                "entities", kept, f"so many that {ENTITY_EVENTS:,} events for each row are enough"
+            ),
+        ]
+
+    def _before(self, order: exp.Expr) -> exp.Expr:
+        """How many events the entities of all earlier rows have."""
+        weight = column(self.names.weight)
+        total = exp.Window(this=func("sum", weight), order=exp.Order(expressions=[order]))
+        return exp.Sub(this=total, expression=weight.copy())
+
+    def _entity_events(self) -> Step:
+        query = select(*columns((*self.node.keys, self.node.event_time)))
+        seen = self.countable(from_table(query, ref(self.node.staging)))
+        found = exp.Subquery(this=seen, alias=exp.TableAlias(this=identifier("seen")))
+        names = columns((*self.node.keys, self.node.event_time), "seen")
+        joined = from_step(select(*names), "entities").join(self._same(found, "seen"), copy=False)
+        return Step("entity_events", joined)
+
+    def _entity_rows(self) -> Step:
+        names = [*columns(self.node.keys, "found"), column(BEGINNING, "found")]
+        joined = from_step(select(*names), "entities")
+        return Step(
+            "entity_rows", joined.join(self._same(self.table("found"), "found"), copy=False)
+        )
+
+    def table(self, alias: str) -> exp.Expr:
+        """The feature's table."""
+        found = ref(self.node.feature)
+        found.set("alias", exp.TableAlias(this=identifier(alias)))
+        return found
+
+    def _same(self, relation: exp.Expr, alias: str, of: str = "entities") -> exp.Join:
+        return exp.Join(this=relation, kind="INNER", on=self.same_entity(alias, of))
+
+    def same_entity(self, left: str, right: str) -> exp.Expr:
+        """Whether two rows are of one entity."""
+        return all_of(
+            exp.EQ(this=column(name, left), expression=column(name, right))
+            for name in self.node.keys
+        )
+
+    def _candidates(self) -> Step:
+        def part(step: str, time: str, origin: str) -> exp.Select:
+            instant = aliased(column(time), self.names.time)
+            named = aliased(exp.Literal.string(origin), self.names.origin)
+            return from_step(select(*columns(self.node.keys), instant, named), step)
+
+        rows = part("entity_rows", BEGINNING, "row")
+        events = part("entity_events", self.node.event_time, "event")
+        comment = "where the table's rows begin, and the events that should have made them"
+        return Step("candidates", union([rows, events], distinct=False), comment)
+
+    def _drawn_changes(self) -> Step:
+        events = self._changes("drawn", self.names.time)
+        event = exp.Literal.string("event")
+        events = events.where(exp.EQ(this=column(self.names.origin), expression=event), copy=False)
+        rows = from_step(select(*columns((*self.node.keys, self.names.time))), "drawn")
+        row = exp.EQ(this=column(self.names.origin), expression=exp.Literal.string("row"))
+        both = union([events, rows.where(row, copy=False)], distinct=True)
+        comment = "when the drawn events become visible, enter windows and leave them"
+        return Step("drawn_changes", both, comment)
+
+    def _changes(self, step: str, time: str) -> exp.Select:
+        """The instants at which the events of a step change a value."""
+        edge = column(self.names.edge, "edges")
+        shifts = list(enumerate(self.node.shifts, 1))
+        instants = [
+            exp.If(this=number(at), true=self.visible(column(time, step), shift))
+            for at, shift in shifts
+        ]
+        query = select(
+            *columns(self.node.keys, step),
+            aliased(exp.Case(this=edge, ifs=instants), self.names.time),
+        )
+        rows = [exp.Tuple(expressions=[number(at)]) for at, _ in shifts]
+        alias = exp.TableAlias(this=identifier("edges"), columns=[identifier(self.names.edge)])
+        edges = exp.Values(expressions=rows, alias=alias)
+        return from_step(query, step).join(exp.Join(this=edges, kind="CROSS"), copy=False)
+
+    def visible(self, event: exp.Expr, shift: int) -> exp.Expr:
+        """The instant at which an event becomes visible, ``shift`` later."""
+        clock, later = self.node.clock, self.dialect.later
+        if clock.interval is not None:
+            visible = later(self.dialect.last_tick(event, clock), clock.unit)
+        else:
+            visible = event if clock.inclusive else later(event, 1)
+        return later(later(visible, shift), self.node.delay.microseconds)
+
+    def _moments(self) -> Step:
+        names = columns((*self.node.keys, self.names.time))
+        at = from_step(select(*names), "drawn_changes")
+        before = self.dialect.earlier(column(self.names.time), 1)
+        earlier = select(*columns(self.node.keys), aliased(before, self.names.time))
+        both = union([at, from_step(earlier, "drawn_changes")], distinct=True)
+        return Step("moments", both, "these instants and a microsecond before them")
+
+    def _weighed(self) -> list[Step]:
+        rank = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=self.order))
+        sampled = columns((*self.node.keys, self.names.time), "sampled")
+        numbered = select(
+            aliased(rank, self.names.number), *sampled, column(self.names.weight, "entities")
+        )
+        join = self._same(exp.Table(this=identifier("entities")), "entities", "sampled")
+        numbered = from_step(numbered, "sampled").join(join, copy=False)
+        before = aliased(self._before(column(self.names.number)), self.names.before)
+        return [
+            Step("numbered", numbered),
+            Step("counted", from_step(select(exp.Star(), before), "numbered")),
+        ]
+
+    def few(self) -> exp.Expr:
+        """Whether an instant is one of those that are looked at: busy entities have fewer."""
+        most = self._for_each(SEEN_EVENTS)
+        return exp.LT(this=column(self.names.before), expression=most)
+
+    def _for_each(self, events: int) -> exp.Expr:
+        return times(self.dialect.cast(self.rows, BIGINT), events)
+
+    # Rows and entities that are there, or are not
+
+    def unmatched(self) -> list[Step]:
+        """Entities of the source and of the table; instants of the entities that were drawn."""
+        keys, both = self.node.keys, (*self.node.keys, self.names.time)
+        begins = aliased(column(BEGINNING), self.names.time)
+        rows = from_step(select(*columns(keys), begins), "entity_rows")
+        return [
+            Step(
+                "changes",
+                self._changes("entity_events", self.node.event_time).distinct(copy=False),
+                "every instant at which a value of a drawn entity can change",
+            ),
+            Step("beginnings", rows),
+            *self._difference("lost_rows", both, "changes", "beginnings"),
+            *self._difference("other_rows", both, "beginnings", "changes"),
+            *self._difference("lost_entities", keys, "source_entities", "table_entities"),
+            *self._difference("other_entities", keys, "table_entities", "source_entities"),
+        ]
+
+    def _difference(self, name: str, kept: tuple[str, ...], left: str, right: str) -> list[Step]:
+        parts = [from_step(select(*columns(kept)), step) for step in (left, right)]
+        return [Step(name, exp.Except(this=parts[0], expression=parts[1], distinct=True))]
+
+    def told(self) -> list[exp.Select]:
+        """A row for each entity and instant that is on one side alone."""
+        said = {
+            "lost_rows": ("no row", "a change"),
+            "other_rows": ("a row", "no change"),
+            "lost_entities": ("no row", "an event"),
+            "other_entities": ("a row", "no event"),
+        }
+        nothing = self.dialect.cast(exp.Null(), TIMESTAMP)
+        found = []
+        for step, (stored, again) in said.items():
+            when = column(self.names.time) if step.endswith("rows") else nothing.copy()
+            texts = zip(
+                (self.names.feature_column, *self.names.both),
+                ("every column", stored, again),
+                strict=True,
+            )
+            named = (aliased(exp.Literal.string(text), name) for name, text in texts)
+            query = select(*columns(self.node.keys), aliased(when, self.names.time), *named)
+            found.append(from_step(query, step))
+        return found

@@ -1,0 +1,128 @@
+"""Accounts: rows of a source that are lost, or there twice, are found; honest staging adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from events import at, table
+from harness import Run, project_macros
+from test_audit import EVENT_SCHEMA, EVENTS, LABEL_SCHEMA, LABELS, MARKED, SPEC, build
+
+ROWS = table(
+    "user_id event_time amount",
+    ("u1", at("01-01 12:00"), 10.0),
+    ("u1", at("01-01 12:00"), 10.0),
+    ("u1", at("01-02 12:00"), 20.0),
+    ("u2", at("01-02 12:00"), -5.0),
+    ("u2", at("01-03 12:00"), None),
+    (None, at("01-03 12:00"), 3.0),
+    (None, at("01-03 12:00"), 3.0),
+    ("u3", None, 4.0),
+)
+WHERE = {"where": "amount > 0"}
+DEDUPE = {"dedupe": {"key": ["user_id", "amount"]}}
+
+
+def project(
+    root: Path, source: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] = ROWS, **options: Any
+) -> Run:
+    spec = deepcopy(SPEC)
+    spec["sources"] = [{**EVENTS, **source}, MARKED]
+    return build(root, spec, rows, **options)
+
+
+def account(run: Run, model: str = "stg_events") -> dict[str, int] | None:
+    """The numbers that do not add up."""
+    path, text = next(
+        item for item in run.compiled.files.items() if item[0].stem == f"rows_of__{model}"
+    )
+    assert path.parts[:2] == ("tests", "rows")
+    found = run.connection.execute(project_macros(run.compiled, run.compiled.root).render(text))
+    names = [item[0] for item in found.description or []]
+    rows = found.fetchall()
+    assert len(rows) <= 1
+    return dict(zip(names, rows[0], strict=True)) if rows else None
+
+
+def change(run: Run, query: str, model: str = "stg_events") -> None:
+    """Stage other rows."""
+    run.connection.execute(f"create table changed as {query.format(model)}")
+    run.connection.execute(f"drop view {model} cascade")
+    run.connection.execute(f"alter table changed rename to {model}")
+
+
+SOURCES = [{}, WHERE, DEDUPE, {**WHERE, **DEDUPE}, {"dedupe": {"key": ["event_time"]}}]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_honest_rows_add_up(tmp_path: Path, source: Mapping[str, Any]) -> None:
+    run = project(tmp_path, source)
+    assert account(run) is None
+    assert account(run, "int_judged__labels") is None
+    assert account(project(tmp_path / "empty", source, rows=[])) is None
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_row_that_is_lost(tmp_path: Path, source: Mapping[str, Any]) -> None:
+    run = project(tmp_path, source)
+    change(run, "select * from {} order by amount offset 1")
+    found = account(run)
+    assert found is not None
+    removed = found["removed_by_where"] + found["removed_by_dedupe"]
+    assert found["source_rows"] == found["staged_rows"] + removed + 1 == len(ROWS)
+
+
+def test_rows_by_name(tmp_path: Path) -> None:
+    run = project(tmp_path, {**WHERE, **DEDUPE})
+    change(run, "from {} where user_id is not null")
+    assert account(run) == {
+        "source_rows": 8,
+        "removed_by_where": 2,  # a negative amount, and one that is unknown
+        "removed_by_dedupe": 1,
+        "staged_rows": 3,
+        "staged_twice": 0,
+    }
+
+
+def test_a_filter_that_is_not_applied(tmp_path: Path) -> None:
+    run = project(tmp_path, WHERE, edit={"amount > 0": "amount > 0 or amount is null"})
+    found = account(run)
+    assert found is not None
+    assert (found["removed_by_where"], found["staged_rows"]) == (2, 7)
+
+
+def test_dedupe_that_keeps_two(tmp_path: Path) -> None:
+    """Also when another event is lost, so that the numbers add up."""
+    run = project(tmp_path, DEDUPE, edit={"mlforge_rank = 1": "mlforge_rank <= 2"})
+    found = account(run)
+    assert found is not None
+    assert (found["staged_rows"], found["staged_twice"]) == (8, 1)
+    change(run, "from {} where amount is distinct from 20")
+    assert account(run) == {
+        "source_rows": 8,
+        "removed_by_where": 0,
+        "removed_by_dedupe": 1,
+        "staged_rows": 7,
+        "staged_twice": 1,
+    }
+
+
+def test_labels_of_a_source(tmp_path: Path) -> None:
+    run = project(tmp_path, {})
+    change(run, "from {} where user_id is not null", "int_judged__labels")
+    found = account(run, "int_judged__labels")
+    assert found is not None
+    assert (found["source_rows"], found["staged_rows"]) == (len(LABELS), len(LABELS) - 1)
+
+
+def test_a_name_of_a_column_that_is_strange(tmp_path: Path) -> None:
+    names = ["{{ x }}", "select", "User Id"]
+    schema = {**EVENT_SCHEMA, **dict.fromkeys(names, "VARCHAR")}
+    rows = [{**row, **dict.fromkeys(names, "a")} for row in ROWS]
+    source = {"where": "\"User Id\" = 'a'", "dedupe": {"key": [*names, "amount"]}}
+    run = project(tmp_path, source, rows, schemas=(schema, LABEL_SCHEMA))
+    assert account(run) is None
