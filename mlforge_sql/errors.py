@@ -88,6 +88,7 @@ CODES: dict[str, str] = {
     "MF102": "refused by Databricks",
     "MF103": "online table that is published otherwise",
     "MF104": "online table not brought up to date",
+    "MF128": "setting of the engine that could change values",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -9,6 +9,7 @@ from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
 from mlforge_sql.sql.dialects.base import ESCAPED, Dialect
+from mlforge_sql.sql.dialects.printing import DatabricksText
 from mlforge_sql.translation import databricks_type, translate
 from mlforge_sql.translation.patterns import java_pattern
 from mlforge_sql.translation.time_formats import spark_pattern
@@ -22,7 +23,7 @@ class Databricks(Dialect):
     """Databricks SQL in ANSI mode, as SQL warehouses run it."""
 
     name = "databricks"
-    sqlglot = "databricks"
+    sqlglot = DatabricksText
     slides = False
     quotes = ESCAPED
 

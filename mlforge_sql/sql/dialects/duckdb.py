@@ -10,6 +10,7 @@ from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.dialects.printing import DuckDbText
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
@@ -20,7 +21,7 @@ class DuckDb(Dialect):
     """DuckDB 1.5 and 2.0."""
 
     name = "duckdb"
-    sqlglot = "duckdb"
+    sqlglot = DuckDbText
     slides = True
 
     def type_name(self, kind: ColumnType) -> str:
