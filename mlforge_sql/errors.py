@@ -97,6 +97,7 @@ CODES: dict[str, str] = {
     "MF119": "instant that cannot be read",
     "MF120": "type that no sum can have",
     "MF121": "type that does not fit the aggregate",
+    "MF128": "setting of the engine that could change values",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -26,8 +26,8 @@ ELSEWHERE = {"MF004", "MF050", "MF052", "MF053", "MF063", "MF064", "MF065", "MF0
 ELSEWHERE |= {f"MF{number:03}" for number in (*range(75, 89), *range(95, 100))}
 ELSEWHERE |= {"MF102", "MF103", "MF104", "MF110", "MF111", "MF112", "MF119"}
 """Codes that no spec file leads to; tested below, and where retrieval, cli and online are."""
-DATABRICKS = {code for code in CODES if "MF070" <= code <= "MF074"} | {"MF100", "MF101"}
-"""Codes of projects that go to Databricks, for which the project file has to be right."""
+PROFILES = {code for code in CODES if "MF070" <= code <= "MF074"} | {"MF100", "MF101", "MF128"}
+"""Codes of what profiles say, for which the project file has to be right."""
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def test_everything_is_said_in_one_run_and_nothing_is_written(data: Path, tmp_pa
     said = diagnostics(root)
 
     assert said == list(ALL_AT_ONCE.expect)
-    missing = set(CODES) - codes(said) - ELSEWHERE - DATABRICKS
+    missing = set(CODES) - codes(said) - ELSEWHERE - PROFILES
     assert not missing
     places = [re.match(r"(.*?):(\d+):(\d+):", line) for line in said]
     keys = [(place[1], int(place[2]), int(place[3])) for place in places if place]

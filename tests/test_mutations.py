@@ -238,11 +238,11 @@ MUTATIONS = (
     Mutation("null_second_key", without_filter_of("shop_id"), ("pair",)),
     Mutation("null_times", without_filter_of("tick"), ("gridded", "continuous", "latest")),
     # ties
-    Mutation("first_of_a_tick", swap("event_time desc", "event_time"), ("latest_gridded",)),
-    Mutation("no_time_order", swap("event_time desc, ", ""), ("latest_gridded",)),
-    Mutation("smallest_tie", swap("quantity desc", "quantity"), ("latest",)),
-    Mutation("null_ties_first", swap("quantity desc", "quantity desc nulls first"), ("latest",)),
-    Mutation("no_tie_breaker", swap("quantity desc, ", ""), ("latest",)),
+    Mutation("first_of_a_tick", swap("event_time desc nulls last", "event_time"), ("latest_gridded",)),
+    Mutation("no_time_order", swap("event_time desc nulls last, ", ""), ("latest_gridded",)),
+    Mutation("smallest_tie", swap("quantity desc nulls last", "quantity"), ("latest",)),
+    Mutation("null_ties_first", swap("quantity desc nulls last", "quantity desc nulls first"), ("latest",)),
+    Mutation("no_tie_breaker", swap("quantity desc nulls last, ", ""), ("latest",)),
     Mutation("second_row", swap("mlforge_rank = 1", "mlforge_rank = 2"), ("latest",)),
     Mutation("all_rows", swap("mlforge_rank = 1", "mlforge_rank > 0"), ("latest",)),
     # values

@@ -13,6 +13,7 @@ from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header
 from mlforge_sql.dbt.known_sources import known_sources
 from mlforge_sql.dbt.online import OnlineTables
+from mlforge_sql.dbt.pinned_settings import pinned_settings
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
 from mlforge_sql.dbt.properties import (
@@ -68,7 +69,11 @@ def macro_files(plan: Plan, branches: Branches) -> FileSet:
     """The macros and generic tests, with what they know of the project's features."""
     known = known_features(plan.joinables, plan.surrogates, branches)
     databricks = any(dialect.name == "databricks" for dialect in branches.dialects)
-    return {**static_files(databricks=databricks), MACROS / "mlforge_features.sql": known}
+    return {
+        **static_files(databricks=databricks),
+        MACROS / "mlforge_features.sql": known,
+        MACROS / "mlforge_pinned_settings.sql": pinned_settings(branches),
+    }
 
 
 def spec_hash(feature: ResolvedFeature) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_safe, safe_values
 from mlforge_sql.dbt.paths import in_project
+from mlforge_sql.engine_settings import SESSION, free_settings, required_settings
 from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
 from mlforge_sql.workspace.login import (
     CLIENT_ID,
@@ -19,9 +20,6 @@ from mlforge_sql.workspace.login import (
 from mlforge_sql.workspace.retries import RETRIES
 
 DATABASE_FILE = "features.duckdb"
-
-REQUIRED_SETTINGS = {"TimeZone": "UTC", "default_order": "ASC"}
-"""Settings of DuckDB that the meaning of the SQL rests on; a profile cannot change them."""
 
 _HOST = f'(env_var("{HOST}") | replace("https://", "") | replace("/", ""))'
 _PATH = f'(env_var("{HTTP_PATH}", "") or "{WAREHOUSE}" ~ env_var("{WAREHOUSE_ID}"))'
@@ -52,7 +50,7 @@ def _duckdb(store: LocalStore, dbt_project_dir: str) -> dict[str, Any]:
         "path": in_project(f"{folder}/{DATABASE_FILE}", dbt_project_dir),
         "schema": "main",
         "threads": 1,
-        "settings": {**safe_values(store.settings), **REQUIRED_SETTINGS},
+        "settings": {**safe_values(free_settings(store.settings)), **required_settings()},
     }
 
 
@@ -77,7 +75,7 @@ def _databricks(store: UnityCatalogStore) -> dict[str, Any]:
         "http_path": http_path,
         **_login(store),
         "threads": 4,
-        "session_properties": {"timezone": "UTC"},
+        "session_properties": dict(SESSION),
         "connection_parameters": {
             "_connection_uri": f"{{{{ {uri} }}}}",
             "enable_telemetry": False,

@@ -39,7 +39,7 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
             "require_generic_test_arguments_property": True,
         },
         "models": {config.name: folders},
-        "on-run-start": ["{{ mlforge_check_sources() }}"],
+        "on-run-start": ["{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"],
         "on-run-end": ["{{ mlforge_record_run(results) }}", *online.run_end()],
     }
 

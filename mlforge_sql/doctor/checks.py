@@ -27,6 +27,7 @@ DATABRICKS = (
     Check("login", databricks.log_in, needs=("host", "adapter")),
     Check("warehouse", databricks.warehouse, needs=("login",)),
     Check("time zone", databricks.time_zone, needs=("warehouse",)),
+    Check("session", databricks.session, needs=("time zone",)),
     Check("catalog", databricks.catalog, needs=("warehouse",)),
     Check("schema", databricks.schema, needs=("catalog",)),
     Check("tables", databricks.tables, needs=("schema",)),

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from mlforge_sql.doctor.findings import Finding, Patient, Refused, fail, ok, warn
 from mlforge_sql.doctor.machine import salt_step
+from mlforge_sql.engine_settings import SYMPTOMS, UTC, symptoms_query
 from mlforge_sql.errors import SpecErrors
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.spec.config import UnityCatalogStore
@@ -129,10 +130,21 @@ def warehouse(patient: Patient) -> Finding:
 def time_zone(patient: Patient) -> Finding:
     """Whether sessions are in UTC, as the profile asks."""
     found = str(run(patient, "select current_timezone()")[0][0])
-    if found not in {"UTC", "Etc/UTC"}:
+    if found.lower() not in UTC:
         step = "remove `timezone` from the warehouse's settings (Workspace admin, Compute)"
         return fail(f"sessions are in {found}, although the profile asks for UTC", step)
     return ok(found)
+
+
+def session(patient: Patient) -> Finding:
+    """Whether sessions have the settings that values depend on."""
+    texts = run(patient, symptoms_query())[0]
+    wrong = [item for item, text in zip(SYMPTOMS, texts, strict=True) if item.is_wrong(str(text))]
+    if wrong:
+        listed = ", ".join(f"`{item.name}` is not `{item.value}`" for item in wrong)
+        step = "change the settings of the warehouse (Workspace admin, Compute) or of the cluster"
+        return fail(f"sessions have other settings than values depend on: {listed}", step)
+    return ok(f"{len(SYMPTOMS)} settings that values depend on are as they have to be")
 
 
 def catalog(patient: Patient) -> Finding:

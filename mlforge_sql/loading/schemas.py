@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mlforge_sql.engine_settings import required_settings, set_statements
 from mlforge_sql.errors import InvalidExpression, SchemaUnreadable
 from mlforge_sql.formats import (
     PARQUET_COLUMNS,
@@ -355,8 +356,8 @@ class SchemaReader:
 
         if self._connection is None:
             self._connection = duckdb.connect()
-            self._connection.execute("set threads = 1")
-            self._connection.execute("set TimeZone = 'UTC'")
+            for statement in set_statements({"threads": 1, **required_settings()}):
+                self._connection.execute(statement)
         return self._connection
 
     @staticmethod

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors, sort_diagnostics
 from mlforge_sql.project.databricks import check_databricks
+from mlforge_sql.project.engines import check_settings
 from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
@@ -40,6 +41,7 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
         SpecErrors: With every problem found.
     """
     problems: list[Diagnostic] = []
+    check_settings(specs.config, problems)
     sources: dict[str, ResolvedSource | None] = {
         item.spec.name: resolve_source(
             item, types, problems, databricks=specs.config.spec.on_databricks

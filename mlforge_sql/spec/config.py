@@ -20,7 +20,8 @@ class LocalStore(Spec):
         description="Folder of the DuckDB file `features.duckdb`, relative to the project."
     )
     settings: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="DuckDB settings, such as `memory_limit: 4GB`."
+        default_factory=dict,
+        description="DuckDB settings that cannot change values, such as `memory_limit: 4GB`.",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.engine_settings import SESSION
 from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.workspace.adapter import INSTALL
 from mlforge_sql.workspace.login import Auth, Login
@@ -55,7 +56,7 @@ def open_connection(
     schema: str | None = None,
     retries: Mapping[str, int | float] = RETRIES,
 ) -> Connection:
-    """A session in UTC; whoever asks for it closes it.
+    """A session with the settings that values depend on; whoever asks for it closes it.
 
     Args:
         login: Where, and who.
@@ -72,7 +73,7 @@ def open_connection(
     options: dict[str, Any] = {
         "server_hostname": login.host,
         "http_path": login.http_path,
-        "session_configuration": {"timezone": "UTC"},
+        "session_configuration": dict(SESSION),
         "enable_telemetry": False,
         "user_agent_entry": "mlforge-sql",
         **retries,

@@ -189,6 +189,11 @@ def _source(found: re.Match[str]) -> Explanation:
     return Explanation("MF079", found[0].strip(), _CHANGED)
 
 
+def _setting(found: re.Match[str]) -> Explanation:
+    message, _, hint = found[0].strip().partition("; set it ")
+    return Explanation("MF128", message, f"set it {hint}")
+
+
 def _changed(row: list[str]) -> str:
     name, real, compiled = row[:3]
     if not real:
@@ -224,6 +229,7 @@ def _rule(pattern: str, explained: Callable[[re.Match[str]], Explanation]) -> _R
 _NAMED = r"(?P<name>`[^`]+`(?:\.`[^`]+`)*|'[^']+'|[\w.-]+)"
 
 _RULES = (
+    _rule(r"the session setting `[^`\n]+` is not [^\n]+", _setting),
     _rule(r"the source `[^`\n]+` \([^\n]+\) is not as it was compiled: [^\n]+", _source),
     _rule(r"more than one authorization method configured", _rivals),
     _rule(r"invalid_client|client authentication failed", _client),

@@ -175,7 +175,7 @@ def test_v2_says_what_is_wrong(project: Path, tmp_path: Path) -> None:
 def test_v2_compiles_every_model_for_databricks(project: Path, tmp_path: Path) -> None:
     """Offline: all but the hooks, for which the v2 engine wants a connection whatever they say.
 
-    It stops at the one that checks the sources' tables at the start, so that one is left out here.
+    It stops at those that check the session and the sources' tables at the start, so they are left out here.
 
     A pinned training set asks the history of a table.
     """
@@ -183,7 +183,8 @@ def test_v2_compiles_every_model_for_databricks(project: Path, tmp_path: Path) -
     project = Path(shutil.copytree(place, tmp_path / "dbt"))
     file = project / "dbt_project.yml"
     settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-    assert settings.pop("on-run-start") == ["{{ mlforge_check_sources() }}"]
+    hooks = ["{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"]
+    assert settings.pop("on-run-start") == hooks
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     offline = ["on-run-end"]
     offline += ["training"] if (project / "models" / "training" / "training.sql").is_file() else []

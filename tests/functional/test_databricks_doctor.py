@@ -18,8 +18,8 @@ from mlforge_sql.cli import main
 pytestmark = pytest.mark.functional
 
 COLUMNS = {"customer_id": "string", "paid_at": "timestamp", "amount": "double"}
-NAMES = ["adapter", "variables", "host", "login", "warehouse", "time zone", "catalog", "schema"]
-NAMES += ["tables", "sources"]
+NAMES = ["adapter", "variables", "host", "login", "warehouse", "time zone", "session"]
+NAMES += ["catalog", "schema", "tables", "sources"]
 
 
 @dataclass(frozen=True)

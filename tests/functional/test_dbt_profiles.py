@@ -13,6 +13,7 @@ import pytest
 
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.yaml_text import yaml_text
+from mlforge_sql.engine_settings import SESSION
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.workspace.login import Auth, find_login
 
@@ -129,7 +130,7 @@ def test_dbt_reads_a_target_as_we_do() -> None:
         assert (target["client_secret"] or "") == login.client_secret
         assert (target["auth_type"] == "oauth") == (login.auth is not Auth.TOKEN)
         assert (target["catalog"], target["schema"]) == ("main", "features")
-        assert target["session"] == {"timezone": "UTC"}
+        assert target["session"] == SESSION
 
 
 def test_dbt_names_a_missing_variable() -> None:

@@ -181,11 +181,12 @@ def test_a_time_of_nulls_in_another_spelling(project: Any) -> None:
     assert found["shop_spend__amount_max_2d"].tolist() == [-1]
 
 
-def test_settings_cannot_turn_time_around(tmp_path: Path) -> None:
+def test_settings_of_a_profile_do_not_take_the_place_of_the_pins(tmp_path: Path) -> None:
     settings = {
-        "default_order": "DESC",
-        "preserve_insertion_order": False,
-        "TimeZone": "Asia/Tokyo",
+        "default_order": "ascending",
+        "preserve_insertion_order": 1,
+        "TimeZone": "Etc/UTC",
+        "memory_limit": "1GB",
     }
     config = {
         "name": "test_project",
@@ -201,6 +202,7 @@ def test_settings_cannot_turn_time_around(tmp_path: Path) -> None:
     found = output["test_project"]["outputs"]["dev"]["settings"]
     assert found["default_order"] == "ASC"
     assert found["TimeZone"] == "UTC"
+    assert found["memory_limit"] == "1GB"
     rows = mlf.load_project(root).get_training_data(
         ["spend", "shop_spend"], pd.DataFrame(LABELS), "taken"
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.dbt.profiles import DATABASE_FILE, REQUIRED_SETTINGS
+from mlforge_sql.dbt.profiles import DATABASE_FILE
+from mlforge_sql.engine_settings import free_settings, required_settings, set_statements
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.retrieval.backends.store import METADATA, Rows, Store
 from mlforge_sql.retrieval.joining import Join, free
@@ -220,14 +221,13 @@ def open_duckdb(root: Path, config: ProjectConfig, name: str, store: LocalStore)
     settings: dict[str, Any] = {
         "temp_directory": str(Path(tempfile.gettempdir()) / f"mlforge_{uuid.uuid4().hex}"),
         "file_search_path": str(root / config.dbt_project_dir),  # views have dbt's paths
-        **store.settings,
-        **REQUIRED_SETTINGS,
-        "preserve_insertion_order": "true",
+        **free_settings(store.settings),
+        **required_settings(),
     }
     connection = duckdb.connect()
     try:
-        for key, value in settings.items():
-            connection.execute(f"set {quoted(key)} = {literal(str(value))}")
+        for statement in set_statements(settings):
+            connection.execute(statement)
         connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
     except duckdb.Error as error:
         connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import sqlglot
 from sqlglot import exp
 
 from mlforge_sql.expressions import Expr
@@ -27,14 +28,14 @@ class Dialect(ABC):
 
     Attributes:
         name: dbt's adapter type.
-        sqlglot: sqlglot's name of the dialect.
+        sqlglot: How sqlglot prints it.
         slides: Whether a sliding window frame is kept up to date, rather than read anew for each row.
         reads_files: Whether sources are files where they have a path.
         quotes: Regular expression of quoted text and names.
     """
 
     name: ClassVar[str]
-    sqlglot: ClassVar[str]
+    sqlglot: ClassVar[type[sqlglot.Dialect]]
     slides: ClassVar[bool]
     reads_files: ClassVar[bool]
     quotes: ClassVar[str] = DOUBLED

@@ -10,6 +10,7 @@ from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
 from mlforge_sql.sql.dialects.base import ESCAPED, OFFSET, Dialect
+from mlforge_sql.sql.dialects.printing import DatabricksText
 from mlforge_sql.translation import databricks_type, translate
 from mlforge_sql.translation.patterns import java_pattern
 from mlforge_sql.translation.time_formats import spark_pattern
@@ -27,7 +28,7 @@ class Databricks(Dialect):
     """Databricks SQL in ANSI mode, as SQL warehouses run it."""
 
     name = "databricks"
-    sqlglot = "databricks"
+    sqlglot = DatabricksText
     slides = False
     reads_files = False
     quotes = ESCAPED

@@ -10,6 +10,7 @@ from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
 from mlforge_sql.sql.dialects.base import OFFSET, Dialect
+from mlforge_sql.sql.dialects.printing import DuckDbText
 from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, HUGEINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
@@ -20,7 +21,7 @@ class DuckDb(Dialect):
     """DuckDB 1.5 and 2.0."""
 
     name = "duckdb"
-    sqlglot = "duckdb"
+    sqlglot = DuckDbText
     slides = True
     reads_files = True
 

@@ -239,7 +239,7 @@ from (
 ) as stream
 window mlforge_history as (
     partition by {{ partition }}
-    order by mlforge_time nulls first, mlforge_is_label
+    order by mlforge_time asc nulls first, mlforge_is_label asc
     rows between unbounded preceding and current row
 )
 {%- endmacro %}

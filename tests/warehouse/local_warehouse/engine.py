@@ -25,6 +25,9 @@ class Engine(Protocol):
     def set_ansi(self, text: str) -> None:
         """ANSI errors on or off."""
 
+    def set_time_parser(self, policy: str) -> None:
+        """How text becomes dates: corrected, exception or legacy."""
+
     def fields(self, relation: str) -> list[Field]:
         """The columns of a relation."""
 

@@ -91,6 +91,8 @@ class Session:
             self.engine.set_time_zone(value)
         elif key == "ansi_mode":
             self.engine.set_ansi(value)
+        elif key == "legacy_time_parser_policy":
+            self.engine.set_time_parser(value)
 
     def use(self, catalog: str, schema: str) -> None:
         """Change the current schema, which may not exist yet."""

@@ -158,6 +158,9 @@ class SparkEngine:
     def set_ansi(self, text: str) -> None:
         self._spark.conf.set("spark.sql.ansi.enabled", text.lower())
 
+    def set_time_parser(self, policy: str) -> None:
+        self._spark.conf.set("spark.sql.legacy.timeParserPolicy", policy.upper())
+
     def fields(self, relation: str) -> list[Field]:
         return [
             Field(

@@ -55,6 +55,9 @@ class RecordingEngine:
     def set_ansi(self, text: str) -> None:
         self.settings["ansi_mode"] = text
 
+    def set_time_parser(self, policy: str) -> None:
+        self.settings["legacy_time_parser_policy"] = policy
+
     def fields(self, relation: str) -> list[Field]:
         del relation
         return [

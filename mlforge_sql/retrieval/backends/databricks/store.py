@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.dbt.profiles import REQUIRED_SETTINGS
+from mlforge_sql.engine_settings import required_settings, set_statements
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors, suggest
 from mlforge_sql.project.model import Requested
 from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, parts_of, quoted
@@ -23,8 +23,6 @@ from mlforge_sql.retrieval.backends.databricks.versions import settle
 from mlforge_sql.retrieval.backends.store import METADATA, Store
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.labels import LabelTable
-from mlforge_sql.retrieval.local import literal as local_literal
-from mlforge_sql.retrieval.local import quoted as local_quoted
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.types import ColumnType, parse_type
 from mlforge_sql.workspace.connection import check_connector, connection_errors, open_connection
@@ -61,12 +59,11 @@ class DatabricksStore(Store):
 
         settings = {
             "temp_directory": str(Path(tempfile.gettempdir()) / f"mlforge_{uuid.uuid4().hex}"),
-            **REQUIRED_SETTINGS,
-            "preserve_insertion_order": "true",
+            **required_settings(),
         }
         connection = duckdb.connect()
-        for key, value in settings.items():
-            connection.execute(f"set {local_quoted(key)} = {local_literal(value)}")
+        for statement in set_statements(settings):
+            connection.execute(statement)
         return connection
 
     def relation(self, model: str) -> str:

@@ -1,0 +1,19 @@
+"""The settings of the engines that profiles choose."""
+
+from __future__ import annotations
+
+from mlforge_sql.engine_settings import setting_problems
+from mlforge_sql.errors import Diagnostic
+from mlforge_sql.spec.config import LocalStore, ProjectConfig
+from mlforge_sql.spec.specs import Located
+
+
+def check_settings(config: Located[ProjectConfig], problems: list[Diagnostic]) -> None:
+    """Note every setting of DuckDB that could change values, or that nobody knows not to."""
+    for profile, spec in config.spec.profiles.items():
+        store = spec.offline_store
+        if not isinstance(store, LocalStore):
+            continue
+        for name, message, hint in setting_problems(store.settings):
+            place = config.origin.key("profiles", profile, "offline_store", "settings", name)
+            problems.append(Diagnostic("MF128", message, place, hint))

@@ -1,0 +1,39 @@
+"""sqlglot's printers, but that an order always says where NULL goes.
+
+sqlglot leaves out what an engine does anyway. On DuckDB that is a setting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot.dialects import databricks, duckdb
+from sqlglot.generators.databricks import DatabricksGenerator
+from sqlglot.generators.duckdb import DuckDBGenerator
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+class DuckDbText(duckdb.DuckDB):
+    """DuckDB's SQL."""
+
+    class Generator(DuckDBGenerator):  # noqa: D106 - sqlglot finds it by its name
+        def ordered_sql(self, expression: exp.Ordered) -> str:
+            """``x desc nulls last``."""
+            return _explicit(super().ordered_sql(expression), expression)
+
+
+class DatabricksText(databricks.Databricks):
+    """Databricks' SQL."""
+
+    class Generator(DatabricksGenerator):  # noqa: D106 - sqlglot finds it by its name
+        def ordered_sql(self, expression: exp.Ordered) -> str:
+            """``x desc nulls last``."""
+            return _explicit(super().ordered_sql(expression), expression)
+
+
+def _explicit(text: str, ordered: exp.Ordered) -> str:
+    if text.endswith((" NULLS FIRST", " NULLS LAST")):
+        return text
+    return f"{text} NULLS {'FIRST' if ordered.args.get('nulls_first') else 'LAST'}"
