@@ -16,6 +16,7 @@ from mlforge_sql.formats import (
     parquet_problem,
     reader_of,
 )
+from mlforge_sql.redaction import without_values
 from mlforge_sql.types import ColumnType, Kind, parse_type
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ class SchemaReader:
                 if problem:
                     raise SchemaUnreadable(f"cannot read `{path}`: {problem}")
         except self._duckdb_error() as error:
-            text = str(error).splitlines()[0].replace(full, path)
-            raise SchemaUnreadable(f"cannot read `{path}`: {text}") from error
+            text = without_values(str(error)).splitlines()[0].replace(full, path)
+            raise SchemaUnreadable(f"cannot read `{path}`: {text}") from None
         return {str(name): parse_type(str(kind)) for name, kind, *_ in rows}
 
     def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:

@@ -148,7 +148,7 @@ class LocalReader:
             store.connection.register(_ENTITIES, self._entities(keys, at))
             found = store.connection.sql(self._sql).to_arrow_table()
         except duckdb.Error as error:
-            raise OnlineError([Diagnostic("MF081", first_line(error))]) from error
+            raise OnlineError([Diagnostic("MF081", first_line(error))]) from None
         except RetrievalError as error:
             raise OnlineError(error.diagnostics) from None
         finally:
