@@ -86,7 +86,9 @@ _WHERE = re.compile(r"\n\s*\n?\s*(?:LINE \d+: |== SQL)")
 _ADVICE = re.compile(r" (?:Correct the value|Use `try_)")
 """Where Spark begins to say what to do."""
 
-_SNIFFED = re.compile(r'Error when sniffing file "[^"\n]+"')
+_FILE = re.compile(
+    r"""(?:Error when sniffing|No magic bytes found at end of) file ["'][^"'\n]+["']"""
+)
 _LINE = re.compile(r"CSV Error on Line: (?P<line>\d+)\n")
 _COLUMN = re.compile(r'Error when converting column "(?P<column>[^"\n]+)"\.')
 
@@ -124,8 +126,8 @@ def _told(body: str, names: frozenset[str]) -> str:
         return body
     if kind == "Invalid Input" and (ours := _OURS.match(said)):
         return ours[0].strip()
-    if sniffed := _SNIFFED.match(said):
-        return f"{kind} Error: {sniffed[0]}"
+    if file := _FILE.match(said):
+        return f"{kind} Error: {file[0]}"
     if line := _LINE.match(said):
         return f"{kind} Error: CSV Error on Line: {line['line']}{_of_column(said, names)}"
     return f"{kind} Error: {_cut(said, names)}"

@@ -48,7 +48,8 @@ def resolve_source(
     where = None
     if spec.where is not None:
         place = located.origin.at("where")
-        reader = ExpressionReader(types, problems, databricks=databricks)
+        owner = f"source `{spec.name}`"
+        reader = ExpressionReader(types, problems, owner, databricks=databricks)
         read = reader.read(spec.where, columns, place, boolean=True)
         where = read[0] if read is not None else None
     key, order = _dedupe(located, columns, problems)
