@@ -9,7 +9,9 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import errors
 
+from mlforge_sql.online.postgres.problems import words
 from mlforge_sql.redaction import without_values
 
 MARK = "Q7Xmark"
@@ -191,7 +193,23 @@ def test_whatever_the_value_is(value: str) -> None:
         )
 
 
-def test_psycopg_errors_of_rows() -> None:
-    """Its texts have no class, so they are cut."""
-    text = str(psycopg.DataError('invalid input syntax for type bigint: "Ann"'))
-    assert without_values(text) == "invalid input syntax for type bigint ..."
+POSTGRES: tuple[tuple[psycopg.Error, str], ...] = (
+    (errors.InvalidTextRepresentation('invalid input syntax for type bigint: "Q7Xmark"'),
+     "invalid input syntax for type bigint ..."),
+    (errors.NumericValueOutOfRange('value "1774801" is out of range for type smallint'), "value ..."),
+    (errors.UniqueViolation('duplicate key value violates unique constraint "f_pkey"\nDETAIL: Key (k)=(Q7Xmark)'),
+     "duplicate key value violates unique constraint ..."),
+    (errors.CharacterNotInRepertoire('invalid byte sequence for encoding "UTF8": 0x00'),
+     "invalid byte sequence for encoding ..."),
+    (psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"),
+     "PostgreSQL text fields cannot contain NUL ..."),
+    (errors.UndefinedTable('relation "s.f" does not exist'), 'relation "s.f" does not exist'),
+    (errors.InsufficientPrivilege("permission denied for table f"), "permission denied for table f"),
+    (psycopg.OperationalError('connection failed: host "db" is not there'),
+     'connection failed: host "db" is not there'),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "shown"), POSTGRES, ids=[type(x).__name__ for x, _ in POSTGRES])
+def test_no_value_of_postgres_is_left(error: psycopg.Error, shown: str) -> None:
+    assert words(error) == shown
