@@ -19,6 +19,7 @@ from mlforge_sql.plan.audits import FEATURE_ROWS
 from mlforge_sql.project.model import Requested, ResolvedFeature, ResolvedTrainingSet
 from mlforge_sql.project.requests import output_names
 from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
+from mlforge_sql.redaction import without_values
 from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.backends.store import Store
 from mlforge_sql.workspace.explanations import explain, hide_secrets
@@ -384,4 +385,4 @@ def _problem(result: NodeResult, salt: str | None, *, databricks: bool) -> str:
     secrets = (salt,) if salt else ()
     text = hide_secrets(result.message or f"the audit was {result.status}", os.environ, secrets)
     known = explain(text) if databricks else None
-    return f"{known.message}; {known.hint}" if known else text
+    return f"{known.message}; {known.hint}" if known else without_values(text, plain=True)

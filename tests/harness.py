@@ -17,7 +17,7 @@ import duckdb
 import yaml
 
 from mlforge_sql.compiler import Compiled, compile_project
-from mlforge_sql.dbt.macros import Macros
+from mlforge_sql.dbt.macros import IN_PROCESS, Macros
 
 CONFIG: dict[str, Any] = {
     "name": "test_project",
@@ -151,5 +151,5 @@ def project_macros(
         "var": given.get,
         "config": lambda **_: "",
     }
-    macros = Macros(compiled.files, "duckdb", ref, portable=portable, context=context)
+    macros = Macros(compiled.files, "duckdb", ref, portable=portable | IN_PROCESS, context=context)
     return macros

@@ -164,7 +164,7 @@ CASES = [
             "because it is malformed."
         ),
         "MF079",
-        "the value 'abc' of type string is no double",
+        "a value of type string is no double",
     ),
     (
         '[DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES] Cannot resolve "(a = b)"',

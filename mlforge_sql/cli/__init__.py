@@ -22,6 +22,7 @@ from mlforge_sql.cli.online import online
 from mlforge_sql.cli.profile import profile
 from mlforge_sql.cli.training_data import training_data
 from mlforge_sql.errors import MlforgeError, OnlineError, SpecErrors
+from mlforge_sql.redaction import without_values
 
 
 class _Group(click.Group):
@@ -47,7 +48,9 @@ class _Group(click.Group):
             ctx.exit(0)
         except Exception as error:  # noqa: BLE001 - the last resort of the command line
             _reraise_when_debugging(ctx)
-            say(f"internal error: {type(error).__name__}: {error}", style="red")
+            say(
+                f"internal error: {type(error).__name__}: {without_values(str(error))}", style="red"
+            )
             say("This is a bug in mlforge. Run again with --debug for the traceback.")
             ctx.exit(2)
 

@@ -57,6 +57,13 @@ def read_results(target: Path) -> tuple[NodeResult, ...]:
     )
 
 
+def known_columns(target: Path) -> frozenset[str]:
+    """The columns of all models and sources of the project, from ``manifest.json``."""
+    manifest = _read(target / "manifest.json")
+    nodes = [*manifest.get("nodes", {}).values(), *manifest.get("sources", {}).values()]
+    return frozenset(name for node in nodes for name in node.get("columns") or ())
+
+
 def _read(file: Path) -> Any:
     if not file.is_file():
         return {}

@@ -30,6 +30,10 @@ _ENVIRONMENT = Environment(
 )
 
 
+IN_PROCESS = frozenset({"mlforge_salt_part"})
+"""Macros that are said in their portable form here: no connection has the salt, and no file gets the SQL."""
+
+
 class MacroError(MlforgeError):
     """A macro stopped with a compiler error of its own."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from mlforge_sql.dbt.artifacts import NodeResult
+from mlforge_sql.dbt.artifacts import NodeResult, known_columns
 from mlforge_sql.dbt.run import DbtRun
+from mlforge_sql.redaction import without_values
 from mlforge_sql.workspace.explanations import Explanation, explain, hide_secrets
 
 
@@ -16,7 +17,7 @@ class Problem:
 
     Attributes:
         nodes: The models and tests that ended with it; empty when dbt could not begin.
-        text: dbt's own words, without secrets.
+        text: dbt's own words, without secrets and without values of rows.
         explanation: What that means, if we know.
     """
 
@@ -32,12 +33,14 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
     """
     if not run.results:
         return _without_results(run)
+    columns = known_columns(run.folder / "target")
     found: dict[object, Problem] = {}
     for node in run.results:
         if not node.failed and node.status != "warn":
             continue
         text = hide_secrets(node.message or "no message", os.environ, run.secrets)
         reason = explain(text) if run.databricks and not is_verdict(node) else None
+        text = without_values(text, columns, plain=True)
         same = found.get(reason) if reason else None
         key: object = reason or node.name
         nodes = (*same.nodes, node) if same else (node,)
@@ -62,8 +65,9 @@ def is_verdict(node: NodeResult) -> bool:
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:
     """Why dbt could not begin: on Databricks one reason, with the last of what was said of it."""
     texts = [hide_secrets(text, os.environ, run.secrets) for text in run.errors]
+    shown = [without_values(text, plain=True) for text in texts]
     if run.databricks:
         reason = next((known for text in reversed(texts) if (known := explain(text))), None)
         if reason is not None:
-            return (Problem((), texts[-1], reason),)
-    return tuple(Problem((), text) for text in texts)
+            return (Problem((), shown[-1], reason),)
+    return tuple(Problem((), text) for text in shown)

@@ -21,6 +21,9 @@ from mlforge_sql.workspace.retries import RETRIES
 
 DATABASE_FILE = "features.duckdb"
 
+SALT_SETTING = "variable mlforge_salt"
+"""dbt-duckdb says ``set <setting> = ...`` on each connection and logs none of it: a session variable."""
+
 _HOST = f'(env_var("{HOST}") | replace("https://", "") | replace("/", ""))'
 _PATH = f'(env_var("{HTTP_PATH}", "") or "{WAREHOUSE}" ~ env_var("{WAREHOUSE_ID}"))'
 _HAS_CLIENT = f'env_var("{CLIENT_ID}", "")'
@@ -28,29 +31,32 @@ _HAS_CLIENT = f'env_var("{CLIENT_ID}", "")'
 
 def profiles(config: ProjectConfig) -> dict[str, Any]:
     """``profiles.yml``: one target for each profile; secrets only as environment variables."""
-    outputs = {
-        name: _output(profile, config.dbt_project_dir) for name, profile in config.profiles.items()
-    }
+    outputs = {name: _output(profile, config) for name, profile in config.profiles.items()}
     return {config.name: {"target": config.default, "outputs": outputs}}
 
 
-def _output(profile: Profile, dbt_project_dir: str) -> dict[str, Any]:
+def _output(profile: Profile, config: ProjectConfig) -> dict[str, Any]:
     store = profile.offline_store
     match store:
         case LocalStore():
-            return _duckdb(store, dbt_project_dir)
+            return _duckdb(store, config)
         case UnityCatalogStore():
             return _databricks(store)
 
 
-def _duckdb(store: LocalStore, dbt_project_dir: str) -> dict[str, Any]:
+def _duckdb(store: LocalStore, config: ProjectConfig) -> dict[str, Any]:
+    salt = config.surrogate_key_salt_env
     folder = store.path.removeprefix("./").rstrip("/")
     return {
         "type": "duckdb",
-        "path": in_project(f"{folder}/{DATABASE_FILE}", dbt_project_dir),
+        "path": in_project(f"{folder}/{DATABASE_FILE}", config.dbt_project_dir),
         "schema": "main",
         "threads": 1,
-        "settings": {**safe_values(free_settings(store.settings)), **required_settings()},
+        "settings": {
+            **safe_values(free_settings(store.settings)),
+            **required_settings(),
+            **({SALT_SETTING: _variable(salt)} if salt else {}),
+        },
     }
 
 

@@ -14,6 +14,7 @@ from mlforge_sql.doctor.machine import salt_step
 from mlforge_sql.engine_settings import SYMPTOMS, UTC, symptoms_query
 from mlforge_sql.errors import SpecErrors
 from mlforge_sql.project.model import ResolvedSource
+from mlforge_sql.redaction import without_values
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.sql.dialects.databricks import Databricks
 from mlforge_sql.types import Kind
@@ -275,7 +276,8 @@ def explained(patient: Patient, text: str) -> Finding:
     known = explain(text)
     if known is not None:
         return fail(known.message, known.hint)
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no reason given"]
+    said = without_values(text, plain=True)
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["no reason given"]
     step = "look it up in Databricks' documentation; the warehouse's query history has the rest"
     return fail(hide_secrets(lines[0], patient.environment)[:300], step)
 

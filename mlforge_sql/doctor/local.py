@@ -9,6 +9,7 @@ from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.doctor.findings import Finding, Patient, fail, ok, warn
 from mlforge_sql.errors import SchemaUnreadable
+from mlforge_sql.redaction import without_values
 from mlforge_sql.spec.config import LocalStore
 from mlforge_sql.types import held_type
 
@@ -45,7 +46,7 @@ def database(patient: Patient) -> Finding:
             return fail(f"{DATABASE_FILE} is locked: {text}", step)
         return fail(text, _UNREADABLE)
     except duckdb.Error as error:
-        return fail(str(error).splitlines()[0], _UNREADABLE)
+        return fail(without_values(str(error)).splitlines()[0], _UNREADABLE)
     return ok(f"{DATABASE_FILE}, {file.stat().st_size / 1e6:,.1f} MB")
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mlforge_sql.dbt.files import FileSet
-from mlforge_sql.dbt.macros import Macros
+from mlforge_sql.dbt.macros import IN_PROCESS, Macros
 from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
 from mlforge_sql.online.model import (
     Key,
@@ -148,7 +148,7 @@ class LocalReader:
             store.connection.register(_ENTITIES, self._entities(keys, at))
             found = store.connection.sql(self._sql).to_arrow_table()
         except duckdb.Error as error:
-            raise OnlineError([Diagnostic("MF081", first_line(error))]) from error
+            raise OnlineError([Diagnostic("MF081", first_line(error))]) from None
         except RetrievalError as error:
             raise OnlineError(error.diagnostics) from None
         finally:
@@ -160,7 +160,7 @@ class LocalReader:
         """The join of a training set, with the entities as its labels."""
         features = self._lookup.features
         columns = {key.name: str(key.type) for key in self._lookup.keys}
-        joined = Macros(self._macros(DuckDb()), "duckdb", store.relation).call(
+        joined = Macros(self._macros(DuckDb()), "duckdb", store.relation, portable=IN_PROCESS).call(
             "training_set",
             labels=_ENTITIES,
             label_time=None,

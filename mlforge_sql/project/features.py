@@ -53,7 +53,9 @@ class FeatureResolver:
         self._keys = keys
         self._problems = problems
         self._types = types
-        self._reader = ExpressionReader(types, problems, databricks=specs.config.spec.on_databricks)
+        owner = f"feature `{feature.spec.name}`"
+        on_databricks = specs.config.spec.on_databricks
+        self._reader = ExpressionReader(types, problems, owner, databricks=on_databricks)
         self._any_column = sys.maxsize
         """Number of problems noted before the feature's columns became unknown."""
         self._maybe: dict[str, int] = {}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from sqlglot import exp
+
 from mlforge_sql.errors import Diagnostic, InvalidExpression, Location, suggest
-from mlforge_sql.expressions import Expr, ExpressionError, parse_expression
+from mlforge_sql.expressions import Expr, ExpressionError, annotate, own, parse_expression
 from mlforge_sql.project.portability import typed
 from mlforge_sql.translation import Untranslatable, translate
 from mlforge_sql.types import ColumnType, FileSchema, Kind
@@ -90,15 +92,24 @@ def bare(name: str) -> Expr:
 class ExpressionReader:
     """Reads user SQL over known columns and collects what is wrong with it.
 
-    Attributes:
+    Args:
+        types: Asks DuckDB.
+        problems: Where problems are noted.
+        owner: Whose SQL it is, for messages.
         databricks: Whether Databricks has to be able to say it too.
     """
 
     def __init__(
-        self, types: TypeReader, problems: list[Diagnostic], *, databricks: bool = False
+        self,
+        types: TypeReader,
+        problems: list[Diagnostic],
+        owner: str,
+        *,
+        databricks: bool = False,
     ) -> None:
         self._types = types
         self._problems = problems
+        self._owner = owner
         self._databricks = databricks
 
     def read(
@@ -142,6 +153,9 @@ class ExpressionReader:
         except InvalidExpression as error:
             self._problems.append(Diagnostic("MF043", f"`{expr.sql}`: {error}", place))
             return None
+        for item in expr.tree.find_all(exp.Column):
+            annotate(item, used[item.name])
+        own(expr.tree, self._owner)
         if self._databricks:
             expr = typed(expr, used, self._types)
             try:

@@ -63,7 +63,8 @@ def resolve_source(
     where = None
     if spec.where is not None:
         place = located.origin.at("where")
-        reader = ExpressionReader(types, problems, databricks=databricks)
+        owner = f"source `{spec.name}`"
+        reader = ExpressionReader(types, problems, owner, databricks=databricks)
         instants = columns
         if _is_iso_text(spec, files):
             instants = _typed_time(spec, columns, timestamp)

@@ -85,7 +85,7 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
             else:
                 os.replace(staged, out)  # noqa: PTH105 - replaces on every system
     except (duckdb.Error, RuntimeError) as error:
-        raise problem(error, data.timestamp) from error
+        raise problem(error, data.timestamp) from None
     except BrokenPipeError:
         raise
     except OSError as error:

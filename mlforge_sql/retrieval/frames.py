@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.redaction import without_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,8 +63,8 @@ class LabelFrame:
                 table = frame.select(name).to_arrow()
             except (pa.ArrowException, OverflowError, TypeError, UnicodeError) as error:
                 message = f"column `{name}` of the {self.noun} cannot be read as one type"
-                hint = f"give it one; Arrow says: {str(error).splitlines()[0]}"
-                raise RetrievalError([Diagnostic("MF061", message, hint=hint)]) from error
+                hint = f"give it one; Arrow says: {without_values(str(error))}"
+                raise RetrievalError([Diagnostic("MF061", message, hint=hint)]) from None
             arrays[name] = table.column(name)
             if pa.types.is_date(arrays[name].type) and _has_datetimes(self.native, name):
                 message = f"column `{name}` of the {self.noun} has dates and times of day"

@@ -11,7 +11,7 @@ from typing import Any
 from sqlglot import exp
 
 from mlforge_sql.dbt.files import FileSet
-from mlforge_sql.dbt.macros import MacroError, Macros
+from mlforge_sql.dbt.macros import IN_PROCESS, MacroError, Macros
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.plan.stagings import label_time
 from mlforge_sql.project.labels import LabelColumns, is_null_type
@@ -192,7 +192,7 @@ class Join:
         return {name: str(kind) for name, kind in self.typed(columns).items()}
 
     def _macros(self, dialect: Dialect, relation: Callable[[str], str]) -> Macros:
-        return Macros(self.macros(dialect), dialect.name, relation)
+        return Macros(self.macros(dialect), dialect.name, relation, portable=IN_PROCESS)
 
 
 def _said(macros: Macros, name: str, *arguments: Any) -> str:

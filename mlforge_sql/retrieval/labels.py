@@ -110,7 +110,7 @@ def _exact_cast(name: str, kind: ColumnType) -> str:
     return (
         f"case when {text} is null then null when regexp_full_match({text}, '{pattern}') "
         f"then cast({text} as {DuckDb().type_name(kind)}) "
-        f"else error('column `{column}` has a value that is no {kind}: ' || {text}) end"
+        f"else error('column `{column}` has a value that is no {kind}') end"
     )
 
 
@@ -168,5 +168,5 @@ def stored_labels(connection: duckdb.DuckDBPyConnection, labels: Any) -> LabelTa
         connection.unregister("mlforge_stream")
     except (duckdb.Error, pa.ArrowException) as error:
         message = f"the labels cannot be read: {first_line(error)}"
-        raise RetrievalError([Diagnostic("MF063", message)]) from error
+        raise RetrievalError([Diagnostic("MF063", message)]) from None
     return LabelTable(LABEL_FRAME, described(connection, LABEL_FRAME, "the labels"))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.redaction import without_values
 from mlforge_sql.types import ColumnType, parse_type
 
 if TYPE_CHECKING:
     import duckdb
+
+
+_KIND = re.compile(r"\A[A-Za-z ]+ Error: ")
+"""How DuckDB's errors begin."""
 
 
 def quoted(name: str) -> str:
@@ -21,10 +28,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def first_line(error: Exception) -> str:
-    """What DuckDB says, without its kind of error."""
-    line = str(error).splitlines()[0]
-    return line.split(": ", 1)[-1] or line
+def first_line(error: Exception, names: Iterable[str] = ()) -> str:
+    """What DuckDB says, without its kind of error and without values of rows.
+
+    Args:
+        error: What it raised.
+        names: Columns that may be named.
+    """
+    line = without_values(str(error), names).splitlines()[0]
+    return _KIND.sub("", line) or line
 
 
 def described(
@@ -46,16 +58,19 @@ def described(
         rows = connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608 - ours, or quoted
     except duckdb.Error as error:
         message = f"cannot read `{name}`: {first_line(error)}"
-        raise RetrievalError([Diagnostic("MF063", message)]) from error
+        raise RetrievalError([Diagnostic("MF063", message)]) from None
     return {str(column): parse_type(str(kind)) for column, kind, *_ in rows}
 
 
-def problem(error: Exception, timestamp: str | None) -> BaseException:
-    """What DuckDB says of the labels' values; an interrupt is the user's.
+def problem(error: Exception, timestamp: str | None, names: Iterable[str] = ()) -> BaseException:
+    """What DuckDB says of the labels, without their values; an interrupt is the user's.
+
+    Raise it ``from None``: a traceback would show what DuckDB said.
 
     Args:
         error: Of DuckDB.
         timestamp: The label time's column.
+        names: Columns that may be named.
     """
     if isinstance(error, RuntimeError) and "interrupt" in str(error).casefold():
         return KeyboardInterrupt()
@@ -64,4 +79,4 @@ def problem(error: Exception, timestamp: str | None) -> BaseException:
         hint = f"`{timestamp}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
     elif type(error).__name__ == "OutOfMemoryException":
         hint = "write to a file, or raise `memory_limit` in the profile's settings"
-    return RetrievalError([Diagnostic("MF063", first_line(error), hint=hint)])
+    return RetrievalError([Diagnostic("MF063", first_line(error, names), hint=hint)])

@@ -164,8 +164,9 @@ class ProjectConfig(Spec):
         Field(
             default=None,
             description=(
-                "Environment variable whose value goes in front of every surrogate key. dbt writes "
-                "the SQL it runs, and so the value, into its target folder: keep that private."
+                "Environment variable whose value goes in front of every surrogate key. On DuckDB the "
+                "value is in no file; with profiles on Databricks it is in the SQL that dbt writes to "
+                "target/ and logs/, and in the warehouse's query history: keep them private."
             ),
         )
     )

@@ -172,8 +172,7 @@ def surrogate_key(
     """
     parts: list[exp.Expr] = []
     if key.salt_env:
-        salt = jinja(f"mlforge_literal(env_var('{key.salt_env}'))")
-        parts.append(_part(salt, dialect))
+        parts.append(jinja(f"mlforge_salt_part('{key.salt_env}')"))
     for name, kind in key.parts:
         value: exp.Expr = column(name, table)
         wide = replace(kind, precision=38)

@@ -208,8 +208,7 @@ def _column(found: re.Match[str]) -> Explanation:
 
 
 def _value(found: re.Match[str]) -> Explanation:
-    value, real, wanted = found["value"], found["real"], found["wanted"]
-    message = f"the value {value} of type {real.lower()} is no {wanted.lower()}"
+    message = f"a value of type {found['real'].lower()} is no {found['wanted'].lower()}"
     return Explanation("MF079", message, _CHANGED)
 
 
@@ -263,7 +262,7 @@ _RULES = (
     _rule(r"enforced contract that failed.*?mismatch_reason\s*\|(?P<rows>.*)", _contract),
     _rule(r"UNRESOLVED_COLUMN.*?with name (?P<name>`[^`]+`(?:\.`[^`]+`)*)", _column),
     _rule(
-        r"CAST_INVALID_INPUT\] The value (?P<value>'.*?') of the type \"(?P<real>[^\"]+)\" cannot "
+        r"CAST_INVALID_INPUT\] The value '.*' of the type \"(?P<real>[^\"]+)\" cannot "
         r"be cast to \"(?P<wanted>[^\"]+)\"",
         _value,
     ),

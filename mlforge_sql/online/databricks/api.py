@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.databricks.steps import Published, Wanted
+from mlforge_sql.redaction import without_values
 from mlforge_sql.workspace.connection import sdk_config
 from mlforge_sql.workspace.explanations import hide_secrets
 from mlforge_sql.workspace.login import Login
@@ -233,7 +234,8 @@ class WorkspaceApi:
 
     def _safe(self, text: str) -> str:
         lines = [line.strip() for line in text.splitlines() if line.strip()] or ["nothing"]
-        return hide_secrets(lines[0], os.environ)[:500].rstrip(".")
+        said = without_values("\n".join(lines), plain=True).splitlines()[0]
+        return hide_secrets(said, os.environ)[:500].rstrip(".")
 
 
 def _status(error: DatabricksError) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psycopg
 from psycopg import RawCursor, errors
@@ -14,6 +13,7 @@ from mlforge_sql.online.databricks.lakebase import LakebaseAddress
 from mlforge_sql.online.databricks.statements import lookup_sql
 from mlforge_sql.online.model import Key, Lookup, Row, Served, utc_now
 from mlforge_sql.online.postgres.pool import Connection, Pool, PoolTimeoutError
+from mlforge_sql.online.postgres.problems import words
 from mlforge_sql.online.postgres.reading import (
     MAX_ENTITIES,
     MAX_VALUES,
@@ -164,7 +164,7 @@ def lakebase_problem(
         schema: Schema of the online tables.
         tables: The online tables that are read.
     """
-    said = address.scrubbed(_said(error))
+    said = address.scrubbed(words(error))
     listed = ", ".join(f"`{name}`" for name in tables)
     match error:
         case errors.InsufficientPrivilege():
@@ -190,14 +190,6 @@ def lakebase_problem(
 
 def _one(code: str, message: str, hint: str) -> OnlineError:
     return OnlineError([Diagnostic(code, message, hint=hint)])
-
-
-def _said(error: Any) -> str:
-    """The first line of a message, which has no values of rows in it."""
-    if error.diag.message_primary:
-        return str(error.diag.message_primary)
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def utc(instant: datetime) -> datetime:

@@ -7,6 +7,10 @@ from psycopg import errors
 
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.postgres.address import Address
+from mlforge_sql.redaction import without_values
+
+_ABOUT_ROWS = ("21", "22", "23", "P0", "XX")
+"""Beginnings of the SQLSTATEs of errors that may show a value of a row."""
 
 
 def problem(
@@ -21,7 +25,7 @@ def problem(
         schema: Schema of the online tables.
         feature: The feature whose table is read or written.
     """
-    said = address.scrubbed(_said(error))
+    said = address.scrubbed(words(error))
     of = f" of feature `{feature}`" if feature else ""
     match error:
         case errors.InsufficientPrivilege():
@@ -50,9 +54,23 @@ def _one(code: str, message: str, hint: str) -> OnlineError:
     return OnlineError([Diagnostic(code, message, hint=hint)])
 
 
-def _said(error: Exception) -> str:
-    """The first line of a message, which has no values of rows in it."""
+def words(error: Exception) -> str:
+    """The first line of a message, without values of rows."""
+    said = str(error)
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
-        return error.diag.message_primary
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
+        said = error.diag.message_primary
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if _is_about_rows(error):
+        return without_values(said)
+    return lines[0].rstrip(".")
+
+
+def _is_about_rows(error: Exception) -> bool:
+    """Whether a message may show a value of a row: of an input, of a constraint, or of the driver's own."""
+    if not isinstance(error, psycopg.Error):
+        return True
+    if error.sqlstate is None:
+        return not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_ABOUT_ROWS)

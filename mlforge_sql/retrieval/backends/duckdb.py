@@ -140,7 +140,7 @@ class DuckDbStore(Store):
         if own:
             kept = f"* exclude ({', '.join(quoted(name) for name in added)})"
         text = f"select {kept} from ({joined}\n) as joined order by {quoted(row)}"  # noqa: S608 - compiled, or quoted
-        return DuckDbRows(self.connection, text, join.time)
+        return DuckDbRows(self.connection, text, join.time, tuple(labels.columns))
 
     def close(self) -> None:
         """See the base."""
@@ -155,11 +155,13 @@ class DuckDbRows(Rows):
         connection: Where it runs.
         query: The query.
         time: The label time's column.
+        columns: The labels' columns.
     """
 
     connection: duckdb.DuckDBPyConnection
     query: str = field(repr=False)  # it has the salt of surrogate keys
     time: str | None
+    columns: tuple[str, ...] = ()
 
     def relation(self) -> Any:
         """See the base."""
@@ -168,7 +170,7 @@ class DuckDbRows(Rows):
         try:
             return self.connection.sql(self.query)
         except duckdb.Error as error:
-            raise problem(error, self.time) from error
+            raise problem(error, self.time, self.columns) from None
 
     def reader(self) -> pa.RecordBatchReader:
         """See the base."""
@@ -177,7 +179,7 @@ class DuckDbRows(Rows):
         try:
             return self.relation().to_arrow_reader()
         except (duckdb.Error, RuntimeError) as error:
-            raise problem(error, self.time) from error
+            raise problem(error, self.time, self.columns) from None
 
     def table(self) -> pa.Table:
         """See the base."""
@@ -186,7 +188,7 @@ class DuckDbRows(Rows):
         try:
             return self.relation().to_arrow_table()
         except (duckdb.Error, RuntimeError) as error:
-            raise problem(error, self.time) from error
+            raise problem(error, self.time, self.columns) from None
 
     def write_parquet(self, file: Path) -> None:
         """See the base."""
@@ -196,7 +198,7 @@ class DuckDbRows(Rows):
         try:
             self.connection.execute(text)
         except (duckdb.Error, RuntimeError) as error:
-            raise problem(error, self.time) from error
+            raise problem(error, self.time, self.columns) from None
 
 
 def open_duckdb(root: Path, config: ProjectConfig, name: str, store: LocalStore) -> DuckDbStore:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.durations import MICROSECONDS
-from mlforge_sql.expressions import Expr
+from mlforge_sql.expressions import Expr, failure_text, owner_of
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
 from mlforge_sql.sql.dialects.base import OFFSET, Dialect
+from mlforge_sql.sql.dialects.failing import may_fail
 from mlforge_sql.sql.dialects.printing import DuckDbText
 from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, HUGEINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
+_SUBQUERIES = (exp.Any, exp.All)
+"""What DuckDB computes with a subquery, of which ``try`` takes none."""
 _TRUNCATED = (("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"))
 
 
@@ -40,8 +43,9 @@ class DuckDb(Dialect):
                 return str(kind)
 
     def expression(self, expr: Expr) -> exp.Expr:
-        """See the base. Users write DuckDB's own SQL."""
-        return expr.tree.copy()
+        """See the base. Users write DuckDB's own SQL; what can fail on a row fails without its value."""
+        tree = expr.tree.copy()
+        return guarded(tree, owner_of(tree))
 
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """See the base. ``time_bucket`` rounds towards the past also before 1970."""
@@ -187,6 +191,32 @@ class DuckDb(Dialect):
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""
         return func("stddev_samp" if function == Spread.STD else "var_samp", value)
+
+
+def guarded(tree: exp.Expr, owner: str | None) -> exp.Expr:
+    """An expression whose errors show no value; the same tree when it cannot fail.
+
+    Conditions that are joined are guarded one by one: a filter asks the second only for rows that
+    pass the first, ``try`` asks for all. ``row`` tells a NULL from a failure.
+    """
+    if not may_fail(tree):
+        return tree
+    if isinstance(tree, (exp.And, exp.Or)):
+        for part in ("this", "expression"):
+            tree.set(part, guarded(tree.args[part], owner))
+        return tree
+    if isinstance(tree, (exp.Not, exp.Paren)):
+        tree.set("this", guarded(tree.this, owner))
+        return tree
+    if tree.find(*_SUBQUERIES):
+        for name, part in tree.args.items():
+            if isinstance(part, exp.Condition) and not isinstance(part, _SUBQUERIES):
+                tree.set(name, guarded(part, owner))
+        return tree
+    text = exp.Literal.string(failure_text(tree, owner))
+    tried = func("try", func("row", tree))
+    either = func("coalesce", tried, func("error", text))
+    return exp.Bracket(this=either, expressions=[number(1)], offset=1)
 
 
 def _interval(microseconds: int) -> exp.Expr:

@@ -7,10 +7,12 @@ import re
 from typing import Any
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.redaction import without_values
 from mlforge_sql.workspace.connection import error_text
 from mlforge_sql.workspace.explanations import explain, hide_secrets
 
 _STATE = re.compile(r"\s*SQLSTATE: ([0-9A-Z]{5})\b.*", re.DOTALL)
+_CLASS = re.compile(r"\A\[[A-Z0-9_.]+\]\s*")
 _DATA = "22"
 """The class of SQLSTATEs of values that do not fit."""
 
@@ -25,13 +27,13 @@ def is_transport(error: Exception) -> bool:
 
 
 def problem(error: Exception) -> RetrievalError:
-    """An error of the connector in plain words, without the statement and without secrets."""
+    """An error of the connector in plain words, without the statement, secrets and values."""
     context: dict[str, Any] = getattr(error, "context", None) or {}
     said = f"{error_text(error)}\n{context.get('original-exception') or ''}"
     known = explain(hide_secrets(said, os.environ))
     if known is not None and not _is_data(str(error)):
         return RetrievalError([Diagnostic(known.code, known.message, hint=known.hint)])
-    text = hide_secrets(first_sentence(str(error)), os.environ)
+    text = hide_secrets(_sentence(without_values(str(error), plain=True)), os.environ)
     if _is_data(str(error)):
         return RetrievalError([Diagnostic("MF063", text)])
     return RetrievalError([Diagnostic("MF096", f"the SQL warehouse says: {text}")])
@@ -42,14 +44,7 @@ def _is_data(text: str) -> bool:
     return found is not None and found[1].startswith(_DATA)
 
 
-def first_sentence(text: str) -> str:
-    """What an error says before it shows the statement.
-
-    Examples:
-        >>> first_sentence(
-        ...     "[CAST_INVALID_INPUT] The value 'x' is no date. SQLSTATE: 22018 (line 1)"
-        ... )
-        "The value 'x' is no date."
-    """
+def _sentence(text: str) -> str:
+    """What an error says before it shows the statement."""
     text = _STATE.sub("", text).split("\n\n")[0].split("\n== SQL")[0]
-    return re.sub(r"^\[[A-Z0-9_.]+\]\s*", "", " ".join(text.split()))
+    return _CLASS.sub("", " ".join(text.split()))

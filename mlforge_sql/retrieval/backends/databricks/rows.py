@@ -262,7 +262,7 @@ class LocalRows(Paged):
             if empty:
                 yield pa.RecordBatch.from_pylist([], schema=reader.schema)
         except (duckdb.Error, RuntimeError, OSError) as error:
-            raise problem(error, self.join.time) from error
+            raise problem(error, self.join.time, self.labels.columns) from None
 
 
 def _now(join: Join) -> str:
