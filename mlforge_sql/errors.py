@@ -88,6 +88,10 @@ CODES: dict[str, str] = {
     "MF102": "refused by Databricks",
     "MF103": "online table that is published otherwise",
     "MF104": "online table not brought up to date",
+    "MF140": "broken journal of a compile",
+    "MF141": "compiled file that somebody has edited",
+    "MF142": "link in the compiled project",
+    "MF143": "folder that the compiled project cannot have",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

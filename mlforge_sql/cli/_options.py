@@ -94,3 +94,12 @@ def profile_option(command: Command) -> Command:
         metavar="NAME",
         help="Profile of mlforge.yaml, a dbt target of the same name.",
     )(command)
+
+
+def keep_edits_option(command: Command) -> Command:
+    """``--keep-edits``."""
+    return click.option(
+        "--keep-edits",
+        is_flag=True,
+        help="Stop rather than overwrite a compiled file that somebody has edited.",
+    )(command)

@@ -11,6 +11,7 @@ import click
 from mlforge_sql.cli._options import Settings, json_option, pass_settings, profile_option
 from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import print_json, print_table, say
+from mlforge_sql.cli._writing import write_compiled
 
 if TYPE_CHECKING:
     from mlforge_sql.auditing import Unaudited, Verdict
@@ -46,7 +47,7 @@ def audit(
     What is audited is the table of the training set, as it was last built.
     """
     from mlforge_sql.auditing import audit_run, audited, unaudited, verdicts
-    from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
+    from mlforge_sql.compiler import compile_project, finish_interrupted
     from mlforge_sql.dbt.problems import Problem, problems
 
     finish_interrupted(settings.root)
@@ -59,7 +60,7 @@ def audit(
         elif not settings.quiet:
             say(_nothing(left_out))
         return
-    write_project(compiled)
+    write_compiled(settings, compiled)
     for _ in run:
         pass
     found = verdicts(compiled, run, profile=profile, rows=rows)

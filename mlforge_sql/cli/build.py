@@ -11,6 +11,7 @@ import click
 from mlforge_sql.cli._options import (
     Settings,
     features_option,
+    keep_edits_option,
     pass_settings,
     profile_option,
     tags_option,
@@ -18,6 +19,7 @@ from mlforge_sql.cli._options import (
 )
 from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import say, show_diagnostics, width
+from mlforge_sql.cli._writing import write_compiled
 
 if TYPE_CHECKING:
     from mlforge_sql.dbt.run import DbtRun, Progress
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @training_sets_option
 @profile_option
 @click.option("--full-refresh", is_flag=True, help="Build every table from scratch.")
+@keep_edits_option
 @click.argument("dbt_arguments", nargs=-1, type=click.UNPROCESSED)
 @pass_settings
 def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
@@ -38,6 +41,7 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     training_sets: tuple[str, ...],
     profile: str | None,
     full_refresh: bool,
+    keep_edits: bool,
     dbt_arguments: tuple[str, ...],
 ) -> None:
     """Compile, then build and test features and training sets with dbt.
@@ -46,7 +50,7 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     --features or --tags no training set is. What stands after `--` goes to `dbt build`, such as: mlforge build -- --vars '{as_of: 2024-06-01}'
     """
     from mlforge_sql.building import build_features, unbuildable
-    from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
+    from mlforge_sql.compiler import compile_project, finish_interrupted
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
@@ -65,7 +69,7 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         say(
             f"left out: {', '.join(absent)}, for versions of tables, which this profile does not keep"
         )
-    write_project(compiled)
+    write_compiled(settings, compiled, keep_edits=keep_edits)
     for step in run:
         _show_step(settings, step)
     _show_end(settings, run)
