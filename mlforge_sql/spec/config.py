@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 from mlforge_sql.spec.base import Name, Spec
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore, default_store
 
+_LONGEST_NAME = 255
+
 
 def _plain(value: str) -> str:
     if "\0" in value:
@@ -18,6 +20,12 @@ def _plain(value: str) -> str:
             "mlforge_folder",
             "a folder's name has a NUL character, which no file system takes",
             {"code": "MF012", "hint": "remove it"},
+        )
+    if any(len(part.encode()) > _LONGEST_NAME for part in value.split("/")):
+        raise PydanticCustomError(
+            "mlforge_folder",
+            "a folder's name has more than {longest} bytes, which no file system takes",
+            {"longest": _LONGEST_NAME, "code": "MF012", "hint": "choose a shorter one"},
         )
     return value
 
