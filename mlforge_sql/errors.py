@@ -97,6 +97,7 @@ CODES: dict[str, str] = {
     "MF141": "compiled file that somebody has edited",
     "MF142": "link in the compiled project",
     "MF143": "folder that the compiled project cannot have",
+    "MF144": "feature store in use",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

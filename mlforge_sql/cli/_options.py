@@ -96,6 +96,17 @@ def profile_option(command: Command) -> Command:
     )(command)
 
 
+def wait_option(command: Command) -> Command:
+    """``--wait SECONDS``."""
+    return click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        metavar="SECONDS",
+        help="Wait so long for others that have the DuckDB file open.",
+    )(command)
+
+
 def keep_edits_option(command: Command) -> Command:
     """``--keep-edits``."""
     return click.option(

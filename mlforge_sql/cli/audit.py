@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlforge_sql.cli._options import Settings, json_option, pass_settings, profile_option
+from mlforge_sql.cli._options import (
+    Settings,
+    json_option,
+    pass_settings,
+    profile_option,
+    wait_option,
+)
 from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import print_json, print_table, say
 from mlforge_sql.cli._writing import write_compiled
@@ -28,14 +34,16 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, help="Another number samples other rows.")
 @profile_option
 @json_option
+@wait_option
 @pass_settings
-def audit(
+def audit(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     settings: Settings,
     training_sets: tuple[str, ...],
     rows: int | None,
     seed: int,
     profile: str | None,
     as_json: bool,
+    wait: float,
 ) -> None:
     """Prove training sets: recompute rows from the events, by brute force.
 
@@ -47,6 +55,7 @@ def audit(
     What is audited is the table of the training set, as it was last built.
     """
     from mlforge_sql.auditing import audit_run, audited, unaudited, verdicts
+    from mlforge_sql.building import store_to_ourselves
     from mlforge_sql.compiler import compile_project, finish_interrupted
     from mlforge_sql.dbt.problems import Problem, problems
 
@@ -60,9 +69,11 @@ def audit(
         elif not settings.quiet:
             say(_nothing(left_out))
         return
-    write_compiled(settings, compiled)
-    for _ in run:
-        pass
+    quiet = settings.quiet
+    with store_to_ourselves(compiled, profile, wait, lambda text: None if quiet else say(text)):
+        write_compiled(settings, compiled)
+        for _ in run:
+            pass
     found = verdicts(compiled, run, profile=profile, rows=rows)
     if not found:
         for problem in problems(run) or (Problem((), "dbt ran no audit"),):
