@@ -98,6 +98,7 @@ CODES: dict[str, str] = {
     "MF142": "link in the compiled project",
     "MF143": "folder that the compiled project cannot have",
     "MF144": "feature store in use",
+    "MF145": "expression too large",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 
