@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help sync demo demo-databricks test lint types imports warehouse bench scale stream clean
+.PHONY: help sync demo demo-databricks test lint types imports warehouse fuzz bench scale stream clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ imports: $(STAMP)  ## the one-way data flow
 
 test: lint types imports  ## every check and test
 	MLFORGE_WAREHOUSE=.cache/warehouse $(BIN)/pytest -n 2 --dist loadfile -q -rs
+
+fuzz: $(STAMP)  ## 5,000 mutated projects: each compiles, or is told what is wrong and where (minutes)
+	$(BIN)/python tests/fuzzing.py 5000
 
 bench: $(STAMP)  ## side-by-side timings, ratios only
 	$(BIN)/python benchmarks/run.py

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from mlforge_sql.compiler import Compiled
+from mlforge_sql.dbt.holding import held
 from mlforge_sql.dbt.online import OnlineTables
+from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.project.model import current_name
@@ -75,6 +78,27 @@ def dbt_run(compiled: Compiled, target: str, arguments: Sequence[str]) -> DbtRun
     salt = compiled.project.config.surrogate_key_salt_env
     secrets = (salt,) if salt else ()
     return DbtRun(compiled.folder, compiled.root, arguments, databricks=databricks, secrets=secrets)
+
+
+def store_to_ourselves(
+    compiled: Compiled, profile: str | None, wait: float, say: Callable[[str], None]
+) -> AbstractContextManager[None]:
+    """Have the DuckDB file of a profile to ourselves while dbt runs; nothing on Databricks.
+
+    Args:
+        compiled: The project.
+        profile: The profile; the default one if None.
+        wait: Seconds to wait for others that have the file open.
+        say: Is told once whom we wait for.
+
+    Raises:
+        SpecErrors: Somebody has the file open, still after ``wait`` seconds.
+    """
+    config = compiled.project.config
+    store = config.profiles[find_profile(config, profile)].offline_store
+    if not isinstance(store, LocalStore):
+        return nullcontext()
+    return held(compiled.root / store.path / DATABASE_FILE, wait, say)
 
 
 def unbuildable(compiled: Compiled, profile: str | None) -> tuple[str, ...]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from mlforge_sql.dbt.files import FileSet, macro_files, project_files
+from mlforge_sql.dbt.journal import BrokenJournal
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dbt.templates import static_files
-from mlforge_sql.dbt.write import Changes, InTheWay, compare, finish, write
+from mlforge_sql.dbt.write import Changes, Linked, NotWritten, compare, finish, write
+from mlforge_sql.dbt.written import broken_journal, kept_edits, not_written
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
 from mlforge_sql.loading.load import PROJECT_FILE, load_config, read_specs
 from mlforge_sql.loading.schemas import SchemaReader
@@ -117,63 +120,77 @@ def schema_reader(root: Path) -> SchemaReader:
 
 
 def finish_interrupted(root: Path) -> None:
-    """Finish what a killed compile had decided to write, whatever the specs say by now."""
+    """Finish what a killed compile had decided to write, whatever the specs say by now.
+
+    Raises:
+        SpecErrors: There is a journal that no compile of ours can have left.
+    """
     try:
         config = load_config(root).spec
     except SpecErrors:  # said by the compile that follows
         return
-    finish(root / config.dbt_project_dir)
+    with _told(root, config):
+        finish(root / config.dbt_project_dir)
 
 
-def pending_changes(compiled: Compiled) -> Changes:
+def pending_changes(compiled: Compiled, *, keep_edits: bool = False) -> Changes:
     """What ``write_project`` would do.
 
     Raises:
-        SpecErrors: A file that is not ours is in the way.
+        SpecErrors: Something is in the way.
     """
-    changes = compare(compiled.folder, compiled.files)
-    if changes.in_the_way:
-        raise SpecErrors(_foreign(compiled, changes.in_the_way))
+    with _told(compiled.root, compiled.project.config):
+        changes = compare(compiled.folder, compiled.files)
+        changes.check(keep_edits=keep_edits)
     return changes
 
 
-def write_project(compiled: Compiled) -> Changes:
+def write_project(compiled: Compiled, *, keep_edits: bool = False) -> Changes:
     """Write the dbt project: all of it or nothing.
 
+    Args:
+        compiled: The project.
+        keep_edits: Refuse to overwrite compiled files that somebody has edited.
+
     Raises:
-        SpecErrors: A file that is not ours is in the way; nothing was written.
+        SpecErrors: Something is in the way; nothing was written.
     """
+    config = compiled.project.config
     stores = [
         compiled.root / profile.offline_store.path
-        for profile in compiled.project.config.profiles.values()
+        for profile in config.profiles.values()
         if isinstance(profile.offline_store, LocalStore)
     ]
-    try:
+    with _told(compiled.root, config):
         for store in stores:
             if store.exists() and not store.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), store.name)
-        changes = write(compiled.folder, compiled.files)
+        changes = write(compiled.folder, compiled.files, keep_edits=keep_edits)
         for store in stores:
             store.mkdir(parents=True, exist_ok=True)
-    except InTheWay as error:
-        raise SpecErrors(_foreign(compiled, error.paths)) from error
-    except OSError as error:
-        message = (
-            f"cannot write `{error.filename or compiled.folder.name}`: {error.strerror or error}"
-        )
-        hint = "make room for it, or change `path` or `dbt_project_dir`"
-        raise SpecErrors([Diagnostic("MF053", message, Location(PROJECT_FILE), hint)]) from error
     return changes
 
 
-def _foreign(compiled: Compiled, paths: Sequence[PurePosixPath]) -> list[Diagnostic]:
+def edit_warnings(compiled: Compiled, changes: Changes, *, done: bool = True) -> list[Diagnostic]:
+    """A warning for each compiled file that somebody had edited and a write replaced, or would."""
     folder = PurePosixPath(compiled.project.config.dbt_project_dir)
-    return [
-        Diagnostic(
-            "MF050",
-            "this file is not ours, and a compiled file belongs here",
-            Location(str(folder / path)),
-            "move it away, or rename the feature or source",
-        )
-        for path in paths
-    ]
+    return list(kept_edits(folder, changes.kept, done=done))
+
+
+@contextmanager
+def _told(root: Path, config: ProjectConfig) -> Iterator[None]:
+    """Tell users why the dbt project's folder stays as it is."""
+    folder = PurePosixPath(config.dbt_project_dir)
+    try:
+        real = (root / folder).resolve()
+        if not real.is_relative_to(root.resolve()):
+            raise Linked((PurePosixPath(),))
+        yield
+    except NotWritten as error:
+        raise SpecErrors(not_written(folder, error)) from error
+    except BrokenJournal as error:
+        raise SpecErrors([broken_journal(folder, error)]) from error
+    except OSError as error:
+        message = f"cannot write `{error.filename or folder}`: {error.strerror or error}"
+        hint = "make room for it, or change `path` or `dbt_project_dir`"
+        raise SpecErrors([Diagnostic("MF053", message, Location(PROJECT_FILE), hint)]) from error

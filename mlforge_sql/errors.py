@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +15,9 @@ class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
 
+
+LONGEST_SHOWN = 500
+"""Characters of a user's value that a message repeats."""
 
 CODES: dict[str, str] = {
     "MF001": "file cannot be read",
@@ -98,6 +103,12 @@ CODES: dict[str, str] = {
     "MF120": "type that no sum can have",
     "MF121": "type that does not fit the aggregate",
     "MF128": "setting of the engine that could change values",
+    "MF140": "broken journal of a compile",
+    "MF141": "compiled file that somebody has edited",
+    "MF142": "link in the compiled project",
+    "MF143": "folder that the compiled project cannot have",
+    "MF144": "feature store in use",
+    "MF145": "expression too large",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 
@@ -111,7 +122,7 @@ class Location:
     column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}"
+        return f"{visible(self.path)}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +211,47 @@ def plain(diagnostic: Diagnostic) -> str:
         'a.yml:2:9: error[MF020]: unknown entity `usr`; did you mean `user`?'
     """
     place = f"{diagnostic.location}: " if diagnostic.location else ""
-    hint = f"; {diagnostic.hint}" if diagnostic.hint else ""
-    return f"{place}{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}{hint}"
+    hint = f"; {flat(diagnostic.hint)}" if diagnostic.hint else ""
+    message = flat(diagnostic.message)
+    return f"{place}{diagnostic.severity}[{diagnostic.code}]: {message}{hint}"
+
+
+def visible(text: str) -> str:
+    r"""A text in one line, without what a terminal would obey: control characters are escaped.
+
+    Examples:
+        >>> visible("features/a\nb.yml"), visible("a\x1b[31m b")
+        ('features/a\\nb.yml', 'a\\x1b[31m b')
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable() or unicodedata.category(char) == "Zs"
+        else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def flat(text: str) -> str:
+    """A sentence that may quote several lines, in one line without control characters."""
+    return visible(re.sub(r"[\t\r\n]+", " ", text))
+
+
+def shown(value: object) -> str:
+    """A value in a message, whatever its class makes of ``str``; long ones are cut.
+
+    Examples:
+        >>> shown("a" * 1000)[-6:], shown(3)
+        ('aaa...', '3')
+    """
+    try:
+        text = str(value)
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:  # noqa: BLE001 - user code may raise anything; so may int, when it is long
+        return f"a Python object, {type(value).__name__}"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
 def written(value: object) -> str:
@@ -211,7 +261,7 @@ def written(value: object) -> str:
         >>> written(True), written(0.5)
         ('true', '0.5')
     """
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else shown(value)
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

@@ -17,6 +17,14 @@ from sqlglot.tokenizer_core import TokenType
 
 from mlforge_sql.types import ColumnType
 
+LONGEST, MOST_PARTS, DEEPEST = 100_000, 2_000, 600
+"""Characters of one expression, its parts without literals, and how deep they are nested.
+
+A sum of a hundred terms is nested a hundred deep; DuckDB takes no more than a thousand.
+"""
+
+_APART = "take it apart in a dbt model and name that as `model:`"
+
 DIALECT = "duckdb"
 """The dialect in which users write expressions."""
 
@@ -361,6 +369,7 @@ def parse_expression(text: str) -> Expr:
     """
     _one_statement(text)
     tree = _parse(lambda: sqlglot.parse_one(text, into=exp.Condition, dialect=DIALECT))
+    _small_enough(tree)
     _row_by_row(tree)
     return Expr.of(_unqualified(tree, None))
 
@@ -374,6 +383,10 @@ def parse_row_query(text: str) -> RowQuery:
     """
     _one_statement(text)
     query = _parse(lambda: sqlglot.parse_one(text, dialect=DIALECT))
+    for part in query.args.get("expressions") or ():
+        _small_enough(part)
+    if query.args.get("where") is not None:
+        _small_enough(query.args["where"])
     if not isinstance(query, exp.Select):
         raise ExpressionError("MF042", "a feature's query must be one `select`", _ROW_HINT)
     source, qualifier = _source_of(query)
@@ -481,9 +494,30 @@ def _what_is_wrong(error: SqlglotError) -> str:
     return f"cannot parse SQL: {plain[0].lower()}{plain[1:]} near `{near}`"
 
 
+def _small_enough(tree: exp.Expr) -> None:
+    """Refuse expressions for which compiling and the engines would take too long.
+
+    Literals do not count: a list of values may be long.
+    """
+    parts, depths, deepest = 0, {id(tree): 1}, 1
+    for node in tree.walk():
+        depth = depths.pop(id(node))
+        if not isinstance(node, (exp.Literal, exp.Identifier)):
+            deepest, parts = max(deepest, depth), parts + 1
+        for child in node.iter_expressions():
+            depths[id(child)] = depth + 1
+    if parts > MOST_PARTS or deepest > DEEPEST:
+        found = f"{parts:,} parts, nested {deepest:,} deep"
+        message = f"the expression has {found}; it may have {MOST_PARTS:,}, and {DEEPEST:,}"
+        raise ExpressionError("MF145", message, _APART)
+
+
 def _one_statement(text: str) -> None:
     if not text.strip():
         raise ExpressionError("MF040", "expected SQL, found nothing")
+    if len(text) > LONGEST:
+        message = f"the expression has {len(text):,} characters; it may have {LONGEST:,}"
+        raise ExpressionError("MF145", message, _APART)
     try:
         tokens = sqlglot.tokenize(text, dialect=DIALECT)
     except SqlglotError as error:

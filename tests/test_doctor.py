@@ -180,7 +180,7 @@ def test_a_database_that_somebody_has_open(project: Path) -> None:
         assert holder.stdout.readline() == "open\n"
         found = checks(project)["database"]
         assert found["status"] == "fail"
-        assert found["detail"].startswith("features.duckdb is locked: ")
+        assert found["detail"].startswith(f"features.duckdb is locked: process {holder.pid} (")
         assert str(project) not in found["detail"]
         assert "close the program that has it open" in found["next_step"]
         holder.communicate("")

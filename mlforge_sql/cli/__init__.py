@@ -43,6 +43,10 @@ class _Group(click.Group):
             ctx.exit(1)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            _reraise_when_debugging(ctx)
+            say("interrupted: nothing of it runs any more", style="red")
+            ctx.exit(130)
         except BrokenPipeError:
             sys.stderr.close()
             ctx.exit(0)

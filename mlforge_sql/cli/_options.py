@@ -94,3 +94,23 @@ def profile_option(command: Command) -> Command:
         metavar="NAME",
         help="Profile of mlforge.yaml, a dbt target of the same name.",
     )(command)
+
+
+def wait_option(command: Command) -> Command:
+    """``--wait SECONDS``."""
+    return click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        metavar="SECONDS",
+        help="Wait so long for others that have the DuckDB file open.",
+    )(command)
+
+
+def keep_edits_option(command: Command) -> Command:
+    """``--keep-edits``."""
+    return click.option(
+        "--keep-edits",
+        is_flag=True,
+        help="Stop rather than overwrite a compiled file that somebody has edited.",
+    )(command)

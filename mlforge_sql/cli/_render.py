@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from mlforge_sql.errors import Diagnostic, Location, Severity
+from mlforge_sql.errors import Diagnostic, Location, Severity, flat
 
 _NARROWEST = 12
 _TOKEN = re.compile(r"[\w.\-%$@']+|\S")
@@ -88,7 +88,7 @@ def show_diagnostic(root: Path | None, item: Diagnostic) -> None:
     color = "red" if item.severity is Severity.ERROR else "yellow"
     head = f"{item.severity}[{item.code}]: "
     body = textwrap.fill(
-        head + item.message,
+        head + flat(item.message),
         width(),
         subsequent_indent="  ",
         break_long_words=False,
@@ -101,7 +101,7 @@ def show_diagnostic(root: Path | None, item: Diagnostic) -> None:
     if item.hint:
         say(
             textwrap.fill(
-                f"  = {item.hint}",
+                f"  = {flat(item.hint)}",
                 width(),
                 subsequent_indent="    ",
                 break_long_words=False,
@@ -117,7 +117,7 @@ def _excerpt(root: Path | None, place: Location) -> None:
         return
     number = str(place.line)
     gutter = " " * len(number)
-    text = line.expandtabs(1)
+    text = "".join(char if char.isprintable() else " " for char in line)
     start = place.column - 1
     token = _TOKEN.match(text, start)
     marks = "^" * (len(token[0]) if token else 1)

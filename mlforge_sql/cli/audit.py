@@ -14,9 +14,11 @@ from mlforge_sql.cli._options import (
     json_option,
     pass_settings,
     profile_option,
+    wait_option,
 )
 from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import print_json, print_table, say
+from mlforge_sql.cli._writing import write_compiled
 
 if TYPE_CHECKING:
     from mlforge_sql.auditing import Outcome, TableVerdict, Unaudited, Verdict, Verdicts
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, help="Another number samples other rows.")
 @profile_option
 @json_option
+@wait_option
 @pass_settings
 def audit(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     settings: Settings,
@@ -43,6 +46,7 @@ def audit(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     seed: int,
     profile: str | None,
     as_json: bool,
+    wait: float,
 ) -> None:
     """Prove training sets and feature tables: recompute them from the events.
 
@@ -57,7 +61,8 @@ def audit(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     it is their tables alone. All are audited as they were last built.
     """
     from mlforge_sql.auditing import Chosen, audit_run, audited, unaudited, verdicts
-    from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
+    from mlforge_sql.building import store_to_ourselves
+    from mlforge_sql.compiler import compile_project, finish_interrupted
     from mlforge_sql.dbt.problems import Problem, problems
 
     finish_interrupted(settings.root)
@@ -71,9 +76,11 @@ def audit(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         elif not settings.quiet:
             say("the project has no features, so there is nothing to audit")
         return
-    write_project(compiled)
-    for _ in run:
-        pass
+    quiet = settings.quiet
+    with store_to_ourselves(compiled, profile, wait, lambda text: None if quiet else say(text)):
+        write_compiled(settings, compiled)
+        for _ in run:
+            pass
     found = verdicts(compiled, run, profile=profile, rows=rows)
     if not found.all:
         for problem in problems(run) or (Problem((), "dbt ran no audit"),):

@@ -11,13 +11,16 @@ import click
 from mlforge_sql.cli._options import (
     Settings,
     features_option,
+    keep_edits_option,
     pass_settings,
     profile_option,
     tags_option,
     training_sets_option,
+    wait_option,
 )
 from mlforge_sql.cli._problems import show_problem
 from mlforge_sql.cli._render import say, show_diagnostics, width
+from mlforge_sql.cli._writing import write_compiled
 
 if TYPE_CHECKING:
     from mlforge_sql.dbt.run import DbtRun, Progress
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 @training_sets_option
 @profile_option
 @click.option("--full-refresh", is_flag=True, help="Build every table from scratch.")
+@keep_edits_option
+@wait_option
 @click.argument("dbt_arguments", nargs=-1, type=click.UNPROCESSED)
 @pass_settings
 def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
@@ -38,6 +43,8 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     training_sets: tuple[str, ...],
     profile: str | None,
     full_refresh: bool,
+    keep_edits: bool,
+    wait: float,
     dbt_arguments: tuple[str, ...],
 ) -> None:
     """Compile, then build and test features and training sets with dbt.
@@ -45,8 +52,8 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     Without --features, --tags and --training-sets everything is built; with
     --features or --tags no training set is. What stands after `--` goes to `dbt build`, such as: mlforge build -- --vars '{as_of: 2024-06-01}'
     """
-    from mlforge_sql.building import build_features, unbuildable
-    from mlforge_sql.compiler import compile_project, finish_interrupted, write_project
+    from mlforge_sql.building import build_features, store_to_ourselves, unbuildable
+    from mlforge_sql.compiler import compile_project, finish_interrupted
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
@@ -65,9 +72,11 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         say(
             f"left out: {', '.join(absent)}, for versions of tables, which this profile does not keep"
         )
-    write_project(compiled)
-    for step in run:
-        _show_step(settings, step)
+    quiet = settings.quiet
+    with store_to_ourselves(compiled, profile, wait, lambda text: None if quiet else say(text)):
+        write_compiled(settings, compiled, keep_edits=keep_edits)
+        for step in run:
+            _show_step(settings, step)
     _show_end(settings, run)
     if not run.ok:
         raise click.exceptions.Exit(1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlforge_sql.cli._options import Settings, pass_settings
+from mlforge_sql.cli._options import Settings, keep_edits_option, pass_settings
 from mlforge_sql.cli._render import say, show_diagnostics
 
 if TYPE_CHECKING:
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 @click.command("compile")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if files would change.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; list the files that would change.")
+@keep_edits_option
 @pass_settings
-def compile_(settings: Settings, check: bool, dry_run: bool) -> None:
+def compile_(settings: Settings, check: bool, dry_run: bool, keep_edits: bool) -> None:
     """Write the dbt project that the specs describe.
 
     Either all files are written or, if a spec has a problem, none. Files that
     are right already are not touched; your own files in the folder never are.
+    A compiled file that somebody has edited is written anew, and the edit is
+    kept beside it, in a file that ends in `.orig`.
     """
     from mlforge_sql.compiler import (
         compile_project,
+        edit_warnings,
         finish_interrupted,
         pending_changes,
         write_project,
@@ -34,7 +38,8 @@ def compile_(settings: Settings, check: bool, dry_run: bool) -> None:
     compiled = compile_project(settings.root)
     if not settings.quiet:
         show_diagnostics(settings.root, compiled.project.warnings)
-    changes = pending_changes(compiled) if check or dry_run else write_project(compiled)
+    act = pending_changes if check or dry_run else write_project
+    changes = act(compiled, keep_edits=keep_edits)
     folder = compiled.project.config.dbt_project_dir
     if check or dry_run:
         for word, paths in (
@@ -45,6 +50,8 @@ def compile_(settings: Settings, check: bool, dry_run: bool) -> None:
             for path in paths:
                 click.echo(f"{word} {folder}/{path}")
     if not settings.quiet:
+        warnings = edit_warnings(compiled, changes, done=not (check or dry_run))
+        show_diagnostics(settings.root, warnings)
         done = "would change" if check or dry_run else "wrote"
         say(
             f"{_contents(compiled.project)}; {done} in {folder}/: "

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterable, Mapping
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 _NOT_SHOWN = frozenset({"model", "databricks_pattern"})
 """Arguments of a test that say nothing to its reader."""
+
+RESULTS = "run_results.json"
+_MANIFEST = "manifest.json"
 
 FAILED = frozenset({"error", "fail", "runtime error"})
 
@@ -50,8 +57,8 @@ class NodeResult:
 
 def read_results(target: Path) -> tuple[NodeResult, ...]:
     """The results of the last run, from ``run_results.json`` and ``manifest.json``."""
-    results = _read(target / "run_results.json")
-    nodes: Mapping[str, Any] = _read(target / "manifest.json").get("nodes", {})
+    results = _read(target / RESULTS)
+    nodes: Mapping[str, Any] = _read(target / _MANIFEST).get("nodes", {})
     return tuple(
         _result(item, nodes.get(item["unique_id"], {})) for item in results.get("results", ())
     )
@@ -86,6 +93,26 @@ def _result(item: Mapping[str, Any], node: Mapping[str, Any]) -> NodeResult:
     )
 
 
+def publish(own: Path, target: Path) -> None:
+    """Put what a run wrote into its own folder where the last run's is; one run at a time."""
+    with _alone(target):
+        for item in own.iterdir():
+            place = target / item.name
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place, ignore_errors=True)
+            item.replace(place)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def _about(node: Mapping[str, Any]) -> str | None:
     metadata = node.get("test_metadata")
     if not metadata:
@@ -113,10 +140,10 @@ def failed_tests(target: Path, profile: str) -> dict[str, str] | None:
         target: dbt's target folder.
         profile: The profile that the run must have been in.
     """
-    run = _read(target / "run_results.json")
+    run = _read(target / RESULTS)
     if (run.get("args") or {}).get("target") != profile:
         return None
-    nodes: Mapping[str, Any] = _read(target / "manifest.json").get("nodes", {})
+    nodes: Mapping[str, Any] = _read(target / _MANIFEST).get("nodes", {})
     failed: dict[str, str] = {}
     results = [(item, nodes.get(item["unique_id"], {})) for item in run.get("results", ())]
     if _only_compares(node for _, node in results):

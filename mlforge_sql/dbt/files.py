@@ -10,7 +10,7 @@ from typing import Any
 
 from mlforge_sql.dbt.audits import account_text, audit_text
 from mlforge_sql.dbt.delta_tables import DeltaTables
-from mlforge_sql.dbt.headers import header
+from mlforge_sql.dbt.headers import header, sealed
 from mlforge_sql.dbt.known_sources import known_sources
 from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.pinned_settings import pinned_settings
@@ -62,7 +62,7 @@ def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
     writer.write_features()
     writer.write_training_sets()
     writer.write_audits()
-    return dict(sorted(writer.files.items()))
+    return {path: sealed(path, text) for path, text in sorted(writer.files.items())}
 
 
 def macro_files(plan: Plan, branches: Branches) -> FileSet:

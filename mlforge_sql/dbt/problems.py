@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from mlforge_sql.dbt.artifacts import NodeResult, known_columns
+from mlforge_sql.dbt.holding import conflict
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.redaction import without_values
 from mlforge_sql.workspace.explanations import Explanation, explain, hide_secrets
@@ -39,13 +40,21 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
         if not node.failed and node.status != "warn":
             continue
         text = hide_secrets(node.message or "no message", os.environ, run.secrets)
-        reason = explain(text) if run.databricks and not is_verdict(node) else None
+        reason = None if is_verdict(node) else _reason(run, text)
         text = without_values(text, columns, plain=True)
         same = found.get(reason) if reason else None
         key: object = reason or node.name
         nodes = (*same.nodes, node) if same else (node,)
         found[key] = Problem(nodes, same.text if same else text, reason)
     return tuple(found.values())
+
+
+def _reason(run: DbtRun, text: str) -> Explanation | None:
+    """What a text of dbt's means, if we know."""
+    if run.databricks:
+        return explain(text)
+    found = conflict(text)
+    return found and Explanation(found.code, found.message, found.hint or "")
 
 
 def said(run: DbtRun) -> tuple[list[str], list[str]]:
@@ -65,9 +74,11 @@ def is_verdict(node: NodeResult) -> bool:
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:
     """Why dbt could not begin: on Databricks one reason, with the last of what was said of it."""
     texts = [hide_secrets(text, os.environ, run.secrets) for text in run.errors]
+    reason = next((known for text in reversed(texts) if (known := _reason(run, text))), None)
     shown = [without_values(text, plain=True) for text in texts]
-    if run.databricks:
-        reason = next((known for text in reversed(texts) if (known := explain(text))), None)
-        if reason is not None:
-            return (Problem((), shown[-1], reason),)
+    if reason is not None:
+        return (Problem((), shown[-1], reason),)
+    if not texts and not run.ok:
+        silent = f"dbt ended with exit code {run.exit_code} and did not say why; see logs/dbt.log"
+        return (Problem((), silent),)
     return tuple(Problem((), text) for text in shown)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from mlforge_sql.dbt.artifacts import NodeResult, read_results
+from mlforge_sql.dbt.artifacts import RESULTS, NodeResult, publish, read_results
 from mlforge_sql.dbt.paths import PROJECT_DIR
+from mlforge_sql.dbt.process import end_dbt, start_dbt
 from mlforge_sql.errors import DbtError
+from mlforge_sql.scratch import scratch
 
 _FINISHED = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"})
 _OURS = "online: "
 """How the messages of our hooks begin."""
 
+PARSED = "partial_parse.msgpack"
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_START = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,42 +82,49 @@ class DbtRun:
     def __iter__(self) -> Iterator[Progress]:
         """Run dbt and yield each node as it finishes.
 
+        The run has a target folder of its own, so that its results are its own; when it is over,
+        they take the place of the last ones in ``target``.
+
         Raises:
             DbtError: dbt cannot be started.
         """
-        command = [sys.executable, "-c", _START, "--log-format", "json", *self.arguments]
-        command += ["--profiles-dir", str(self.folder), "--project-dir", str(self.folder)]
-        command += ["--target-path", str(self.folder / "target")]
         if importlib.util.find_spec("dbt") is None:
             raise DbtError("dbt is not installed; install dbt-core and dbt-duckdb")
-        (self.folder / "target" / "run_results.json").unlink(missing_ok=True)
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
-            process = self._start(command, complaints)
-            with process:
-                try:
-                    yield from self._follow(process)
-                finally:
-                    if process.poll() is None:
-                        process.terminate()
-            self.exit_code = process.returncode
-            complaints.seek(0)
-            text = complaints.read().strip()
-        if self.exit_code and text and not self.errors:
-            self.errors.append(text.splitlines()[-1])
-        self.results = read_results(self.folder / "target")
+        target = self.folder / "target"
+        target.mkdir(parents=True, exist_ok=True)
+        (target / RESULTS).unlink(missing_ok=True)
+        with scratch(target, "mlforge_run_") as own:
+            _take(target, own)
+            with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
+                yield from self._run(own, complaints)
+                complaints.seek(0)
+                text = complaints.read().strip()
+            if self.exit_code and text and not self.errors:
+                self.errors.append(text.splitlines()[-1])
+            self.results = read_results(own)
+            publish(own, target)
+            self._forget(own.name)
 
-    def _start(self, command: Sequence[str], complaints: IO[str]) -> subprocess.Popen[str]:
-        try:
-            return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                command,
-                cwd=self.folder,
-                env={**os.environ, PROJECT_DIR: str(self.root)},
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                text=True,
-            )
-        except OSError as error:
-            raise DbtError(f"dbt cannot be started: {error}") from error
+    def _run(self, target: Path, complaints: IO[str]) -> Iterator[Progress]:
+        command = ["--log-format", "json", *self.arguments]
+        command += ["--profiles-dir", str(self.folder), "--project-dir", str(self.folder)]
+        command += ["--target-path", str(target)]
+        environment = {**os.environ, PROJECT_DIR: str(self.root)}
+        process = start_dbt(command, self.folder, environment, complaints)
+        with process:
+            try:
+                yield from self._follow(process)
+            finally:
+                end_dbt(process)
+        self.exit_code = process.returncode
+
+    def _forget(self, own: str) -> None:
+        """Name files by where they are by now."""
+        self.errors = [text.replace(f"{own}/", "") for text in self.errors]
+        self.results = tuple(
+            replace(item, message=item.message.replace(f"{own}/", "")) if item.message else item
+            for item in self.results
+        )
 
     def _follow(self, process: subprocess.Popen[str]) -> Iterator[Progress]:
         """Progress until dbt closes its output."""
@@ -151,6 +162,12 @@ class DbtRun:
     def ok(self) -> bool:
         """True when dbt ended well."""
         return self.exit_code == 0
+
+
+def _take(target: Path, own: Path) -> None:
+    """What dbt has learnt of the project's files, so that it need not read them all again."""
+    with contextlib.suppress(OSError):
+        shutil.copyfile(target / PARSED, own / PARSED)
 
 
 def _event(line: str) -> Mapping[str, Any] | None:

@@ -4,35 +4,70 @@ New texts are first written beside the project, in ``.mlforge/next``; then one r
 decides that the new project holds. From there every step is a rename that can be repeated: whoever
 comes next finishes what was interrupted. While files move, ``dbt_project.yml`` is out of place, so
 dbt refuses a half-written project instead of running it.
+
+Folders are compared while their lock is held: what another process is just moving looks like
+nothing of ours.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mlforge_sql.dbt.files import FileSet
-from mlforge_sql.dbt.headers import is_ours
+from mlforge_sql.dbt.headers import is_edited, is_ours
+from mlforge_sql.dbt.journal import (
+    BROKEN,
+    DRAFT,
+    EDIT,
+    JOURNAL,
+    NEXT,
+    Decision,
+    Step,
+    decide,
+    recover,
+)
+from mlforge_sql.dbt.places import (
+    OURS,
+    WORK,
+    foreign_parent,
+    is_our_file,
+    is_there,
+    link_on_the_way,
+    others,
+)
 
-WORK = ".mlforge"
-JOURNAL = "journal.json"
-PROJECT = PurePosixPath("dbt_project.yml")
-OURS = ("models", "macros", "tests", "setup")
-"""Folders in which files of ours can be."""
+LOCK = "lock"
 
 
-class InTheWay(FileExistsError):  # noqa: N818 - an answer, not a failure
-    """Files that are not ours are where files of ours belong."""
+class NotWritten(FileExistsError):  # noqa: N818 - an answer, not a failure
+    """A folder stays as it is, because of ``paths`` in it."""
 
     def __init__(self, paths: tuple[PurePosixPath, ...]) -> None:
         super().__init__(", ".join(map(str, paths)))
         self.paths = paths
+
+
+class InTheWay(NotWritten):
+    """Files that are not ours are where files of ours belong."""
+
+
+class Linked(NotWritten):
+    """Links are where files or folders of ours belong."""
+
+
+class NotOurFolder(NotWritten):
+    """The folder has files, and none of them is ours."""
+
+
+class Edited(NotWritten):
+    """Somebody has edited files of ours, and wants to keep that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,83 +80,138 @@ class Changes:
         deleted: Files of ours that the project no longer has.
         unchanged: Files that are right already.
         in_the_way: Files that are not ours, where a file of ours belongs.
+        linked: Links, where a file or folder of ours belongs.
+        others: What a folder without any file of ours has.
+        kept: Files of ours that somebody has edited, with the name under which the edit is kept.
     """
 
-    created: tuple[PurePosixPath, ...]
-    updated: tuple[PurePosixPath, ...]
-    deleted: tuple[PurePosixPath, ...]
-    unchanged: tuple[PurePosixPath, ...]
-    in_the_way: tuple[PurePosixPath, ...]
+    created: tuple[PurePosixPath, ...] = ()
+    updated: tuple[PurePosixPath, ...] = ()
+    deleted: tuple[PurePosixPath, ...] = ()
+    unchanged: tuple[PurePosixPath, ...] = ()
+    in_the_way: tuple[PurePosixPath, ...] = ()
+    linked: tuple[PurePosixPath, ...] = ()
+    others: tuple[PurePosixPath, ...] = ()
+    kept: Mapping[PurePosixPath, PurePosixPath] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to do."""
         return not (self.created or self.updated or self.deleted)
 
+    def check(self, *, keep_edits: bool = False) -> None:
+        """Refuse what must not be written.
+
+        Raises:
+            NotWritten: Something is in the way.
+        """
+        for refusal, paths in (
+            (Linked, self.linked),
+            (InTheWay, self.in_the_way),
+            (NotOurFolder, self.others),
+            (Edited, tuple(self.kept) if keep_edits else ()),
+        ):
+            if paths:
+                raise refusal(paths)
+
 
 def compare(folder: Path, files: FileSet) -> Changes:
     """What is different between a folder and a set of files. Reads only."""
-    created: list[PurePosixPath] = []
-    updated: list[PurePosixPath] = []
-    unchanged: list[PurePosixPath] = []
-    blocked: list[PurePosixPath] = []
+    if not (folder / WORK / LOCK).is_file():
+        changes = _compare(folder, files)
+        if not (folder / WORK / LOCK).is_file():
+            return changes  # nobody has written here so far
+    with _reading(folder):
+        return _compare(folder, files)
+
+
+def _compare(folder: Path, files: FileSet) -> Changes:
+    groups: dict[str, list[PurePosixPath]] = {
+        name: [] for name in ("created", "updated", "unchanged", "in_the_way", "linked")
+    }
+    texts: dict[PurePosixPath, str] = {}
     for path, text in files.items():
-        target = folder / path
-        foreign = _foreign_parent(folder, path)
-        if foreign is not None:
-            blocked.append(foreign)
-            continue
-        present = _read(target)
-        if present is None and not target.exists():
-            created.append(path)
-        elif present == text:
-            unchanged.append(path)
-        elif present is not None and is_ours(_first_line(present)):
-            updated.append(path)
-        else:
-            blocked.append(path)
+        group, found = _place(folder, path, text)
+        groups[group].append(found)
+        if group == "updated":
+            texts[path] = _read(folder / path) or ""
+    groups["linked"] += [PurePosixPath(name) for name in _own_links(folder)]
     wanted = {str(path).casefold() for path in files}
-    deleted = [path for path in _ours(folder) if str(path).casefold() not in wanted]
-    in_the_way = tuple(dict.fromkeys(blocked))
-    return Changes(tuple(created), tuple(updated), tuple(deleted), tuple(unchanged), in_the_way)
+    ours = _ours(folder)
+    deleted = [path for path in ours if str(path).casefold() not in wanted]
+    texts |= {path: _read(folder / path) or "" for path in deleted}
+    kept = {path: _kept_name(folder, path, text) for path, text in texts.items() if is_edited(text)}
+    return Changes(
+        **{name: tuple(dict.fromkeys(paths)) for name, paths in groups.items()},
+        deleted=tuple(deleted),
+        others=() if ours or (folder / WORK).is_dir() else others(folder),
+        kept=kept,
+    )
 
 
-def _foreign_parent(folder: Path, path: PurePosixPath) -> PurePosixPath | None:
-    """A file where a folder belongs, the dbt project's own folder included."""
-    for parent in reversed(path.parents):
-        place = folder / parent
-        if place.exists() and not place.is_dir():
-            return parent
-    return None
+def _place(folder: Path, path: PurePosixPath, text: str) -> tuple[str, PurePosixPath]:
+    """What a file of ours finds at its place, and what that is about."""
+    link = link_on_the_way(folder, path)
+    if link is not None:
+        return "linked", link
+    foreign = foreign_parent(folder, path)
+    if foreign is not None:
+        return "in_the_way", foreign
+    present = _read(folder / path)
+    if present is None and not (folder / path).exists():
+        return "created", path
+    if present == text:
+        return "unchanged", path
+    is_file_of_ours = present is not None and is_ours(_first_line(present), path)
+    return ("updated" if is_file_of_ours else "in_the_way"), path
 
 
-def write(folder: Path, files: FileSet, step: Callable[[str], None] = lambda _: None) -> Changes:
+def _own_links(folder: Path) -> list[str]:
+    """Links where the writer keeps what only it uses."""
+    names = [WORK, *(f"{WORK}/{name}" for name in (LOCK, NEXT, JOURNAL, DRAFT, BROKEN, EDIT))]
+    return [name for name in names if (folder / name).is_symlink()]
+
+
+def _kept_name(folder: Path, path: PurePosixPath, text: str) -> PurePosixPath:
+    """Where an edit is kept: where no other is, or this one already."""
+    for number in itertools.count(1):
+        name = path.with_name(f"{path.name}.orig{number if number > 1 else ''}")
+        if not is_there(folder / name) or _read(folder / name) == text:
+            return name
+    raise AssertionError
+
+
+def write(
+    folder: Path, files: FileSet, step: Step = lambda _: None, *, keep_edits: bool = False
+) -> Changes:
     """Make a folder hold a set of files: all of them, or, when interrupted, none.
 
     Args:
         folder: The dbt project's folder; created when missing.
         files: Text by path.
         step: Called before every change on disk, with what it is; tests interrupt there.
+        keep_edits: Refuse to overwrite files of ours that somebody has edited.
 
     Returns:
         What was changed.
 
     Raises:
-        InTheWay: A file that is not ours is in the way; nothing was changed.
+        NotWritten: Something is in the way; nothing was changed.
+        BrokenJournal: There is a journal that no interrupted write of ours can have left.
     """
     if folder.exists() and not folder.is_dir():
         raise InTheWay((PurePosixPath(),))
     changes = compare(folder, files)
-    if changes.in_the_way:
-        raise InTheWay(changes.in_the_way)
-    if changes.is_empty and not (folder / WORK / JOURNAL).exists():
+    if not (folder / WORK).is_dir() or _own_links(folder):
+        changes.check(keep_edits=keep_edits)
+    if changes.is_empty and not changes.in_the_way and not _leftovers(folder):
+        changes.check(keep_edits=keep_edits)
         return changes
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         recover(folder, step)
-        changes = compare(folder, files)
-        if changes.in_the_way:
-            raise InTheWay(changes.in_the_way)
+        changes = _compare(folder, files)
+        changes.check(keep_edits=keep_edits)
         if not changes.is_empty:
             _stage(folder, files, changes, step)
             try:
@@ -134,48 +224,18 @@ def write(folder: Path, files: FileSet, step: Callable[[str], None] = lambda _: 
 
 
 def finish(folder: Path) -> None:
-    """Finish a write that was interrupted before, if there is one."""
-    if (folder / WORK / JOURNAL).is_file():
+    """Finish a write that was interrupted before, if there is one.
+
+    Raises:
+        BrokenJournal: There is a journal that no interrupted write of ours can have left.
+    """
+    if (folder / WORK / JOURNAL).is_file() and not _own_links(folder):
         with _lock(folder):
             recover(folder)
 
 
-def recover(folder: Path, step: Callable[[str], None] = lambda _: None) -> None:
-    """Finish a write that was interrupted, or forget one that was not decided yet."""
-    work = folder / WORK
-    journal = work / JOURNAL
-    if not journal.is_file():
-        return
-    plan = json.loads(journal.read_text(encoding="utf-8"))
-    next_folder = work / "next"
-    project, kept = folder / PROJECT, next_folder / PROJECT
-    if project.is_file():
-        step("set dbt_project.yml aside")
-        if kept.is_file() and not plan["moving"]:
-            project.unlink()
-        elif not kept.is_file():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            project.replace(kept)
-    for name in plan["write"]:
-        staged = next_folder / name
-        if name != str(PROJECT) and staged.is_file():
-            step(f"write {name}")
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            staged.replace(folder / name)
-    for name in plan["delete"]:
-        step(f"delete {name}")
-        (folder / name).unlink(missing_ok=True)
-        _remove_empty((folder / name).parent, folder)
-    if kept.is_file():
-        step("put dbt_project.yml in place")
-        kept.replace(project)
-    step("forget the journal")
-    journal.unlink()
-
-
 def _stage(folder: Path, files: FileSet, changes: Changes, step: Callable[[str], None]) -> None:
-    work = folder / WORK
-    next_folder = work / "next"
+    next_folder = folder / WORK / NEXT
     step("make room for the new files")
     shutil.rmtree(next_folder, ignore_errors=True)
     next_folder.mkdir(parents=True)
@@ -186,24 +246,20 @@ def _stage(folder: Path, files: FileSet, changes: Changes, step: Callable[[str],
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w", encoding="utf-8", newline="\n") as stream:
             stream.write(files[path])
-    plan = {
-        "write": [str(path) for path in written],
-        "delete": [str(path) for path in changes.deleted],
-        "moving": PROJECT not in written,
-    }
-    draft = work / "journal.draft"
-    step("write the journal")
-    with draft.open("w", encoding="utf-8") as stream:
-        json.dump(plan, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    step("decide")
-    draft.replace(work / JOURNAL)
+    kept = {str(path): str(name) for path, name in changes.kept.items()}
+    names = [str(path) for path in written], [str(path) for path in changes.deleted]
+    decide(folder, Decision(*names, kept), step)
+
+
+def _leftovers(folder: Path) -> bool:
+    """Whether a killed write has left something."""
+    return any((folder / WORK / name).exists() for name in (JOURNAL, NEXT, DRAFT, BROKEN, EDIT))
 
 
 def _clean(folder: Path) -> None:
-    work = folder / WORK
-    shutil.rmtree(work / "next", ignore_errors=True)
+    shutil.rmtree(folder / WORK / NEXT, ignore_errors=True)
+    for name in (DRAFT, BROKEN, EDIT):
+        (folder / WORK / name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -211,27 +267,34 @@ def _lock(folder: Path) -> Iterator[None]:
     """One compile at a time; a killed one leaves no lock behind."""
     work = folder / WORK
     work.mkdir(exist_ok=True)
-    with (work / "lock").open("w") as stream:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    with os.fdopen(os.open(work / LOCK, flags, 0o666), "r+") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """No compile meanwhile."""
+    with (folder / WORK / LOCK).open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        yield
+
+
 def _ours(folder: Path) -> list[PurePosixPath]:
-    candidates = [file for name in OURS for file in (folder / name).rglob("*") if file.is_file()]
-    candidates += [file for file in folder.glob("*") if file.is_file()] if folder.is_dir() else []
-    return sorted(
+    candidates = [
+        file
+        for name in OURS
+        if not (folder / name).is_symlink()
+        for file in (folder / name).rglob("*")
+    ]
+    candidates += folder.glob("*") if folder.is_dir() else ()
+    found = [
         PurePosixPath(file.relative_to(folder).as_posix())
         for file in candidates
-        if file.suffix in {".sql", ".yml", ""} and _starts_ours(file)
-    )
-
-
-def _starts_ours(file: Path) -> bool:
-    try:
-        with file.open(encoding="utf-8") as stream:
-            return is_ours(stream.readline())
-    except (OSError, UnicodeDecodeError):
-        return False
+        if file.suffix in {".sql", ".yml", ""} and file.is_file() and not file.is_symlink()
+    ]
+    return sorted(path for path in found if is_our_file(folder, path))
 
 
 def _read(file: Path) -> str | None:
@@ -243,9 +306,3 @@ def _read(file: Path) -> str | None:
 
 def _first_line(text: str) -> str:
     return text.split("\n", 1)[0]
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    while folder != top and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent

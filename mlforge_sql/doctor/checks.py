@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from mlforge_sql.doctor import databricks, local, machine, online
+from mlforge_sql.doctor import databricks, local, machine, online, postgres
 from mlforge_sql.doctor.findings import Check
-from mlforge_sql.spec.config import LocalStore, Profile, UnityCatalogStore
+from mlforge_sql.spec.config import (
+    LocalOnlineStore,
+    LocalStore,
+    PostgresOnlineStore,
+    Profile,
+    UnityCatalogStore,
+)
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 
 EVERYWHERE = (
@@ -41,11 +47,30 @@ ONLINE = (
 )
 
 
+POSTGRES = (
+    Check("online address", postgres.variables),
+    Check("online store", postgres.online_store, needs=("online address", "project")),
+)
+
+
 def checks_of(profile: Profile) -> tuple[Check, ...]:
     """The checks of a profile: those of its stores follow those that every profile has."""
+    return (*EVERYWHERE, *_offline(profile), *_online(profile))
+
+
+def _offline(profile: Profile) -> tuple[Check, ...]:
     match profile.offline_store:
         case LocalStore():
-            return (*EVERYWHERE, *LOCAL)
+            return LOCAL
         case UnityCatalogStore():
-            published = isinstance(profile.online_store, DatabricksOnlineStore)
-            return (*EVERYWHERE, *DATABRICKS, *(ONLINE if published else ()))
+            return DATABRICKS
+
+
+def _online(profile: Profile) -> tuple[Check, ...]:
+    match profile.online_store:
+        case DatabricksOnlineStore():
+            return ONLINE
+        case PostgresOnlineStore():
+            return POSTGRES
+        case LocalOnlineStore() | None:  # the offline store itself
+            return ()

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from mlforge_sql.compiler import schema_reader
+from mlforge_sql.dbt.holding import conflict
 from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.doctor.findings import Finding, Patient, fail, ok, warn
 from mlforge_sql.errors import SchemaUnreadable
@@ -31,25 +32,31 @@ def folder(patient: Patient) -> Finding:
 
 
 def database(patient: Patient) -> Finding:
-    """Whether the DuckDB file is readable, and nobody else has it open."""
+    """Whether a build can write to the DuckDB file: nobody else has it open, and a table can be made."""
     import duckdb
 
     file = _folder(patient) / DATABASE_FILE
     if not file.exists():
         return ok(f"no {DATABASE_FILE} yet; the first build makes it")
     try:
-        duckdb.connect(file, read_only=False).close()
+        with duckdb.connect(file, read_only=False) as connection:
+            connection.execute("begin")
+            connection.execute(f"create table {_TRIAL} as select 1 as x")
+            connection.execute("rollback")
     except duckdb.IOException as error:
-        text = str(error).splitlines()[0].replace(str(file), DATABASE_FILE)
-        if "lock" in text.lower():
+        known = conflict(str(error))
+        if known is not None:
+            holder = known.message.partition(": ")[2]
             step = "close the program that has it open, or wait until it is done"
-            return fail(f"{DATABASE_FILE} is locked: {text}", step)
+            return fail(f"{DATABASE_FILE} is locked: {holder}", step)
+        text = str(error).splitlines()[0].replace(str(file), DATABASE_FILE)
         return fail(text, _UNREADABLE)
     except duckdb.Error as error:
         return fail(without_values(str(error)).splitlines()[0], _UNREADABLE)
     return ok(f"{DATABASE_FILE}, {file.stat().st_size / 1e6:,.1f} MB")
 
 
+_TRIAL = "_mlforge_doctor"
 _UNREADABLE = f"move {DATABASE_FILE} away: `mlforge build` makes a new one from the sources"
 
 

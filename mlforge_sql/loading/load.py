@@ -138,10 +138,17 @@ def _config(root: Path, problems: list[Diagnostic]) -> Located[ProjectConfig]:
                 return config
     value = document.value if isinstance(document.value, dict) else {}
     folder = value.get("features_dir")
-    if not isinstance(folder, str) or not (root / folder).is_dir():
+    if not isinstance(folder, str) or not _is_folder(root / folder):
         folder = DEFAULT_FOLDER
     stand_in = ProjectConfig.model_construct(name="project", profiles={}, features_dir=folder)
     return Located(stand_in, document.origin())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _no_project_file(root: Path) -> Diagnostic:
@@ -185,12 +192,12 @@ class _Reader:
             place = origin.key(section)
             hint = suggest(section, list(SECTIONS))
             self._problems.append(Diagnostic("MF010", f"unknown key `{section}`", place, hint))
-            self._miss(str(items))
+            self._miss(_all_words(items))
         elif not isinstance(items or [], list):
             place = origin.at(section)
             hint = "begin each item with `-`"
             self._problems.append(Diagnostic("MF012", f"`{section}` is a list", place, hint))
-            self._miss(str(items))
+            self._miss(_all_words(items))
         else:
             for index, item in enumerate(items or ()):
                 self._item(document, section, index, item)
@@ -204,7 +211,7 @@ class _Reader:
             self.found.append(spec)
         elif section != "training_sets":
             name = item.get("name") if isinstance(item, dict) else None
-            self._miss(name if isinstance(name, str) else str(item))
+            self._miss(name if isinstance(name, str) else _all_words(item))
 
     def read_python(self, folder: Path) -> None:
         """Run the Python files."""
@@ -231,6 +238,13 @@ class _Reader:
     def _miss(self, text: str | None) -> None:
         words = frozenset(_WORD.findall((text or "").casefold()))
         self.unread = Unread(self.unread.words | words, self.unread.anything or text is None)
+
+
+def _all_words(value: object) -> str | None:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits has no text
+        return None
 
 
 def _text(file: Path) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mlforge_sql.errors import Diagnostic, Location, suggest, written
+from mlforge_sql.errors import Diagnostic, Location, shown, suggest, written
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.validators import PARAMETERS
 
@@ -102,9 +102,13 @@ def _value(
     subject, given = _subject(written), item["input"]
     if item["type"] == "literal_error":
         expected = context["expected"].replace("'", "`")
-        return f"{subject} cannot be `{given}`", place, f"expected {expected}"
+        return f"{subject} cannot be `{shown(given)}`", place, f"expected {expected}"
     if item["type"] == "string_pattern_mismatch":
-        return f"{subject} cannot be `{given}`", place, f"it must match `{context['pattern']}`"
+        return (
+            f"{subject} cannot be `{shown(given)}`",
+            place,
+            f"it must match `{context['pattern']}`",
+        )
     if item["type"] == "too_short":
         return f"{subject} is empty", place, "it needs at least one item"
     text = item["msg"].replace("Input should be", "expected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import importlib
 import importlib.util
 import inspect
@@ -20,7 +21,7 @@ from types import CodeType, ModuleType, TracebackType
 from pydantic import ValidationError
 from sqlglot.errors import SqlglotError
 
-from mlforge_sql.errors import Diagnostic, Location, suggest
+from mlforge_sql.errors import Diagnostic, Location, shown, suggest
 from mlforge_sql.expressions import ExpressionError, parse_expression
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.spec.base import Made, recording
@@ -53,6 +54,9 @@ _PARAMETERS = {
     "feature": list(inspect.signature(feature).parameters),
     **{name: list(names) for name, names in PARAMETERS.items()},
 }
+_RAISE = dis.opmap["RAISE_VARARGS"]
+"""An instruction at which no signal interrupts."""
+
 _UNKNOWN_ARGUMENT = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -155,7 +159,9 @@ def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
                 _run(file, folder)
             except ValidationError as error:
                 problems += _invalid(error, places, file)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
+            except BaseException as error:
+                if _is_interrupt(error):
+                    raise
                 problems.append(_raised(error, places, file))
             else:
                 continue
@@ -269,7 +275,7 @@ def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
     }
     names = frozenset(local - _NOT_FOR_FILES)
     finder = _Finder(folder, names)
-    wrote = sys.dont_write_bytecode
+    wrote, limit = sys.dont_write_bytecode, sys.getrecursionlimit()
     before = {name: sys.modules.pop(name) for name in _modules(names)}
     importlib.invalidate_caches()
     sys.dont_write_bytecode = True
@@ -279,6 +285,7 @@ def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
     finally:
         sys.meta_path.remove(finder)
         sys.dont_write_bytecode = wrote
+        sys.setrecursionlimit(limit)
         for name in _modules(names):
             del sys.modules[name]
         sys.modules.update(before)
@@ -323,8 +330,18 @@ def _sql_problem(error: SqlglotError) -> ExpressionError:
     return ExpressionError("MF040", f"cannot parse SQL: {_first_line(error)}")
 
 
+def _is_interrupt(error: BaseException) -> bool:
+    """True when somebody pressed Ctrl-C, rather than a file raised what that raises."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is None or trace.tb_frame.f_code.co_code[trace.tb_lasti] != _RAISE
+
+
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
+    return (shown(error).strip().splitlines() or [""])[0]
 
 
 def _invalid(error: ValidationError, places: _Places, file: Path) -> list[Diagnostic]:
@@ -335,7 +352,11 @@ def _invalid(error: ValidationError, places: _Places, file: Path) -> list[Diagno
     model = MODELS.get(error.title)
     if model is None:  # a pydantic model of the user's own
         return [_raised(error, places, file)]
-    return diagnostics_of(error, model, _literal(origin.call), origin)
+    try:
+        return diagnostics_of(error, model, _literal(origin.call), origin)
+    except UnicodeEncodeError:  # pydantic cannot say what it was given
+        message = "a text has half of a surrogate pair, which is no character"
+        return [Diagnostic("MF012", message, origin.at(), "write the character itself")]
 
 
 def _literal(call: ast.Call | None) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from mlforge_sql.errors import Diagnostic, Location, SpecErrors
+from mlforge_sql.errors import Diagnostic, Location, SpecErrors, shown
 
 Path = tuple[str | int, ...]
 
@@ -17,6 +17,10 @@ MAX_VALUES = 1_000_000
 
 _TEXT = "tag:yaml.org,2002:str"
 _DATE = "tag:yaml.org,2002:timestamp"
+_CONSTRUCTORS = {
+    tag: yaml.CSafeLoader.yaml_constructors[tag]
+    for tag in (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float"))
+}
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -131,6 +135,7 @@ class _Walker:
         if isinstance(node, yaml.ScalarNode):
             if node.tag == _DATE:
                 node.tag = _TEXT
+            self._can_be_read(node)
             return
         if id(node) in self._open or len(self.values) > MAX_VALUES:
             raise yaml.MarkedYAMLError(
@@ -143,6 +148,19 @@ class _Walker:
             for index, value in enumerate(node.value):
                 self.walk(value, (*loc, index))
         self._open.discard(id(node))
+
+    @staticmethod
+    def _can_be_read(node: yaml.ScalarNode) -> None:
+        """Refuse `!!int x` and the like, which PyYAML has no problem of its own for."""
+        if node.tag not in _CONSTRUCTORS:
+            return
+        try:
+            _CONSTRUCTORS[node.tag](yaml.CSafeLoader(""), node)
+        except (ValueError, KeyError, IndexError, OverflowError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"`{shown(node.value)}` is no {kind}", problem_mark=node.start_mark
+            ) from error
 
     def _mapping(self, node: yaml.MappingNode, loc: Path) -> None:
         merged: list[yaml.Node] = []

@@ -50,7 +50,7 @@ def open_online(root: Path, project: Project, macros: Macros, profile: str | Non
     offline = partial(open_offline, root, project, name)
     match spec.online_store:
         case PostgresOnlineStore() as store:
-            return _postgres()(store, name, offline)
+            return postgres_online()(store, name, offline)
         case LocalOnlineStore():
             return LocalOnline(name, offline, macros)
         case None if isinstance(spec.offline_store, LocalStore):
@@ -98,7 +98,7 @@ def _databricks(
         message = "databricks-sdk is not installed"
         hint = "pip install 'mlforge-sql[databricks,postgres]'"
         raise OnlineError([Diagnostic("MF080", message, hint=hint)])
-    _postgres()
+    postgres_online()
     from mlforge_sql.online.databricks.fallback import Fallback
     from mlforge_sql.online.databricks.sources import open_sources
     from mlforge_sql.online.databricks.store import DatabricksOnline, Setting
@@ -137,7 +137,7 @@ def open_offline(root: Path, project: Project, profile: str) -> DuckDbStore:
     return open_duckdb(root, project.config, profile, store)
 
 
-def _postgres() -> type[PostgresOnline]:
+def postgres_online() -> type[PostgresOnline]:
     """The class, whose module needs the driver."""
     try:
         from mlforge_sql.online.postgres.store import PostgresOnline

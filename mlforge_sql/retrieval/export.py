@@ -13,6 +13,7 @@ from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import WHOLE
 from mlforge_sql.retrieval.local import literal, problem, quoted
 from mlforge_sql.retrieval.training import TrainingData
+from mlforge_sql.scratch import scratch
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
 """Formats by the ending of a file."""
@@ -69,13 +70,13 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
     try:
         if out is not None:
             _check_out(data, out)
-        with tempfile.TemporaryDirectory(prefix=".mlforge_", dir=folder) as scratch:
-            staged = Path(scratch) / "rows.parquet"
+        with scratch(folder, ".mlforge_rows_") as own:
+            staged = own / "rows.parquet"
             data.rows.write_parquet(staged)
             summary = _summary(data, staged)
             if out is None or FORMATS[out.suffix.lower()] != "parquet":
                 kind = FORMATS[out.suffix.lower()] if out else "csv"
-                text = Path(scratch) / f"rows.{kind}"
+                text = own / f"rows.{kind}"
                 _copy(data, f"(from read_parquet({literal(str(staged))}, {WHOLE}))", text, kind)
                 staged = text
             if out is None:

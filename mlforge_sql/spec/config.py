@@ -11,12 +11,30 @@ from pydantic_core import PydanticCustomError
 from mlforge_sql.spec.base import Name, Spec
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore, default_store
 
+_LONGEST_NAME = 255
+
+
+def _plain(value: str) -> str:
+    if "\0" in value:
+        raise PydanticCustomError(
+            "mlforge_folder",
+            "a folder's name has a NUL character, which no file system takes",
+            {"code": "MF012", "hint": "remove it"},
+        )
+    if any(len(part.encode()) > _LONGEST_NAME for part in value.split("/")):
+        raise PydanticCustomError(
+            "mlforge_folder",
+            "a folder's name has more than {longest} bytes, which no file system takes",
+            {"longest": _LONGEST_NAME, "code": "MF012", "hint": "choose a shorter one"},
+        )
+    return value
+
 
 class LocalStore(Spec):
     """A DuckDB file."""
 
     KIND: Literal["local"]
-    path: str = Field(
+    path: Annotated[str, AfterValidator(_plain)] = Field(
         description="Folder of the DuckDB file `features.duckdb`, relative to the project."
     )
     settings: dict[str, str | int | float | bool] = Field(
@@ -135,8 +153,18 @@ class Profile(Spec):
         return self
 
 
+def _apart_from_git(value: str) -> str:
+    if ".git" in (part.casefold() for part in PurePosixPath(value).parts):
+        raise PydanticCustomError(
+            "mlforge_folder",
+            "`{value}` is a folder of git's own",
+            {"value": value, "code": "MF143", "hint": "name another folder, such as `dbt`"},
+        )
+    return value
+
+
 def _inside(value: str) -> str:
-    path = PurePosixPath(value)
+    path = PurePosixPath(_plain(value))
     if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in value:
         raise PydanticCustomError(
             "mlforge_folder",
@@ -157,8 +185,8 @@ class ProjectConfig(Spec):
     features_dir: Annotated[str, AfterValidator(_inside)] = Field(
         default="features", description="Folder of the specs."
     )
-    dbt_project_dir: Annotated[str, AfterValidator(_inside)] = Field(
-        default="dbt", description="Folder of the compiled dbt project."
+    dbt_project_dir: Annotated[str, AfterValidator(_inside), AfterValidator(_apart_from_git)] = (
+        Field(default="dbt", description="Folder of the compiled dbt project.")
     )
     surrogate_key_salt_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = (
         Field(

@@ -7,11 +7,14 @@ again for every one of them.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import DIALECT
+from mlforge_sql.expressions import DEEPEST, DIALECT
 from mlforge_sql.translation import casts, numbers, operators, texts, times
 from mlforge_sql.translation.terms import Rule, Term, Untranslatable, fitted, refuse, user_type
 from mlforge_sql.translation.type_names import databricks_type, has_databricks_type
@@ -40,7 +43,19 @@ def translate(tree: exp.Expr) -> exp.Expr:
     """
     if isinstance(tree, exp.Column):
         return tree.copy()
-    return fitted(_say(tree), user_type(tree))
+    with _deep():
+        return fitted(_say(tree), user_type(tree))
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """Room for expressions as deep as they may be: a rule takes some calls for each level."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEEPEST * 10))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _say(node: exp.Expr) -> Term:

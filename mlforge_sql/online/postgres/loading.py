@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,13 @@ class Loader:
         with self.connection.transaction():
             self.connection.execute("select pg_advisory_xact_lock(%s)", [lock_key(self.schema, "")])
             metadata.create(self.connection, self.schema)
+
+    def try_out(self) -> None:
+        """Make the schema, the metadata and a table with a row, for a caller that rolls it back."""
+        self.prepare()
+        table = f"{quoted(self.schema)}.{quoted(f'_mlforge_doctor_{uuid.uuid4().hex}')}"
+        self.connection.execute(f"create table {table} (x int primary key)")
+        self.connection.execute(f"insert into {table} values (1)")  # noqa: S608 - quoted
 
     def lock(self, feature: str, wait_seconds: float) -> None:
         """Take the table's lock for the rest of the transaction.

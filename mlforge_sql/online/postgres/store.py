@@ -86,6 +86,20 @@ class PostgresOnline:
         except psycopg.Error as error:
             raise self._explain(error) from None
 
+    def try_out(self) -> str:
+        """Do what a sync does, in a transaction that is rolled back.
+
+        Returns:
+            The server's version.
+
+        Raises:
+            OnlineError: It cannot be reached, refuses the login, or does not allow it.
+        """
+        with self._connected() as connection, connection.transaction(force_rollback=True):
+            Loader(connection, self._schema, lambda _: None).try_out()
+            found = connection.execute("show server_version").fetchone()
+            return str(found[0]) if found else ""
+
     # Sync
 
     def sync(self, features: Sequence[Served], options: SyncOptions) -> Iterator[Synced]:

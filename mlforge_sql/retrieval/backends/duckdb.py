@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from mlforge_sql.retrieval.backends.store import METADATA, Rows, Store
 from mlforge_sql.retrieval.joining import Join, free
 from mlforge_sql.retrieval.labels import LabelTable, numbered
 from mlforge_sql.retrieval.local import described, first_line, literal, problem, quoted
+from mlforge_sql.scratch import spill_folder
 from mlforge_sql.spec.config import LocalStore, ProjectConfig
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.joins import LABELS
@@ -221,7 +220,7 @@ def open_duckdb(root: Path, config: ProjectConfig, name: str, store: LocalStore)
         hint = f"run `mlforge build --profile {name}`"
         raise RetrievalError([Diagnostic("MF064", message, hint=hint)])
     settings: dict[str, Any] = {
-        "temp_directory": str(Path(tempfile.gettempdir()) / f"mlforge_{uuid.uuid4().hex}"),
+        "temp_directory": str(spill_folder()),
         "file_search_path": str(root / config.dbt_project_dir),  # views have dbt's paths
         **free_settings(store.settings),
         **required_settings(),

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.engine_settings import required_settings, set_statements
@@ -23,6 +20,7 @@ from mlforge_sql.retrieval.backends.databricks.versions import settle
 from mlforge_sql.retrieval.backends.store import METADATA, Store
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.labels import LabelTable
+from mlforge_sql.scratch import spill_folder
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.types import ColumnType, parse_type
 from mlforge_sql.workspace.connection import check_connector, connection_errors, open_connection
@@ -58,7 +56,7 @@ class DatabricksStore(Store):
         import duckdb
 
         settings = {
-            "temp_directory": str(Path(tempfile.gettempdir()) / f"mlforge_{uuid.uuid4().hex}"),
+            "temp_directory": str(spill_folder()),
             **required_settings(),
         }
         connection = duckdb.connect()
