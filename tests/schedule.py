@@ -29,14 +29,16 @@ SECONDS = {
     "tests/warehouse/tests/test_dbt.py": 40,
     "tests/functional/test_both_parsers.py": 37,
     "tests/property/test_rule_of_time.py": 36,
-    "tests/functional/test_example_model.py": 30,
+    "tests/functional/test_example_model.py": 25,
     "tests/property/test_online_values.py": 24,
-    "tests/property/test_training_set_values.py": 20,
     "tests/functional/test_dbt_profiles.py": 20,
+    "tests/property/test_training_set_values.py": 20,
     "tests/functional/test_dbt_audit.py": 19,
     "tests/online/test_kill.py": 19,
+    "tests/test_mutations.py": 17,
     "tests/property/test_honest_audits.py": 15,
     "tests/test_many_features.py": 15,
+    "tests/test_cdnow.py": 10,
 }
 """How long files take that are slow for the number of their tests, about."""
 
