@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile -q
 
 .DEFAULT_GOAL := help
-.PHONY: help sync demo demo-databricks test lint types imports warehouse fuzz bench scale stream clean
+.PHONY: help sync demo demo-databricks test test-long check lint types imports warehouse fuzz bench scale stream clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -35,7 +36,13 @@ imports: $(STAMP)  ## the one-way data flow
 	$(BIN)/lint-imports --no-cache
 
 test: lint types imports  ## every check and test
-	MLFORGE_WAREHOUSE=.cache/warehouse $(BIN)/pytest -n 2 --dist loadfile -q -rs
+	MLFORGE_WAREHOUSE=.cache/warehouse $(PYTEST) -rs
+
+test-long: export MLFORGE_EXAMPLES := long
+test-long: test  ## the same with ten times as many random examples or more (hours)
+
+check: lint types imports  ## lint, types, imports, and the tests that take neither dbt nor a server
+	$(PYTEST) -m 'not slow'
 
 fuzz: $(STAMP)  ## 5,000 mutated projects: each compiles, or is told what is wrong and where (minutes)
 	$(BIN)/python tests/fuzzing.py 5000

@@ -1,21 +1,53 @@
-"""Servers that tests share: the local Databricks warehouse, and a real Postgres."""
+"""What all tests share: servers, who runs what, and how much is drawn at random.
+
+The servers are the local Databricks warehouse and a real Postgres.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from examples import draws, told, use_profile
 from postgres_server import PostgresServer, postgres_binaries, start_postgres
+from schedule import SECONDS, SlowestFirst
 from warehouse.client import Warehouse, ensure_environment, start_warehouse
 from warehouse.environment import java_reason
 from warehouse.live import SWITCH, LiveWarehouse
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+SERVERS = frozenset({"environment", "shared_warehouse", "postgres_server"})
+"""Fixtures that start, or need, a server."""
+
+use_profile()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SlowestFirst | None:
+    """The order of files under `-n`."""
+    return SlowestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make check` leaves out: dbt, servers, random projects, and the slowest files."""
+    for item in items:
+        file = item.nodeid.split("::")[0]
+        starts = SERVERS.intersection(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("functional") or starts or draws(file) or file in SECONDS:
+            item.add_marker("slow")
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say aloud that the second engine was left out."""
+    """Say how much was drawn at random, and aloud that the second engine was left out."""
+    ran = {report.nodeid.split("::")[0] for report in terminalreporter.getreports("passed")}
+    for file in sorted(filter(draws, ran)):
+        terminalreporter.write_line(f"drawn at random in {file}: {told(file)}")
     reason = java_reason() if os.environ.get("MLFORGE_WAREHOUSE") else None
     if reason is not None:
         terminalreporter.section(f"Databricks SQL was NOT tested: {reason}", red=True, bold=True)

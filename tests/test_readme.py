@@ -53,7 +53,8 @@ def test_the_python_says_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["make demo", "make test", "make bench", "make scale", "make stream"]
+    "name",
+    ["make demo", "make check", "make test", "make bench", "make scale", "make stream"],
 )
 def test_commands_exist(name: str) -> None:
     assert name in README

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=600,
         check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # more wait for each other on a busy machine
     )
 
 

@@ -22,10 +22,11 @@ from typing import Any
 import psycopg
 import pytest
 import served
+from examples import examples
 
 import mlforge_sql as mlf
 
-KILLS = 50
+KILLS = examples(__file__)
 WHOLE = "ended before it was killed"
 SEED = 20_240_131
 TABLES = ("amounts", "lasts", "shops")
@@ -188,6 +189,16 @@ def store(
         yield Store(dsn, roots, connection)
 
 
+def killed(ended: Counter[str]) -> int:
+    """How many syncs were killed in time."""
+    return ended.total() - ended[WHOLE]
+
+
+def places(ended: Counter[str]) -> int:
+    """After how many different numbers of changed tables."""
+    return len(ended.keys() - {WHOLE})
+
+
 def test_a_killed_sync_leaves_the_old_or_the_new_table(store: Store) -> None:
     chance = random.Random(SEED)
     seconds: list[float] = []
@@ -200,7 +211,8 @@ def test_a_killed_sync_leaves_the_old_or_the_new_table(store: Store) -> None:
 
     ended: Counter[str] = Counter()
     wanted = "a"
-    while ended.total() - ended[WHOLE] < KILLS:
+    while killed(ended) < KILLS or places(ended) < 2:  # most hit the first table's transaction
+        assert killed(ended) < 10 * KILLS, ended
         before = store.builds()
         in_time = store.kill(wanted, chance.random() * min(seconds))
         after = store.builds()  # each table is whole
@@ -210,9 +222,8 @@ def test_a_killed_sync_leaves_the_old_or_the_new_table(store: Store) -> None:
         if set(after.values()) == {wanted}:
             wanted = "b" if wanted == "a" else "a"
 
-        assert ended[WHOLE] < KILLS, "the syncs end before they are killed"
+        assert ended[WHOLE] < max(KILLS, 50), "the syncs end before they are killed"
 
-    assert len([how for how in ended if how != WHOLE]) > 1, ended  # kills hit more than one place
     for build in "ab":
         store.finish(build)
         assert set(store.builds().values()) == {build}

@@ -17,6 +17,7 @@ from typing import Any
 
 import oracle
 import strategies
+from examples import examples
 from harness import Run, compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -26,10 +27,10 @@ from warehouse.client import Connection, Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse, warehouse_macros
 
 SCHEMA = "main.both_engines"
-FEATURES = 200
+FEATURES = examples(__file__)
 """How many features are compared at least."""
 
-PROJECTS = 200
+PROJECTS = FEATURES
 """How many projects are drawn at most, until there are so many."""
 
 AUDITED = 0.1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import strategies
+from examples import examples
 from harness import Run, compile_and_run, project_macros, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -91,7 +92,7 @@ def failures(run: Run, root: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @settings(
-    max_examples=100,
+    max_examples=examples(__file__),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes

@@ -18,6 +18,7 @@ import oracle
 import pytest
 import served
 import strategies
+from examples import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from strategies import GeneratedProject
@@ -108,7 +109,7 @@ def check(
 
 
 @settings(
-    max_examples=50,
+    max_examples=examples(__file__),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import served
 import strategies
+from examples import examples
 from harness import write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from strategies import TIME, GeneratedProject
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from postgres_server import PostgresServer
     from warehouse.client import Connection, Warehouse
 
-PROJECTS = 5
+PROJECTS = examples(__file__)
 """A project takes half a minute: each of its tables is created, changed, copied and compared."""
 NAME = "online_values"
 RAW, FEATURES, ONLINE = (f"main.{NAME}_{part}" for part in ("raw", "features", "online"))

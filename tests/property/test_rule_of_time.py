@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import oracle
 import strategies
+from examples import examples
 from harness import Run, compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -170,7 +171,7 @@ def check_windows(
 
 
 @settings(
-    max_examples=300,
+    max_examples=examples(__file__),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes

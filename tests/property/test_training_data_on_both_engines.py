@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import strategies
+from examples import examples
 from harness import write_parquet
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from warehouse.client import Connection, Warehouse
 
 import mlforge_sql as mlf
 
-PROJECTS = 4
+PROJECTS = examples(__file__)
 PLACE = "both_profiles"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import oracle
 import strategies
+from examples import examples
 from harness import Run, compile_and_run, project_macros, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -432,7 +433,7 @@ def exact(run: Run, table: str) -> list[str]:
 
 
 @settings(
-    max_examples=70,
+    max_examples=examples(__file__),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes

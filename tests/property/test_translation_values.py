@@ -6,13 +6,14 @@ import os
 from random import Random
 
 from dialect_table import Row, databricks, duckdb_type
+from examples import examples
 from test_dialect_table import Failed, Local, differences, values_table
 from warehouse.client import Warehouse
 
 from mlforge_sql.errors import InvalidExpression
 from mlforge_sql.expressions import ExpressionError
 
-EXPRESSIONS = int(os.environ.get("MLFORGE_EXPRESSIONS", "90"))
+EXPRESSIONS = examples(__file__)
 SEED = int(os.environ.get("MLFORGE_SEED", "1"))
 BATCH = 30
 
