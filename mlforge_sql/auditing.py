@@ -282,9 +282,9 @@ def _check_built(
         said = {problem.message for problem in problems}
         for feature in tables:
             columns = [column.name for column in feature.columns]
-            found = store.table_problem(feature.name, columns, spec_hash(feature), hashes)
-            if found is not None and not any(f"`{feature.name}`" in text for text in said):
-                problems.append(found)
+            wrong = store.table_problem(feature.name, columns, spec_hash(feature), hashes)
+            if wrong is not None and not any(f"`{feature.name}`" in text for text in said):
+                problems.append(wrong)
     finally:
         store.close()
     if problems:

@@ -10,7 +10,7 @@ import yaml
 from harness import CONFIG, write_project
 from purchases import build
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.compiler import compile_project, schema_reader
 from mlforge_sql.engine_settings import (
     ALIASES,
     HARMLESS,
@@ -24,7 +24,6 @@ from mlforge_sql.engine_settings import (
     setting_problems,
 )
 from mlforge_sql.errors import SpecErrors
-from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.retrieval.backends.opening import open_store
 
 REFUSED = frozenset(
@@ -129,7 +128,7 @@ def test_duckdb_knows_a_pin_by_its_value(pin: Pin) -> None:
 
 
 def test_the_schema_reader_has_the_pins(tmp_path: Path) -> None:
-    with SchemaReader(tmp_path) as reader:
+    with schema_reader(tmp_path) as reader:
         reader.pattern_problem("a")
         connection = reader._connection
         assert connection is not None

@@ -13,6 +13,7 @@ from dialect_values import column_types, table_sql
 from events import at, feature
 from harness import CONFIG, write_parquet, write_project
 
+from mlforge_sql.compiler import schema_reader
 from mlforge_sql.expressions import Expr, annotate, own, parse_expression
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
@@ -69,7 +70,7 @@ def numbers() -> Any:
 
 @pytest.fixture(scope="module")
 def reader() -> Any:
-    with SchemaReader(TABLES) as opened:
+    with schema_reader(TABLES) as opened:
         yield opened
 
 

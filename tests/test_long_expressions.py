@@ -9,6 +9,7 @@ import pytest
 from dialect_table import read_table
 from dialect_values import column_types
 
+from mlforge_sql.compiler import schema_reader
 from mlforge_sql.expressions import (
     DEEPEST,
     LONGEST,
@@ -35,7 +36,7 @@ CHAINS = {
 
 @pytest.fixture(scope="module")
 def reader() -> SchemaReader:
-    return SchemaReader(Path())
+    return schema_reader(Path())
 
 
 class Asked(SchemaReader):
@@ -52,7 +53,7 @@ class Asked(SchemaReader):
 def test_what_duckdb_is_asked_grows_with_the_expression(chain: str) -> None:
     asked = []
     for terms in (100, 200, 400):
-        types = Asked(Path())
+        types = Asked(Path(), lambda value, *_: value)
         expr = typed(parse_expression(CHAINS[chain](terms)), COLUMNS, types)
         assert known_type(expr.tree) is not None
         translate(expr.tree)

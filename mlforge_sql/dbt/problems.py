@@ -54,7 +54,7 @@ def _reason(run: DbtRun, text: str) -> Explanation | None:
     if run.databricks:
         return explain(text)
     found = conflict(text)
-    return found and Explanation(found.code, found.message, found.hint or "")
+    return Explanation(found.code, found.message, found.hint or "") if found else None
 
 
 def said(run: DbtRun) -> tuple[list[str], list[str]]:
