@@ -91,6 +91,7 @@ CODES: dict[str, str] = {
     "MF110": "file that is not UTF-8",
     "MF111": "columns without a value to tell their types",
     "MF112": "files of one source that differ",
+    "MF113": "source that is not as it was compiled",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

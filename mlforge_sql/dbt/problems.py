@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from mlforge_sql.dbt.artifacts import NodeResult
 from mlforge_sql.dbt.run import DbtRun
-from mlforge_sql.workspace.explanations import Explanation, explain, hide_secrets
+from mlforge_sql.workspace.explanations import (
+    Explanation,
+    explain,
+    explain_source,
+    hide_secrets,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
         if not node.failed and node.status != "warn":
             continue
         text = hide_secrets(node.message or "no message", os.environ, run.secrets)
-        reason = explain(text) if run.databricks and not is_verdict(node) else None
+        reason = None if is_verdict(node) else _explained(run, text)
         same = found.get(reason) if reason else None
         key: object = reason or node.name
         nodes = (*same.nodes, node) if same else (node,)
@@ -59,11 +64,15 @@ def is_verdict(node: NodeResult) -> bool:
     return node.kind == "test" and node.failures is not None and node.status in {"fail", "warn"}
 
 
+def _explained(run: DbtRun, text: str) -> Explanation | None:
+    """What an error means: on DuckDB our own checks say it, the rest is in dbt's words."""
+    return explain(text) if run.databricks else explain_source(text)
+
+
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:
     """Why dbt could not begin: on Databricks one reason, with the last of what was said of it."""
     texts = [hide_secrets(text, os.environ, run.secrets) for text in run.errors]
-    if run.databricks:
-        reason = next((known for text in reversed(texts) if (known := explain(text))), None)
-        if reason is not None:
-            return (Problem((), texts[-1], reason),)
+    reason = next((known for text in reversed(texts) if (known := _explained(run, text))), None)
+    if reason is not None:
+        return (Problem((), texts[-1], reason),)
     return tuple(Problem((), text) for text in texts)

@@ -97,7 +97,7 @@
             {%- do changes.append('`' ~ column.name ~ '` is ' ~ real ~ ', not ' ~ column.type) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if known.time and not changes and mlforge_family(types.get(known.time[0] | lower, '')) == 'text' and target.type != 'databricks' -%}
+    {%- if known.time and not changes and mlforge_family(types.get(known.time[0] | lower, '')) == 'text' -%}
         {%- do counted.append({'name': known.time[0], 'stored': 'text', 'type': known.time[1]}) -%}
     {%- endif -%}
     {{- return(changes + mlforge_misfits(relation, counted, none)) -}}
