@@ -58,6 +58,12 @@ class Shop:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
+    def model(self, text: str) -> None:
+        """A model of the user's own in the compiled project."""
+        file = self.root / "dbt" / "models" / "raw_events.sql"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
     def parquet(self, name: str, query: str) -> None:
         file = self.root / "data" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +105,9 @@ SOURCES = [
     source("lost", "lost/*.parquet"),
     source("times", "times.csv"),
     source("formats", "formats.parquet", timestamp={"column": "ts", "format": "%d.%m.%Y"}),
+    source("lost_csv", "lost*.csv"),
+    {"name": "model", "model": "raw_events", "timestamp": "ts", "columns": TYPES},
+    source("nested", "nested.ndjson"),
     source("quiet", "quiet.csv"),
 ]
 
@@ -117,6 +126,11 @@ def first_files(shop: Shop) -> None:
     shop.parquet("lost/a.parquet", f"select {row}, 1 as x")
     shop.write("times.csv", f"id,ts,x\n1,2024-01-01,1\n2,{T}+02:00,2\n")
     shop.parquet("formats.parquet", "select 1 as id, '31.12.2024' as ts, 1 as x")
+    shop.write("lost1.csv", f"id,ts,x\n1,{T},2\n")
+    shop.model(f"select 1 as id, timestamp '{T}' as ts, 2::double as x")
+    shop.write(
+        "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{{"n": 1}}]}}}}\n'
+    )
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
 
 
@@ -137,6 +151,12 @@ def later_files(shop: Shop) -> None:
     shop.parquet("lost/b.parquet", row.join(("select ", "")))
     shop.write("times.csv", f"id,ts,x\n1,on {secret},1\n2,01/02/2024,2\n3,{T},3\n")
     shop.parquet("formats.parquet", f"select 1 as id, 'on {secret}' as ts, 1 as x")
+    shop.write("lost2.csv", f"id,ts,y\n1,{T},{secret}\n")
+    shop.model(f"select 1 as id, timestamp '{T}' as ts, 1.5 as x")
+    nested = ", ".join(f'{{"n": {value}}}' for value in (1, f"{secret}.5", '"1"'))
+    shop.write(
+        "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{nested}]}}}}\n'
+    )
     shop.write("quiet.csv", f"id,ts,x\n1,{T},3\n")
 
 
@@ -150,6 +170,9 @@ WRONG = {
     "mixed": "`x` is not decimal(18,2) in 1 row of data/mixed/c.parquet",
     "lost": "`x` is missing in data/lost/b.parquet",
     "times": "`ts` is no ISO timestamp in 2 rows of data/times.csv",
+    "lost_csv": "`x` is missing in data/lost2.csv",
+    "model": "`x` is not bigint in 1 row",
+    "nested": "`meta` is not STRUCT(list STRUCT(n BIGINT)[]) in 1 row of data/nested.ndjson",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",
 }
 

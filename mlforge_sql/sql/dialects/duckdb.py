@@ -10,7 +10,7 @@ from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import func, number, plus, times
 from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
+from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP, UNKNOWN, ColumnType, Kind
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
 _TRUNCATED = (("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"))
@@ -31,6 +31,8 @@ class DuckDb(Dialect):
                 return "varchar"
             case Kind.TIMESTAMP_TZ:
                 return kind.text or "timestamp with time zone"
+            case Kind.OTHER if kind == UNKNOWN:
+                return '"NULL"'
             case Kind.OTHER:
                 return kind.text  # names inside may differ by case
             case Kind.DECIMAL:
