@@ -13,8 +13,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 from harness import CONFIG, write_project
 
+from mlforge_sql.cli import main
 from mlforge_sql.compiler import compile_project
 from mlforge_sql.compiler import write_project as write_compiled
 
@@ -213,3 +215,26 @@ def test_later_rows_that_do_not_fit_stop_their_source_and_no_other(tmp_path: Pat
     assert "the source `files`" not in said
     assert shop.rows("f_money") == before["money"]
     assert SECRET not in said.replace(f"{tmp_path}", "")
+
+
+def test_mlforge_build_says_what_does_not_fit(tmp_path: Path) -> None:
+    """A problem with a code and the next step, and no value of it."""
+    money = source("money", "money.parquet", columns={"x": "decimal(18,2)"})
+
+    def files(shop: Shop) -> None:
+        shop.parquet(
+            "money.parquet", f"select 1 as id, timestamp '{T}' as ts, {SECRET}.125::double as x"
+        )
+
+    project(tmp_path, [money], files)
+    said = " ".join(mlforge(tmp_path, "build").split())
+    wrong = "`x` is not decimal(18,2) in 1 row of data/money.parquet"
+    found = f"the source `money` (data/money.parquet) is not as it was compiled: {wrong}"
+    assert f"error[MF113]: model `stg_money`: {found}" in said
+    assert "say what the columns are in the source's `columns:` and compile again" in said
+    assert SECRET not in said
+
+
+def mlforge(root: Path, *arguments: str) -> str:
+    runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
+    return runner.invoke(main, ["--project-dir", str(root), *arguments]).output
