@@ -96,6 +96,7 @@ CODES: dict[str, str] = {
     "MF110": "file that is not UTF-8",
     "MF111": "columns without a value to tell their types",
     "MF112": "files of one source that differ",
+    "MF113": "source that is not as it was compiled",
     "MF115": "time zone of times that have their own",
     "MF116": "unknown time zone",
     "MF117": "feature that would see events before they are known",

@@ -939,3 +939,63 @@ def test_nothing_looks_at_the_clock(tmp_path: Path, text: str) -> None:
     with pytest.raises(SpecErrors) as caught:
         events.run(tmp_path, document, [])
     assert [item.code for item in caught.value.diagnostics] == ["MF042"]
+
+
+def csv_project(root: Path, text: str, **source: Any) -> Path:
+    document = events.spec(
+        [feature("f", select={"x": "x"})], source={"path": "data/e.csv", **source}
+    )
+    write_project(root, document)
+    (root / "data").mkdir(exist_ok=True)
+    (root / "data" / "e.csv").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (["12", "-3"], "bigint", [12, -3]),
+        (["00501", "501"], "text", ["00501", "501"]),
+        (["12345678901234567890", "12345678901234567891"], "decimal(38, 0)",
+         [12345678901234567890, 12345678901234567891]),
+        (["1" * 41, "1" * 40 + "2"], "text", ["1" * 41, "1" * 40 + "2"]),
+        (["1.5", "2"], "double", [1.5, 2.0]),
+        (["01/02/2024", "02/01/2024"], "text", ["01/02/2024", "02/01/2024"]),
+        (["2024-01-02", "2024-02-01"], "date", [date(2024, 1, 2), date(2024, 2, 1)]),
+        (["true", "false"], "boolean", [True, False]),
+    ],
+)  # fmt: skip
+def test_what_csv_is_taken_for_loses_nothing(
+    tmp_path: Path, values: list[str], kind: str, expected: list[Any]
+) -> None:
+    rows = [f"u{number},2024-01-01 12:00:00,{value}" for number, value in enumerate(values)]
+    root = csv_project(tmp_path, "user_id,event_time,x\n" + "\n".join(rows) + "\n")
+    run = compile_and_run(root)
+    assert str(run.compiled.project.sources[0].schema["x"]) == kind
+    assert [row["x"] for row in run.rows("f", "user_id")] == expected
+
+
+def test_a_filter_reads_the_time_of_csv_as_an_instant(tmp_path: Path) -> None:
+    """The time stays text until it is read as an instant, and a filter is about the instant."""
+    text = "user_id,event_time,x\nu1,2024-01-01T11:00:00,1\nu2,2024-01-01 13:00:00+02:00,2\nu3,2024-01-01 12:00:00,3\n"
+    root = csv_project(tmp_path, text, where="event_time < '2024-01-01 12:00:00'")
+    assert [row["user_id"] for row in compile_and_run(root).rows("f", "user_id")] == ["u1", "u2"]
+
+
+def test_zeros_of_both_signs_tie(tmp_path: Path) -> None:
+    """Which of two equal rows is kept does not depend on the sign of a zero, nor on their order in the file."""
+    found = []
+    for name, zeros in (("a", ("-0.0", "0.0")), ("b", ("0.0", "-0.0"))):
+        rows = "".join(
+            f"u1,2024-01-01 12:00:00,{zero},{n}\n" for n, zero in zip("ab", zeros, strict=True)
+        )
+        root = csv_project(
+            tmp_path / name,
+            f"user_id,event_time,x,y\n{rows}",
+            columns={"x": "double"},
+            dedupe={"key": ["user_id"], "order_by": ["x"]},
+        )
+        (row,) = compile_and_run(root).rows("f")
+        (kept,) = compile_and_run(root).rows("stg_events")
+        found.append((math.copysign(1, row["x"]), kept["y"]))
+    assert found == [(1, "b"), (1, "b")]

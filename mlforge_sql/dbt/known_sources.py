@@ -9,9 +9,10 @@ from mlforge_sql.dbt.headers import MARK
 from mlforge_sql.dbt.paths import project_dir
 from mlforge_sql.dbt.training import Code, mapping
 from mlforge_sql.formats import reader_of
-from mlforge_sql.plan.nodes import Reading, TimeKind, Typed
+from mlforge_sql.plan.nodes import EventTime, Reading, Typed
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.sql.build import jinja_string
+from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.staging import stored_alike
 from mlforge_sql.types import TIMESTAMP, ColumnType, Kind, held_type, is_converted, plain_type
@@ -51,7 +52,7 @@ def _known(reading: Reading, group: str, branches: Branches, root: Code) -> dict
         "group": group,
         "reader": reader_of(reading.path) if reading.path else None,
         "root": root,
-        "time": _time(reading),
+        "time": _time(reading, branches),
         "columns": Code(_columns(reading, branches)),
     }
     return known
@@ -68,7 +69,7 @@ def _column(item: Typed, branches: Branches) -> dict[str, Any]:
     if "duckdb" in names:
         names["duckdb"] = _name(DuckDb().type_name(item.type), item.type)
     same = len(set(names.values())) == 1
-    kind = next(iter(names.values())) if same else Code(f"{names}[target.type]")
+    kind = next(iter(names.values())) if same else Code(_by_target(names))
     found: dict[str, Any] = {"name": item.name, "type": kind, "stored": item.stored}
     if item.leaves:
         found["leaves"] = Code(f"[{', '.join(_pair(leaf) for leaf in item.leaves)}]")
@@ -98,15 +99,27 @@ def _name(text: str, kind: ColumnType) -> str:
     return text if kind.kind is Kind.OTHER else plain_type(text)
 
 
-def _time(reading: Reading) -> Any:
+def _time(reading: Reading, branches: Branches) -> Any:
     """Name, kind and storage of an event time that is text, and the name of its time of the day."""
     time = reading.time
     if time is None:
         return None
     held = next(item for item in reading.columns if item.name == time.column)
-    wanted = "instant" if time.kind is TimeKind.ISO_TEXT else f"instant {time.format}"
-    parts = [time.column, wanted, held.stored or "text", *([time.time] if time.time else [])]
-    return Code(f"[{', '.join(map(jinja_string, parts))}]")
+    said = branches.texts(lambda dialect: _wanted(time, dialect))
+    wanted = next(iter(said.values()))
+    code = jinja_string(wanted) if len(set(said.values())) == 1 else _by_target(said)
+    rest = [held.stored or "text", *([time.time] if time.time else [])]
+    return Code(f"[{jinja_string(time.column)}, {code}, {', '.join(map(jinja_string, rest))}]")
+
+
+def _wanted(time: EventTime, dialect: Dialect) -> str:
+    """``instant``, and the format in the engine's words."""
+    return f"instant {dialect.time_format(time.format)}" if time.format else "instant"
+
+
+def _by_target(texts: Mapping[str, str]) -> str:
+    listed = ", ".join(f"'{name}': {jinja_string(text)}" for name, text in texts.items())
+    return f"{{{listed}}}[target.type]"
 
 
 def _inline(values: Mapping[str, Any]) -> str:

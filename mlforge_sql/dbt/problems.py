@@ -9,7 +9,7 @@ from mlforge_sql.dbt.artifacts import NodeResult, known_columns
 from mlforge_sql.dbt.holding import conflict
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.redaction import without_values
-from mlforge_sql.workspace.explanations import Explanation, explain, hide_secrets
+from mlforge_sql.workspace.explanations import Explanation, explain, explain_source, hide_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +40,13 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
         if not node.failed and node.status != "warn":
             continue
         text = hide_secrets(node.message or "no message", os.environ, run.secrets)
-        reason = None if is_verdict(node) else _reason(run, text)
+        reason = None if is_verdict(node) else _explained(run, text)
         text = without_values(text, columns, plain=True)
         same = found.get(reason) if reason else None
         key: object = reason or node.name
         nodes = (*same.nodes, node) if same else (node,)
         found[key] = Problem(nodes, same.text if same else text, reason)
     return tuple(found.values())
-
-
-def _reason(run: DbtRun, text: str) -> Explanation | None:
-    """What a text of dbt's means, if we know."""
-    if run.databricks:
-        return explain(text)
-    found = conflict(text)
-    return Explanation(found.code, found.message, found.hint or "") if found else None
 
 
 def said(run: DbtRun) -> tuple[list[str], list[str]]:
@@ -71,10 +63,19 @@ def is_verdict(node: NodeResult) -> bool:
     return node.kind == "test" and node.failures is not None and node.status in {"fail", "warn"}
 
 
+def _explained(run: DbtRun, text: str) -> Explanation | None:
+    """What an error means: on DuckDB our own checks say it, the rest is in dbt's words."""
+    if run.databricks:
+        return explain(text)
+    if held := conflict(text):
+        return Explanation(held.code, held.message, held.hint or "")
+    return explain_source(text)
+
+
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:
     """Why dbt could not begin: on Databricks one reason, with the last of what was said of it."""
     texts = [hide_secrets(text, os.environ, run.secrets) for text in run.errors]
-    reason = next((known for text in reversed(texts) if (known := _reason(run, text))), None)
+    reason = next((known for text in reversed(texts) if (known := _explained(run, text))), None)
     shown = [without_values(text, plain=True) for text in texts]
     if reason is not None:
         return (Problem((), shown[-1], reason),)

@@ -84,16 +84,20 @@ class _Guess:
                 return cls(("timestamp with time zone", "varchar"))
             case "varchar":
                 return cls((name, "varchar"))
+        name = "decimal(38,0)" if name in _WIDE else name
         position = next((at for at, group in enumerate(_GUESSES) if name in group), None)
         group = _GUESSES[position] if position is not None else (name,)
         return cls((*group[group.index(name) :], "varchar"))
 
 
 _GUESSES = (
-    ("bigint", "hugeint", "decimal(38,0)", "double"),
+    ("bigint", "decimal(38,0)", "double"),
     ("date", "timestamp", "timestamp with time zone"),
 )
 """Types, each with those that also hold its values."""
+
+_WIDE = frozenset({"hugeint", "ubigint", "uhugeint", "bignum", "double"})
+"""Types that DuckDB takes integers for that a bigint has no room for."""
 
 
 @dataclass

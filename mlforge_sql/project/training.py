@@ -18,7 +18,7 @@ from mlforge_sql.project.sources import declared_columns
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.spec.specs import Located, Specs
 from mlforge_sql.spec.training_set import TrainingSet
-from mlforge_sql.types import TEXT, ColumnType
+from mlforge_sql.types import TEXT, UNKNOWN, ColumnType, next_step
 
 
 class TrainingSetResolver:
@@ -124,6 +124,11 @@ class TrainingSetResolver:
     ) -> LabelColumns | None:
         labels = item.spec.labels
         if source is not None:
+            for name in (name for name, kind in source.schema.items() if kind == UNKNOWN):
+                message = f"column `{name}` of the labels is unknown"
+                hint = next_step(UNKNOWN, "")
+                place = item.origin.at("labels", "source")
+                self._problems.append(Diagnostic("MF111", message, place, hint))
             return LabelColumns(source.schema)
         if labels.source is not None:
             return None

@@ -71,7 +71,7 @@ def jinja_string(text: str) -> str:
 
     Examples:
         >>> print(jinja_string("it's"), jinja_string("a}}b"))
-        'it\\'s' 'a}' ~ '}b'
+        'it\'s' 'a}' ~ '}b'
     """
     escaped = (
         text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")

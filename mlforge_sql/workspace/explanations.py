@@ -56,6 +56,18 @@ def explain(text: str) -> Explanation | None:
     return None
 
 
+def explain_source(text: str) -> Explanation | None:
+    r"""What the check of a source found, on any engine; None when it is something else.
+
+    Examples:
+        >>> found = "the source `a` (data/a.csv) is not as it was compiled: `x` is missing in data/a.csv"
+        >>> explain_source(f"Compilation Error in model stg_a\n  {found}").message == found
+        True
+    """
+    found = re.search(_SOURCE, text)
+    return Explanation("MF113", found[0].strip(), _CHANGED_FILES) if found else None
+
+
 def hide_secrets(text: str, environment: Mapping[str, str], names: Iterable[str] = ()) -> str:
     """The text without the values of variables that hold secrets.
 
@@ -174,6 +186,13 @@ _CHANGED = (
 )
 
 
+_CHANGED_FILES = (
+    "mend the rows or files, or say what the columns are in the source's `columns:` and compile "
+    "again; what could not be built is as it was before"
+)
+_SOURCE = r"the source `[^`\n]+` \([^\n]+\) is not as it was compiled: [^\n]+"
+
+
 def _contract(found: re.Match[str]) -> Explanation:
     rows = [
         [cell.strip() for cell in line.strip().strip("|").split("|")]
@@ -229,7 +248,7 @@ _NAMED = r"(?P<name>`[^`]+`(?:\.`[^`]+`)*|'[^']+'|[\w.-]+)"
 
 _RULES = (
     _rule(r"the session setting `[^`\n]+` is not [^\n]+", _setting),
-    _rule(r"the source `[^`\n]+` \([^\n]+\) is not as it was compiled: [^\n]+", _source),
+    _rule(_SOURCE, _source),
     _rule(r"more than one authorization method configured", _rivals),
     _rule(r"invalid_client|client authentication failed", _client),
     _rule(

@@ -10,9 +10,11 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +113,15 @@ class Shop:
             return None
 
 
-def shop(root: Path, warehouse: Warehouse, catalog: str = CATALOG) -> Shop:
+def shop(
+    root: Path,
+    warehouse: Warehouse,
+    catalog: str = CATALOG,
+    spec: Mapping[str, Any] = SPEC,
+) -> Shop:
     store = {"KIND": "unity_catalog", "catalog": catalog, "schema": "features"}
     config = {"name": "shop", "profiles": {"databricks": {"offline_store": store}}}
-    return Shop(write_project(root / "shop", SPEC, config), warehouse)
+    return Shop(write_project(root / "shop", spec, config), warehouse)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +183,7 @@ def test_a_source_that_changes_under_its_features(built: Shop) -> None:
     built.load(SECOND, columns=other)
     said = built.refused()
     assert (
-        "error[MF079]: the source `payments` (lab.raw.payments) is not as it was compiled: "
+        "error[MF079]: model `stg_payments`: the source `payments` (lab.raw.payments) is not as it was compiled: "
         "`paid_at` is date, not timestamp, `amount` is string, not double"
     ) in said
     assert "say what it is now in the source's `columns:`" in said
@@ -190,6 +197,34 @@ def test_a_source_that_changes_under_its_features(built: Shop) -> None:
     built.load(SECOND)
     built.green()
     assert changed(before, built.tables())
+
+
+def test_a_declared_number_that_the_table_has_no_room_for(built: Shop, tmp_path: Path) -> None:
+    """Doubles that are the nearest of a decimal are that decimal; others are counted, and none is told."""
+    document = deepcopy(SPEC)
+    document["sources"][0]["columns"] = {**COLUMNS, "amount": "decimal(18,2)"}
+    exact = shop(tmp_path, built.warehouse, spec=document)
+    exact.load(
+        "('c1', timestamp'2024-01-01 12:00:00', 0.1d), ('c1', timestamp'2024-01-01 13:00:00', 0.2d)"
+    )
+    exact.green()
+    before = exact.tables()
+    assert {row[2] for row in before["spend"] or ()} == {Decimal("0.30"), None}
+
+    exact.load(
+        f"{SECOND}, ('c3', timestamp'2024-01-05 18:00:00', 8675309.125d), ('c4', null, 1e300d)"
+    )
+    said = exact.refused()
+    assert (
+        "error[MF079]: model `stg_payments`: the source `payments` (lab.raw.payments) is not as it was compiled: "
+        "`amount` is not decimal(18,2) in 2 rows"
+    ) in said
+    assert "8675309" not in said
+    assert exact.tables() == before
+    exact.load(FIRST, columns="customer_id, paid_at, cast(amount as bigint) as amount")
+    exact.green()
+    built.load(SECOND)
+    built.green()
 
 
 def changed(before: Rows, after: Rows) -> bool:

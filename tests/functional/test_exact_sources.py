@@ -13,8 +13,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 from harness import CONFIG, write_project
 
+from mlforge_sql.cli import main
 from mlforge_sql.compiler import compile_project
 from mlforge_sql.compiler import write_project as write_compiled
 
@@ -55,6 +57,12 @@ class Shop:
 
     def write(self, name: str, text: str) -> None:
         file = self.root / "data" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def model(self, text: str) -> None:
+        """A model of the user's own in the compiled project."""
+        file = self.root / "dbt" / "models" / "raw_events.sql"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
@@ -99,6 +107,9 @@ SOURCES = [
     source("lost", "lost/*.parquet"),
     source("times", "times.csv"),
     source("formats", "formats.parquet", timestamp={"column": "ts", "format": "%d.%m.%Y"}),
+    source("lost_csv", "lost*.csv"),
+    {"name": "model", "model": "raw_events", "timestamp": "ts", "columns": TYPES},
+    source("nested", "nested.ndjson"),
     source("quiet", "quiet.csv"),
 ]
 
@@ -117,6 +128,11 @@ def first_files(shop: Shop) -> None:
     shop.parquet("lost/a.parquet", f"select {row}, 1 as x")
     shop.write("times.csv", f"id,ts,x\n1,2024-01-01,1\n2,{T}+02:00,2\n")
     shop.parquet("formats.parquet", "select 1 as id, '31.12.2024' as ts, 1 as x")
+    shop.write("lost1.csv", f"id,ts,x\n1,{T},2\n")
+    shop.model(f"select 1 as id, timestamp '{T}' as ts, 2::double as x")
+    shop.write(
+        "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{{"n": 1}}]}}}}\n'
+    )
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
 
 
@@ -137,6 +153,12 @@ def later_files(shop: Shop) -> None:
     shop.parquet("lost/b.parquet", row.join(("select ", "")))
     shop.write("times.csv", f"id,ts,x\n1,on {secret},1\n2,01/02/2024,2\n3,{T},3\n")
     shop.parquet("formats.parquet", f"select 1 as id, 'on {secret}' as ts, 1 as x")
+    shop.write("lost2.csv", f"id,ts,y\n1,{T},{secret}\n")
+    shop.model(f"select 1 as id, timestamp '{T}' as ts, 1.5 as x")
+    nested = ", ".join(f'{{"n": {value}}}' for value in (1, f"{secret}.5", '"1"'))
+    shop.write(
+        "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{nested}]}}}}\n'
+    )
     shop.write("quiet.csv", f"id,ts,x\n1,{T},3\n")
 
 
@@ -150,6 +172,9 @@ WRONG = {
     "mixed": "`x` is not decimal(18,2) in 1 row of data/mixed/c.parquet",
     "lost": "`x` is missing in data/lost/b.parquet",
     "times": "`ts` is no ISO timestamp in 2 rows of data/times.csv",
+    "lost_csv": "`x` is missing in data/lost2.csv",
+    "model": "`x` is not bigint in 1 row",
+    "nested": "`meta` is not STRUCT(list STRUCT(n BIGINT)[]) in 1 row of data/nested.ndjson",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",
 }
 
@@ -190,3 +215,26 @@ def test_later_rows_that_do_not_fit_stop_their_source_and_no_other(tmp_path: Pat
     assert "the source `files`" not in said
     assert shop.rows("f_money") == before["money"]
     assert SECRET not in said.replace(f"{tmp_path}", "")
+
+
+def test_mlforge_build_says_what_does_not_fit(tmp_path: Path) -> None:
+    """A problem with a code and the next step, and no value of it."""
+    money = source("money", "money.parquet", columns={"x": "decimal(18,2)"})
+
+    def files(shop: Shop) -> None:
+        shop.parquet(
+            "money.parquet", f"select 1 as id, timestamp '{T}' as ts, {SECRET}.125::double as x"
+        )
+
+    project(tmp_path, [money], files)
+    said = " ".join(mlforge(tmp_path, "build").split())
+    wrong = "`x` is not decimal(18,2) in 1 row of data/money.parquet"
+    found = f"the source `money` (data/money.parquet) is not as it was compiled: {wrong}"
+    assert f"error[MF113]: model `stg_money`: {found}" in said
+    assert "say what the columns are in the source's `columns:` and compile again" in said
+    assert SECRET not in said
+
+
+def mlforge(root: Path, *arguments: str) -> str:
+    runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
+    return runner.invoke(main, ["--project-dir", str(root), *arguments]).output

@@ -52,6 +52,10 @@ class Dialect(ABC):
         """A regular expression of the user's in the engine's words."""
         return pattern
 
+    def time_format(self, text: str) -> str:
+        """A strftime format of the user's in the engine's words."""
+        return text
+
     @abstractmethod
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """The tick at which an event becomes visible; NULL when the time is not an instant."""

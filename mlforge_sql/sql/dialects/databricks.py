@@ -45,6 +45,10 @@ class Databricks(Dialect):
         """See the base. The resolver refuses what Java would find elsewhere."""
         return java_pattern(pattern)
 
+    def time_format(self, text: str) -> str:
+        """See the base. The resolver refuses what Spark reads differently."""
+        return spark_pattern(text)
+
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """See the base. ``pmod`` is never negative, so times before 1970 round to the past too."""
         micros = func("unix_micros", event_time)
@@ -87,7 +91,7 @@ class Databricks(Dialect):
         """See the base. Timestamps without a time zone are UTC, as the session is."""
         match stored.kind:
             case TimeKind.TEXT:
-                pattern = exp.Literal.string(spark_pattern(stored.format or ""))
+                pattern = exp.Literal.string(self.time_format(stored.format or ""))
                 return func("to_timestamp", self.time_text(value, time), pattern)
             case TimeKind.EPOCH:
                 whole = self.cast(value, BIGINT)

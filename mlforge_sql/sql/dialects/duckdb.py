@@ -12,7 +12,16 @@ from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_p
 from mlforge_sql.sql.dialects.base import OFFSET, Dialect
 from mlforge_sql.sql.dialects.failing import may_fail
 from mlforge_sql.sql.dialects.printing import DuckDbText
-from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, HUGEINT, TEXT, TIMESTAMP, ColumnType, Kind
+from mlforge_sql.types import (
+    BIGINT,
+    DIGITS_OF_BIGINT,
+    HUGEINT,
+    TEXT,
+    TIMESTAMP,
+    UNKNOWN,
+    ColumnType,
+    Kind,
+)
 
 _UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
 _SUBQUERIES = (exp.Any, exp.All)
@@ -35,6 +44,8 @@ class DuckDb(Dialect):
                 return "varchar"
             case Kind.TIMESTAMP_TZ:
                 return kind.text or "timestamp with time zone"
+            case Kind.OTHER if kind == UNKNOWN:
+                return '"NULL"'
             case Kind.OTHER:
                 return kind.text  # names inside may differ by case
             case Kind.DECIMAL:

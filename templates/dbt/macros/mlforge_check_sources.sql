@@ -97,7 +97,7 @@
             {%- do changes.append('`' ~ column.name ~ '` is ' ~ real ~ ', not ' ~ column.type) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if known.time and not changes and (known.time[3] or mlforge_family(types.get(known.time[0] | lower, '')) == 'text') and target.type != 'databricks' -%}
+    {%- if known.time and not changes and (known.time[3] or mlforge_family(types.get(known.time[0] | lower, '')) == 'text') -%}
         {%- do counted.append({'name': known.time[0], 'stored': 'text', 'type': known.time[1], 'time': known.time[3]}) -%}
     {%- endif -%}
     {{- return(changes + mlforge_misfits(relation, counted, none)) -}}
@@ -186,7 +186,7 @@
     {%- endif -%}
     {%- set texts = [] -%}
     {%- for name in [column.name, column.time] -%}
-        {%- do texts.append('(' ~ mlforge_quote(name) ~ " ->> '$')" if column.stored == 'json' else 'cast(' ~ mlforge_quote(name) ~ ' as varchar)') -%}
+        {%- do texts.append('(' ~ mlforge_quote(name) ~ " ->> '$')" if column.stored == 'json' else 'cast(' ~ mlforge_quote(name) ~ ' as string)') -%}
     {%- endfor -%}
     {{- return('(' ~ texts | join(" || ' ' || ") ~ ')') -}}
 {% endmacro %}

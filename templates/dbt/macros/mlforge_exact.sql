@@ -16,7 +16,7 @@
     {{- return('coalesce(' ~ mlforge_fitted(value, stored, type, leaves) ~ ', case when ' ~ value ~ ' is not null then error(' ~ mlforge_literal(message) ~ ') end)') -}}
 {% endmacro %}
 
-{# SQL of a value as another type, null where it does not fit. `instant` is text of an instant, `instant <format>` in that format. #}
+{# SQL of a value as another type, null where it does not fit. `instant` is text of an instant, `instant <format>` in the engine's format. #}
 {% macro mlforge_fitted(value, stored, type, leaves=[]) %}
     {%- set guessed = stored.startswith('guessed ') -%}
     {%- set held = stored[8:] if guessed else stored -%}
@@ -94,7 +94,8 @@
         {%- set found = 'case when ' ~ mlforge_matches(text, pattern) ~ ' then ' ~ zoned ~ ' end' -%}
         {{- return('case when (' ~ found ~ ') is not null then ' ~ value ~ ' end' if type == 'instant' else found) -}}
     {%- elif type.startswith('instant ') -%}
-        {%- set found = 'try_strptime(' ~ value ~ ', ' ~ mlforge_literal(type[8:]) ~ ')' -%}
+        {%- set parse = 'try_to_timestamp' if target.type == 'databricks' else 'try_strptime' -%}
+        {%- set found = parse ~ '(' ~ value ~ ', ' ~ mlforge_literal(type[8:]) ~ ')' -%}
         {{- return('case when ' ~ found ~ ' is not null then ' ~ value ~ ' end') -}}
     {%- elif family == 'timestamp' -%}
         {%- set digits = {'timestamp_s': '{0}', 'timestamp_ms': '{1,3}', 'timestamp_ns': '{1,9}'}.get(type, '{1,6}') -%}
@@ -147,7 +148,8 @@
 {#
     A number as a number of another type. A double fits a decimal when it is the double nearest to one: up to 2^51 in
     units of the last digit, no two decimals have one nearest double, and the cast, which multiplies, cannot miss.
-    Beyond 2^53 not every integer is a double: what is stored as one may have been another.
+    Beyond 2^53 not every integer is a double: what is stored as one may have been another. A decimal fits a double
+    when it has no more digits than every double keeps, or comes back from it.
 #}
 {% macro mlforge_fitted_number(value, stored, type) %}
     {%- set pair = [mlforge_family(stored), mlforge_family(type)] -%}
@@ -167,6 +169,10 @@
         {{- return(exact ~ ' end') -}}
     {%- elif pair[0] == 'float' and pair[1] == 'float' -%}
         {{- return('case when ' ~ back ~ ' then ' ~ cast ~ ' end') -}}
+    {%- elif pair[0] == 'decimal' and pair[1] == 'float' -%}
+        {%- set digits = '-?[0.]*([1-9][.]?([0-9][.]?){0,' ~ (5 if type == 'float' else 14) ~ '})?[0.]*' -%}
+        {%- set text = 'cast(' ~ value ~ ' as ' ~ ('string' if target.type == 'databricks' else 'varchar') ~ ')' -%}
+        {{- return('case when ' ~ mlforge_matches(text, digits) ~ ' or ' ~ back ~ ' then ' ~ cast ~ ' end') -}}
     {%- elif pair[1] == 'float' -%}
         {{- return('case when ' ~ back ~ ' then ' ~ cast ~ ' end') -}}
     {%- endif -%}
