@@ -100,6 +100,7 @@ CODES: dict[str, str] = {
     "MF115": "time zone of times that have their own",
     "MF116": "unknown time zone",
     "MF117": "feature that would see events before they are known",
+    "MF118": "timestamps that look like dates",
     "MF119": "instant that cannot be read",
     "MF120": "type that no sum can have",
     "MF121": "type that does not fit the aggregate",

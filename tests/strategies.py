@@ -26,6 +26,7 @@ from oracle import (
     split_by_entity,
     surrogate_key,
 )
+from stored_times import NEAR_CHANGES, PLAIN, StoredTime
 
 Document: TypeAlias = dict[str, Any]
 
@@ -144,11 +145,33 @@ CONDITIONS: dict[str, Condition] = {
 
 @dataclass(frozen=True)
 class GeneratedProject:
-    """One document with `entities`, `sources` and `features`, and the data of its one source."""
+    """One document with `entities`, `sources` and `features`, and the data of its one source.
+
+    `rows` have the instants that events have happened at; the file may have stored them otherwise.
+    """
 
     spec: Document
     rows: list[dict[str, Value]]
     schema: dict[str, str]
+    stored: StoredTime = PLAIN
+    times: tuple[datetime | None, ...] = ()
+
+    @property
+    def file_schema(self) -> dict[str, str]:
+        """The columns of the file."""
+        found: dict[str, str] = {}
+        for name, kind in self.schema.items():
+            found |= self.stored.types if name == TIME else {name: kind}
+        return found
+
+    @property
+    def file_rows(self) -> list[dict[str, Any]]:
+        """The rows of the file."""
+        times = self.times or [row[TIME] for row in self.rows]
+        return [
+            {**row, **self.stored.columns(time)}  # type: ignore[arg-type]  # a time
+            for row, time in zip(self.rows, times, strict=True)
+        ]
 
 
 # What a drawn feature means
@@ -246,14 +269,14 @@ def oracle_events(project: GeneratedProject, feature: Mapping[str, Any]) -> dict
 
 
 @st.composite
-def source_rows(draw: st.DrawFn) -> list[dict[str, Value]]:
+def source_rows(draw: st.DrawFn, stored: StoredTime = PLAIN) -> list[dict[str, Value]]:
     users = draw(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3, unique=True))
     shops = draw(st.sampled_from([[1], [1, 2], [-1, 0, 9_007_199_254_740_993]]))
     row = st.fixed_dictionaries(
         {
             "user_id": often(users),
             "shop_id": often(shops),
-            "event_time": st.sampled_from(draw(event_times())),
+            "event_time": st.sampled_from(draw(event_times(stored))),
             "amount": st.integers(-500, 20_000).map(often_kept),  # see `with_amounts`
             "quantity": often(range(-3, 10)),
             "price": st.integers(-1_000, 100_000).map(often_kept).map(cents),
@@ -282,9 +305,10 @@ def cents(value: int | None) -> Decimal | None:
 
 
 @st.composite
-def event_times(draw: st.DrawFn) -> list[datetime | None]:
+def event_times(draw: st.DrawFn, stored: StoredTime) -> list[datetime | None]:
     """Times for one project: a few steps from a base, mostly on it or a microsecond beside it."""
-    base, step = draw(st.sampled_from(BASES)), draw(st.sampled_from(STEPS))
+    bases = NEAR_CHANGES[stored.zone] if stored.zone else BASES
+    base, step = draw(st.sampled_from(bases)), draw(st.sampled_from(STEPS))
     last = draw(st.sampled_from([1, 4, 12]))
     nulls = draw(st.sampled_from([0, 0, last]))
     times = [
@@ -337,16 +361,33 @@ def with_amounts(
 
 
 @st.composite
-def projects(draw: st.DrawFn) -> GeneratedProject:
-    rows = draw(source_rows())
+def projects(draw: st.DrawFn, ways: Sequence[StoredTime] = (PLAIN,)) -> GeneratedProject:
+    """A project; `ways` are those in which the time of its events may be stored."""
+    stored = draw(st.sampled_from(ways))
+    drawn = draw(source_rows(stored))
+    times: list[Any] = [row[TIME] for row in drawn]
+    rows = [{**row, TIME: stored.instant(time)} for row, time in zip(drawn, times, strict=True)]
     entities = draw(project_entities())
-    source: Document = {"name": SOURCE, "path": "data/events.parquet", "timestamp": TIME}
+    source: Document = {"name": SOURCE, "path": "data/events.parquet"}
+    source["timestamp"] = stored.timestamp
     source |= draw(some(2, delay=st.sampled_from(DELAYS)))
     source |= draw(some(6, where=st.sampled_from(list(CONDITIONS))))
     count = draw(st.integers(1, 4))
     features = [draw(project_feature(f"feature_{number}", entities)) for number in range(count)]
+    in_days = all(item.get("interval") in {"1d", "1w", "2w"} for item in features)
+    if stored.delays and not (stored.days and in_days):
+        source["delay"] = draw(st.sampled_from(stored.delays))
+    if stored.staged != TIME:
+        for item in features:
+            renamed = {TIME: stored.staged}
+            item |= {
+                key: {alias: renamed.get(column, column) for alias, column in item[key].items()}
+                for key in ("select",)
+                if key in item
+            }
+        rows = [{**row, stored.staged: row[TIME]} for row in rows]
     spec = {"entities": entities, "sources": [source], "features": features}
-    return GeneratedProject(spec=spec, rows=rows, schema=dict(SCHEMA))
+    return GeneratedProject(spec, rows, dict(SCHEMA), stored, tuple(times))
 
 
 def some(one_in: int, **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Document]:

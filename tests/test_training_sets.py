@@ -897,6 +897,77 @@ def test_what_training_set_says(macros: Macros, arguments: str, said: str) -> No
     assert macro_error(macros, f"{{{{ training_set(ref('chargebacks'), {arguments}) }}}}") == said
 
 
+LOCAL = "select 'u1' as user_id, {} from (select timestamp '2024-01-02 18:30' as t)"
+
+
+@pytest.mark.parametrize(
+    ("stored", "time", "types", "more"),
+    [
+        ("t as at", "'at'", "{'user_id': 'text', 'at': 'timestamp'}", ""),
+        ("t::text as at", "'at'", "{'user_id': 'text', 'at': 'text'}", ""),
+        ("t::timestamp_ns as at", "'AT'", "{'user_id': 'text', 'at': 'timestamp_ns'}", ""),
+        ("'2024-01-02 18:30+01' as at", "'at'", "{'user_id': 'text', 'at': 'text'}", ""),
+        ("'2024-01-02T17:30Z' as at", "'at'", "{'user_id': 'text', 'at': 'varchar(20)'}", ""),
+        ("t::date as d, t::time as c", "['d', 'c']", "{'user_id': 'text', 'd': 'date', 'c': 'time'}", ""),
+        ("t::date as d, '18:30' as c", "['d', 'c']", "{'user_id': 'text', 'd': 'date', 'c': 'text'}", ""),
+        ("30 as at", "'at'", "{'user_id': 'text', 'at': 'integer'}", ", label_instant='make_timestamp(2024, 1, 2, 18, labels.at, 0)'"),
+    ],
+)  # fmt: skip
+def test_label_times_in_a_zone(
+    project: Run, macros: Macros, stored: str, time: str, types: str, more: str
+) -> None:
+    """18:30 in Berlin is 17:30 UTC: before the event of 18:00."""
+    query = LOCAL.format(stored).replace("'", "\\'")
+    sql = macros.render(
+        f"{{{{ training_set('{query}', {time}, ['exact:amount_sum_1d'], {types}, timezone='Europe/Berlin'{more}) }}}}"
+    )
+    assert [row[-1] for row in queried(project, sql)] == [100.0]
+
+
+def test_asof_join_in_a_zone(project: Run, native: Macros) -> None:
+    """Row 2, a microsecond before midnight, is an hour earlier still, and so is row 1, at midnight."""
+    start = "asof_join(ref('orders'), ref('rates'), {'currency': 'code'}, 'ordered_at', 'valid_from', ['rate']"
+    sql = native.render(f"{{{{ {start}, timezone='Europe/Berlin') }}}}")
+    assert queried(project, f"select id from ({sql}) where rate is not null") == [(6,), (6,)]
+    sql = native.render(f"{{{{ {start}, timezone='America/Chicago') }}}}")
+    found = queried(project, f"select id from ({sql}) where rate is not null order by id")
+    assert found == [(1,), (2,), (6,), (6,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            f"'label_time', ['exact'], {COLUMNS}, timezone='CET'",
+            "'CET' is not the IANA name of a time zone. Write the zone of a place, such as Europe/Berlin.",
+        ),
+        (
+            "'t', ['exact'], {'user_id': 'text', 't': 'timestamp_tz'}, timezone='Europe/Berlin'",
+            "training_set: label_time is timestamp_tz, whose instants are known. Leave timezone out.",
+        ),
+        (
+            "['t', 'u'], ['exact'], {'user_id': 'text', 't': 'date'}",
+            "training_set: the labels have no column 'u'. They have: user_id, t",
+        ),
+    ],
+)
+def test_what_training_set_says_of_zones(macros: Macros, arguments: str, said: str) -> None:
+    assert macro_error(macros, f"{{{{ training_set(ref('chargebacks'), {arguments}) }}}}") == said
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "timestamp_ns", "date", "varchar"])
+def test_an_infinite_label_time_is_no_instant(
+    project: Run, macros: Macros, kind: str, sign: str
+) -> None:
+    query = f"select \\'u1\\' as user_id, cast(\\'{sign}infinity\\' as {kind}) as t"
+    types = f"{{'user_id': 'text', 't': '{kind}'}}"
+    wanted = "['exact', 'daily:amount_count_1d', 'last']"
+    sql = macros.render(f"{{{{ training_set('{query}', 't', {wanted}, {types}) }}}}")
+    ((*_, total, count, daily, last, seen),) = queried(project, sql)
+    assert (total, count, daily, last, seen) == (None, 0, 0, None, None)
+
+
 def rendered(found: Run, root: Path, portable: frozenset[str], name: str = "fraud") -> str:
     path = PurePosixPath(f"models/training/{name}.sql")
     return project_macros(found.compiled, root, portable=portable).render(

@@ -318,6 +318,25 @@ class SchemaReader:
             return _first_sentence(error)
         return None
 
+    def only_midnights(self, path: str, column: str, format_: str | None) -> bool:
+        """Whether the times in a column of a file or glob are all midnights, and more than one.
+
+        The first time of the day that is found ends the search.
+        """
+        name = _quoted(column)
+        text = f"try_strptime(cast({name} as varchar), $2)" if format_ else "try_cast(" + name
+        time = text if format_ else f"{text} as timestamp)"
+        given = [str(self.root / path), *([format_] if format_ else [])]
+        times = f"select {time} as time from {reader_of(path)}($1, {WHOLE})"  # noqa: S608 - quoted
+        later = f"select 1 from ({times}) where time <> date_trunc('day', time) limit 1"  # noqa: S608
+        some = f"from ({times}) where isfinite(time) limit 10000"
+        try:
+            if self._query(later, given):
+                return False
+            return int(self._query(f"select count(distinct time) from ({some})", given)[0][0]) > 1  # noqa: S608
+        except self._duckdb_error():
+            return False
+
     def volatile(self, functions: Iterable[str]) -> list[str]:
         """Those of the functions whose result differs from call to call or run to run."""
         if self._stable is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mlforge_sql.errors import Diagnostic, Location, Severity, has_errors, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, RowQuery, parse_row_query
-from mlforge_sql.project.grains import grain_of, is_early, ways_out
+from mlforge_sql.project.grains import grain_of, is_early, known_type, ways_out
 from mlforge_sql.project.keys import KeyResolver, is_reserved
 from mlforge_sql.project.metrics import MetricResolver, personal_problems
 from mlforge_sql.project.model import (
@@ -190,7 +190,7 @@ class FeatureResolver:
     def _check_grain(self, source: ResolvedSource) -> None:
         """An event that has only a date is not known before its day is over."""
         spec, column = source.spec, source.time_columns[0]
-        grain = grain_of(spec.timestamp, source.schema[column])
+        grain = grain_of(spec.timestamp, known_type(source, column))
         if grain is None or not is_early(self._spec, spec, grain):
             return
         message = (

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from mlforge_sql.durations import Duration
+from mlforge_sql.errors import Diagnostic, Severity
+from mlforge_sql.project.model import ResolvedFeature, ResolvedSource
+from mlforge_sql.project.scope import TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import DIRECTIVE, Source, Timestamp
-from mlforge_sql.types import ColumnType, Kind
+from mlforge_sql.types import ColumnType, Kind, parse_type
 from mlforge_sql.zones import UTC_NAME, has_whole_hours, longest_day, longest_hour
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -67,11 +71,18 @@ def grain_of(timestamp: Timestamp, kind: ColumnType) -> Grain | None:
         word = next((word for finer, word in _LETTERS if letters & set(finer)), None)
     elif timestamp.unit == "d" or (kind.kind is Kind.DATE and timestamp.column is not None):
         word = "day"
-    if word is None:
-        return None
+    return None if word is None else _grain(timestamp, word)
+
+
+def day_of(timestamp: Timestamp) -> Grain:
+    """The grain of times that turn out to be dates."""
+    return _grain(timestamp, "day")
+
+
+def _grain(timestamp: Timestamp, word: str) -> Grain:
     zone = None if timestamp.timezone == UTC_NAME else timestamp.timezone
     if zone is None:
-        return Grain(word, None, in_utc="z" not in letters)
+        return Grain(word, None, in_utc="z" not in DIRECTIVE.findall(timestamp.format or ""))
     return Grain(word, zone, in_utc=word == "hour" and has_whole_hours(zone))
 
 
@@ -92,3 +103,43 @@ def ways_out(source: Source, grain: Grain) -> str:
     if grain.interval is None:
         return f"add {delay}"
     return f"give the feature an `interval` of whole {grain.word}s, such as `interval: {grain.interval}`, or add {delay}"
+
+
+def warn_of_midnights(
+    features: Iterable[ResolvedFeature], types: TypeReader, problems: list[Diagnostic]
+) -> None:
+    """Warn where all times of a file are midnights, as if they were dates, and a feature sees them at once.
+
+    Args:
+        features: The features, as far as they are understood.
+        types: Reads files.
+        problems: Where problems go.
+    """
+    seen: set[str] = set()
+    for feature in features:
+        source, time = feature.source, feature.source.spec.timestamp
+        path, column = source.spec.path, source.time_columns[0]
+        if source.spec.name in seen or path is None or time.column is None:
+            continue
+        if grain_of(time, known_type(source, column)) or source.schema[column].is_numeric:
+            continue
+        grain = day_of(time)
+        if not is_early(feature.spec, source.spec, grain):
+            continue
+        seen.add(source.spec.name)
+        if not types.only_midnights(path, column, time.format):
+            continue
+        message = (
+            f"every time in `{column}` of source `{source.spec.name}` is a midnight, as if it were a date: "
+            f"`{feature.name}` would see events before their day is over"
+        )
+        hint = f"{ways_out(source.spec, grain)}; if events do happen at midnight, all is well"
+        place = source.origin.at("timestamp")
+        problems.append(Diagnostic("MF118", message, place, hint, Severity.WARNING))
+
+
+def known_type(source: ResolvedSource, column: str) -> ColumnType:
+    """The type of a source's column: a date that is declared is one, in whatever text it is stored."""
+    declared = {name.casefold(): text for name, text in (source.spec.columns or {}).items()}
+    said = parse_type(declared.get(column.casefold(), ""))
+    return said if said.kind is Kind.DATE else source.schema[column]

@@ -35,6 +35,10 @@ class TypeReader(Protocol):
         """What is wrong with a regular expression; None when nothing is."""
         ...
 
+    def only_midnights(self, path: str, column: str, format_: str | None) -> bool:
+        """Whether the times in a column of a file or glob are all midnights, and more than one."""
+        ...
+
     def volatile(self, functions: Iterable[str]) -> list[str]:
         """Functions whose result changes from run to run."""
         ...

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import oracle
+import stored_times
 import strategies
 from examples import examples
 from harness import Run, compile_and_run, write_parquet, write_project
@@ -50,7 +51,7 @@ def test_databricks_equals_the_oracle_and_duckdb(shared_warehouse: Warehouse) ->
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate],
     )
-    @given(strategies.projects(), st.integers(0, 2**32))
+    @given(strategies.projects(stored_times.PORTABLE), st.integers(0, 2**32))
     def check(project: strategies.GeneratedProject, seed: int) -> None:
         nonlocal compared
         if compared >= FEATURES:
@@ -73,10 +74,10 @@ def check_project(
     kinds = {name: project.schema[name] for name in KEYS} | {"marked_at": "TIMESTAMP"}
     with tempfile.TemporaryDirectory() as name:
         root = write_project(Path(name), project.spec, CONFIG)
-        write_parquet(root / "data" / "events.parquet", project.schema, project.rows)
+        write_parquet(root / "data" / "events.parquet", project.file_schema, project.file_rows)
         write_parquet(root / "data" / "labels.parquet", kinds, marked)
         duckdb = compile_and_run(root, as_of=as_of)
-    load_table(connection, f"{SCHEMA}.{strategies.SOURCE}", project.schema, project.rows)
+    load_table(connection, f"{SCHEMA}.{strategies.SOURCE}", project.file_schema, project.file_rows)
     load_table(connection, f"{SCHEMA}.marked", kinds, marked)
     spark = run_on_warehouse(duckdb.compiled, connection, SCHEMA, as_of=as_of)
     for feature in project.spec["features"]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import stored_times
 import strategies
 from examples import examples
 from harness import Run, compile_and_run, project_macros, write_parquet, write_project
@@ -97,7 +98,7 @@ def failures(run: Run, root: Path) -> dict[str, list[tuple[Any, ...]]]:
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes
 )
-@given(strategies.projects(), st.integers(0, 2**32))
+@given(strategies.projects(stored_times.ALL), st.integers(0, 2**32))
 def test_an_honest_training_set_has_no_differences(
     project: strategies.GeneratedProject, seed: int
 ) -> None:
@@ -105,7 +106,7 @@ def test_an_honest_training_set_has_no_differences(
     with_training_set(project, chance)
     with tempfile.TemporaryDirectory() as name:
         root = write_project(Path(name), project.spec)
-        write_parquet(root / "data" / "events.parquet", project.schema, project.rows)
+        write_parquet(root / "data" / "events.parquet", project.file_schema, project.file_rows)
         schema = {name: project.schema[name] for name in KEYS} | {"marked_at": "TIMESTAMP"}
         write_parquet(root / "data" / "labels.parquet", schema, labels(project, chance))
         run = compile_and_run(root)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import oracle
+import stored_times
 import strategies
 from examples import examples
 from harness import Run, compile_and_run, write_parquet, write_project
@@ -84,7 +85,7 @@ def same(column: oracle.Column, actual: Any, expected: Any, tolerance: Tolerance
 def build(project: strategies.GeneratedProject, **options: Any) -> Run:
     with tempfile.TemporaryDirectory() as name:
         root = write_project(Path(name), project.spec)
-        write_parquet(root / "data" / "events.parquet", project.schema, project.rows)
+        write_parquet(root / "data" / "events.parquet", project.file_schema, project.file_rows)
         return compile_and_run(root, **options)
 
 
@@ -176,7 +177,7 @@ def check_windows(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes
 )
-@given(strategies.projects())
+@given(strategies.projects(stored_times.ALL))
 def test_compiled_sql_equals_the_oracle(project: strategies.GeneratedProject) -> None:
     run = build(project)
     for feature in project.spec["features"]:

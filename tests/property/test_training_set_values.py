@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import oracle
+import stored_times
 import strategies
 from examples import examples
 from harness import Run, compile_and_run, project_macros, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from stored_times import PLAIN, StoredTime
 from strategies import Document, GeneratedProject
 from test_rule_of_time import Tolerance, same
 
@@ -47,6 +49,7 @@ class Stored:
         unit: Microseconds that it keeps; what is below is cut off towards the past.
         read: Keys of the column's `timestamp`, besides its name.
         is_source: Whether a source can have it as its timestamp.
+        zone: Zone of the local time that is stored.
     """
 
     type: str
@@ -54,6 +57,41 @@ class Stored:
     unit: int = 1
     read: Mapping[str, str] | None = None
     is_source: bool = True
+    zone: str | None = None
+
+    def instant(self, instant: int) -> int:
+        """The instant that a label of ``instant`` has once it is stored."""
+        if self.zone is None:
+            return instant // self.unit * self.unit
+        local = stored_times.shown(as_datetime(instant), self.zone)
+        kept = EPOCH + (local - EPOCH) // self.kept * self.kept
+        return oracle.microseconds(stored_times.label_instant(kept, self.zone))
+
+    @property
+    def kept(self) -> timedelta:
+        """What of a time is kept."""
+        return timedelta(microseconds=self.unit)
+
+
+def local(zone: str) -> Callable[[int], datetime]:
+    return lambda instant: stored_times.shown(as_datetime(instant), zone)
+
+
+def local_date(zone: str) -> Callable[[int], Any]:
+    return lambda instant: local(zone)(instant).date()
+
+
+def local_text(zone: str, pattern: str) -> Callable[[int], str]:
+    return lambda instant: local(zone)(instant).strftime(pattern)
+
+
+def in_zone(
+    zone: str, kind: str, write: Callable[[int], Any], unit: int = 1, **read: str
+) -> Stored:
+    """A way to store what the clocks of a zone show."""
+    return Stored(
+        kind, write, unit, {**read, "timezone": zone}, read != {} or kind != "VARCHAR", zone
+    )
 
 
 def shifted(instant: int, hours: int, text: str) -> str:
@@ -93,6 +131,18 @@ STORED: dict[str, Stored] = {
     ),
     "seconds": Stored("BIGINT", lambda t: t // 1_000_000, unit=1_000_000, read={"unit": "s"}),
     "microseconds": Stored("BIGINT", lambda t: t, read={"unit": "us"}),
+    "days": Stored("INTEGER", lambda t: t // DAY, unit=DAY, read={"unit": "d"}),
+    "local": in_zone("Europe/Berlin", "TIMESTAMP", local("Europe/Berlin")),
+    "local date": in_zone("Pacific/Apia", "DATE", local_date("Pacific/Apia"), DAY),
+    "local iso": in_zone(
+        "Australia/Lord_Howe", "VARCHAR", local_text("Australia/Lord_Howe", "%Y-%m-%dT%H:%M:%S.%f")
+    ),
+    "local text": in_zone(
+        "America/Chicago",
+        "VARCHAR",
+        local_text("America/Chicago", "%d/%m/%Y %H:%M:%S.%f"),
+        format="%d/%m/%Y %H:%M:%S.%f",
+    ),
 }
 
 
@@ -134,8 +184,8 @@ OWN_TYPES = ("VARCHAR", "BIGINT", "STRUCT(amount_sum_1d DOUBLE, row_id BIGINT)")
 
 
 @st.composite
-def labelled_projects(draw: st.DrawFn) -> Labelled:
-    project = draw(strategies.projects())
+def labelled_projects(draw: st.DrawFn, ways: Sequence[StoredTime] = (PLAIN,)) -> Labelled:
+    project = draw(strategies.projects(ways))
     chance = random.Random(draw(st.integers(0, 2**64 - 1)))
     for feature in project.spec["features"]:
         if chance.random() < 0.4:
@@ -218,7 +268,7 @@ def random_labels(
         row |= {"row_id": row_id, "loaded_at": chance.choice([None, EPOCH])}
         row["label_time"] = None if instant is None else stored.write(instant)
         rows += [row] * chance.choice([1, 1, 1, 1, 2, 3])
-        instants[row_id] = None if instant is None else instant // stored.unit * stored.unit
+        instants[row_id] = None if instant is None else stored.instant(instant)
     chance.shuffle(rows)
     return LabelTable(schema, rows, instants)
 
@@ -374,7 +424,9 @@ class History:
 def build(drawn: Labelled, root: Path) -> Run:
     """Compile the project and run it, its training sets in the native formulation."""
     write_project(root, drawn.project.spec)
-    write_parquet(root / "data" / "events.parquet", drawn.project.schema, drawn.project.rows)
+    write_parquet(
+        root / "data" / "events.parquet", drawn.project.file_schema, drawn.project.file_rows
+    )
     for item in drawn.project.spec["training_sets"]:
         labels = drawn.labels[item["name"]]
         write_parquet(root / "data" / f"{item['labels']}.parquet", labels.schema, labels.rows)
@@ -438,7 +490,7 @@ def exact(run: Run, table: str) -> list[str]:
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes
 )
-@given(labelled_projects())
+@given(labelled_projects(stored_times.ALL))
 def test_training_sets_equal_the_oracle(drawn: Labelled) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

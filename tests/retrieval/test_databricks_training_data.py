@@ -103,6 +103,44 @@ def test_pandas(project: Any, labels: pd.DataFrame) -> None:
     assert right["spend__amount_sum_1d"].isna().any()
 
 
+def test_local_times(project: Any, labels: pd.DataFrame) -> None:
+    """Local labels and those of a query, in a zone, are those of UTC."""
+    zone = "America/Chicago"
+    shown = labels["taken"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+    local = labels.assign(at=shown, text=shown.dt.strftime("%d.%m.%Y %H:%M:%S.%f"))
+    text = mlf.Timestamp("text", format="%d.%m.%Y %H:%M:%S.%f")
+    expected = project.get_training_data(FEATURES, labels, "taken", "dev")
+    names = [name for name in expected if "__" in name]
+    for stored in ("at", text):
+        left, right = both(project, FEATURES, local, stored, timezone=zone)
+        pd.testing.assert_frame_equal(right, left)
+        pd.testing.assert_frame_equal(right[names], expected[names])
+    rows = ", ".join(
+        f"('{row['first_name']}', date '{row['born']}', {row['shop_id']}, timestamp '{at}')"
+        for row, at in zip(LABELS, shown, strict=True)
+    )
+    query = f"select * from values {rows} as labels(first_name, born, shop_id, at)"
+    found = project.get_training_data(
+        ["shop_spend"], query, "at", "databricks", timezone=zone, output="pandas"
+    )
+    column = "shop_spend__amount_max_2d"
+    assert sorted(found[column].dropna()) == sorted(expected[column].dropna())
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_infinite_time_is_no_instant(project: Any, sign: str) -> None:
+    row = LABELS[0]
+    with duckdb.connect() as local:
+        query = (
+            f"select '{row['first_name']}' as first_name, date '{row['born']}' as born, "
+            f"{row['shop_id']}::bigint as shop_id, timestamp '{sign}infinity' as at"
+        )
+        left, right = both(project, FEATURES, lambda: local.sql(query), "at", output="pyarrow")
+    names = [name for name in left.column_names if "__" in name]
+    assert right.select(names) == left.select(names)
+    assert left["spend__amount_count_1d"].to_pylist() == [0]
+
+
 def test_polars_and_lazy(project: Any, labels: pd.DataFrame) -> None:
     given = pl.from_pandas(labels)
     left, right = both(project, FEATURES, given, "taken")

@@ -140,8 +140,8 @@ def test_what_does_not_go_together(
     project: Any, local: pa.Table, timestamp: Any, zone: str, said: str
 ) -> None:
     zoned = pa.array([item["taken"].replace(tzinfo=UTC) for item in LABELS])
+    labels = local.append_column("zoned", zoned)
     with pytest.raises(RetrievalError) as caught:
-        labels = local.append_column("zoned", zoned)
         project.get_training_data(FEATURES, labels, timestamp, timezone=zone)
     assert str(caught.value) == said
 
