@@ -59,7 +59,7 @@ def project(root: Path, *aggregates: dict[str, Any], interval: str | None = "1d"
     return root
 
 
-TYPED = [
+TYPED: list[dict[str, Any]] = [
     {"field": "views", "type": "decimal(38,0)"},
     {"field": "views", "type": "double", "name": "views_about"},
     {"field": "price", "type": "decimal(20,4)", "default": -1},
@@ -173,9 +173,10 @@ def test_types_that_a_sum_cannot_have(
 
 
 def test_the_type_is_part_of_the_definition(tmp_path: Path) -> None:
+    same: list[dict[str, Any]] = [{"field": "views"}, {"field": "views", "type": "decimal(38,0)"}]
     hashes = {
         spec_hash(compile_project(project(tmp_path / str(at), item)).project.features[0])
-        for at, item in enumerate([{"field": "views"}, {"field": "views", "type": "decimal(38,0)"}])
+        for at, item in enumerate(same)
     }
     assert len(hashes) == 2
 

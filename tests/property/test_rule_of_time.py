@@ -39,22 +39,23 @@ class Tolerance:
 
     Attributes:
         total: Sum of the sizes of the entity's values: sums of opposite signs cancel.
-        spread: Distance between the entity's extremes: std and variance of values that are close
-            together, far from the entity's other values, keep the digits of that distance.
+        largest: The largest size of the entity's values: std and variance of doubles that are close
+            together keep the digits that are left of it. Those of integers and decimals keep all.
         count: Number of values.
     """
 
     total: float
-    spread: float
+    largest: float
     count: int
 
     @classmethod
     def of(cls, column: oracle.Column, events: list[oracle.Event]) -> Tolerance:
         if column.function in {"count", "min", "max"}:
             return cls(0.0, 0.0, 0)
-        values = [float(row[column.field]) for _, row in events if row[column.field] is not None]  # type: ignore[arg-type]  # numbers
-        spread = max(values) - min(values) if values else 0.0
-        return cls(sum(map(abs, values)), spread, len(values))
+        found = [row[column.field] for _, row in events if row[column.field] is not None]
+        values = [abs(float(value)) for value in found]  # type: ignore[arg-type]  # numbers
+        is_double = any(isinstance(value, float) for value in found)
+        return cls(sum(values), max(values, default=0.0) if is_double else 0.0, len(values))
 
     def allows(self, function: str, actual: float, expected: float) -> bool:
         if not math.isfinite(expected) or not math.isfinite(actual):
@@ -63,11 +64,10 @@ class Tolerance:
             )
         digit = sys.float_info.epsilon
         if function == "variance":
-            lost = (
-                8 * digit * self.spread * (math.sqrt(max(expected, 0.0)) + 8 * digit * self.spread)
-            )
+            lost = 8 * digit * self.largest
+            lost *= math.sqrt(max(expected, 0.0)) + lost
         elif function == "std":
-            lost = 8 * digit * self.spread
+            lost = 8 * digit * self.largest
         else:
             lost = digit * self.total
         return math.isclose(actual, expected, rel_tol=1e-9, abs_tol=lost * max(self.count, 1))
