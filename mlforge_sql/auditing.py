@@ -281,9 +281,9 @@ def _check_built(
         said = {problem.message for problem in problems}
         for feature in tables:
             columns = [column.name for column in feature.columns]
-            found = store.table_problem(feature.name, columns, spec_hash(feature), hashes)
-            if found is not None and not any(f"`{feature.name}`" in text for text in said):
-                problems.append(found)
+            problem = store.table_problem(feature.name, columns, spec_hash(feature), hashes)
+            if problem is not None and not any(f"`{feature.name}`" in text for text in said):
+                problems.append(problem)
     finally:
         store.close()
     if problems:

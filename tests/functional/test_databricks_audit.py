@@ -75,12 +75,14 @@ def test_a_planted_fault(root: Path, shared_warehouse: Warehouse) -> None:
 def test_planted_faults_of_feature_tables(root: Path, shared_warehouse: Warehouse) -> None:
     place = f"main.{PLACE}"
     (user,) = shared_warehouse.sql(f"select min(user_id) from {place}.last")[0]
-    last = f"(select max(feature_timestamp) from {place}.shop_spend)"
+    newest = f"select cast(max(feature_timestamp) as string) from {place}.shop_spend"
+    (last,) = shared_warehouse.sql(newest)[0]
     later = "timestamp_micros(unix_micros(feature_timestamp) + 1)"
+    moved = f"set feature_timestamp = {later} where feature_timestamp = timestamp '{last}'"
     for statement in (
         f"delete from {place}.last where user_id = '{user}'",
         f"update {place}.spend set amount_count_1d = null where amount_count_1d = 0",
-        f"update {place}.shop_spend set feature_timestamp = {later} where feature_timestamp = {last}",
+        f"update {place}.shop_spend {moved}",
     ):
         shared_warehouse.sql(statement)
     result = audit(root, "--features", "spend,shop_spend,last", "--json")
