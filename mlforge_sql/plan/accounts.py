@@ -28,7 +28,7 @@ def _staged(source: ResolvedSource) -> dict[str, str]:
     """The columns that staging keeps as they are, and what they are called there."""
     spelling = {key.name.casefold(): key.name for key in source.keys if not key.parts}
     names = {name: spelling.get(name.casefold(), name) for name in source.schema}
-    del names[source.timestamp]
+    names.pop(source.timestamp, None)
     return names
 
 

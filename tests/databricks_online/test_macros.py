@@ -276,8 +276,9 @@ def result(found: Any, status: str = "success") -> Any:
     return SimpleNamespace(node=found, status=status)
 
 
-def failing(attached: str | None, reads: list[str], status: str = "fail") -> Any:
+def failing(attached: str | None, reads: list[str], status: str = "fail", **mlforge: str) -> Any:
     found = SimpleNamespace(
+        config=SimpleNamespace(meta={"mlforge": mlforge}),
         name="t",
         resource_type="test",
         attached_node=attached,
@@ -304,6 +305,8 @@ GRAPH = {
         (failing("model.f", ["model.f", "model.mine"]), True),
         (failing("model.f", [], "error"), True),
         (failing(None, ["model.f", "model.f_input"]), True),
+        (failing(None, ["model.f", "model.mine"], kind="feature_audit", feature="f"), True),
+        (failing(None, ["model.g", "model.mine"], kind="feature_audit", feature="g"), False),
         (failing("model.g", ["model.g", "model.f"]), False),
         (failing("model.f", [], "pass"), False),
         (failing("model.f", [], "warn"), False),

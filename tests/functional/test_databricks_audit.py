@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
-from two_stores import build_both, login
+from two_stores import AS_OF, build_both, login
 from warehouse.client import Warehouse
+from warehouse_harness import warehouse_macros
 
 from mlforge_sql.cli import main
 
@@ -38,6 +39,11 @@ def audit(root: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, listed)
 
 
+def found(result: Result, kind: str) -> dict[str, Any]:
+    """What an audit says of each feature."""
+    return {item["feature"]: item for item in json.loads(result.stdout)[kind]}
+
+
 def test_a_planted_fault(root: Path, shared_warehouse: Warehouse) -> None:
     shared_warehouse.sql(
         f"update main.{PLACE}.train set shop_spend__amount_max_2d = 1e9 "
@@ -45,10 +51,10 @@ def test_a_planted_fault(root: Path, shared_warehouse: Warehouse) -> None:
     )
     result = audit(root, "--json")
     assert result.exit_code == 1, result.output
-    found: dict[str, Any] = {item["feature"]: item for item in json.loads(result.stdout)["audits"]}
-    honest = found["spend"]
+    audits = found(result, "audits")
+    honest = audits["spend"]
     assert (honest["equal"], honest["rows"], honest["columns"]) == (True, 30, 4)
-    wrong = found["shop_spend"]
+    wrong = audits["shop_spend"]
     assert (wrong["differences"], wrong["rows"], wrong["total"]) == (3, 30, 30)
     first = wrong["examples"][0]
     assert list(first) == [
@@ -61,6 +67,56 @@ def test_a_planted_fault(root: Path, shared_warehouse: Warehouse) -> None:
     assert first["label_time"].startswith("2024-01-01 ")
     assert "+00:00" not in first["label_time"]
     assert float(first["in_training_set"]) == 1e9
+    tables = found(result, "tables")
+    assert list(tables) == ["spend", "shop_spend", "last"], "those of no training set too"
+    assert all(item["equal"] for item in tables.values())
+
+
+def test_planted_faults_of_feature_tables(root: Path, shared_warehouse: Warehouse) -> None:
+    place = f"main.{PLACE}"
+    (user,) = shared_warehouse.sql(f"select min(user_id) from {place}.last")[0]
+    newest = f"select cast(max(feature_timestamp) as string) from {place}.shop_spend"
+    (last,) = shared_warehouse.sql(newest)[0]
+    later = "timestamp_micros(unix_micros(feature_timestamp) + 1)"
+    moved = f"set feature_timestamp = {later} where feature_timestamp = timestamp '{last}'"
+    for statement in (
+        f"delete from {place}.last where user_id = '{user}'",
+        f"update {place}.spend set amount_count_1d = null where amount_count_1d = 0",
+        f"update {place}.shop_spend {moved}",
+    ):
+        shared_warehouse.sql(statement)
+    result = audit(root, "--features", "spend,shop_spend,last", "--json")
+    assert result.exit_code == 1, result.output
+    tables = found(result, "tables")
+    shown = {
+        name: {(row["in_table"], row["recomputed"]) for row in item["examples"]}
+        for name, item in tables.items()
+    }
+    assert (None, "0") in shown["spend"]
+    assert {("no row", "a change"), ("a row", "no change")} <= shown["shop_spend"]
+    assert ("no row", "a change") in shown["last"]
+
+
+def test_rows_of_sources_on_spark(tmp_path: Path, shared_warehouse: Warehouse) -> None:
+    """Honest staging with a filter and dedupe adds up; a lost row does not."""
+    place = "accounted"
+    given = {"where": "amount <> 3", "dedupe": {"key": ["shop_id", "at"]}}
+    events, labels = ({**item, "table": f"main.{place}.{item['name']}"} for item in SPEC["sources"])
+    spec = {**SPEC, "sources": [{**events, **given}, labels]}
+    rows = [*ROWS, *ROWS[:5], {**ROWS[0], "shop_id": None}]
+    sources = {"events": (SCHEMA, rows), "labels": (LABEL_SCHEMA, LABELS)}
+    connection = shared_warehouse.connect()
+    compiled = build_both(tmp_path, spec, sources, connection, place)
+    macros = warehouse_macros(compiled, f"main.{place}", AS_OF)
+    file = next(path for path in compiled.files if path.stem == "rows_of__stg_events")
+    text = macros.render(compiled.files[file])
+    assert connection.sql(text) == []
+    wrong = text.replace(f"main.{place}.`stg_events`", f"main.{place}.`staged_again`")
+    assert wrong != text
+    staged = f"select * from main.{place}.stg_events where amount <> 7"
+    connection.sql(f"create table main.{place}.staged_again as {staged}")
+    (found,) = connection.sql(wrong)
+    assert [int(number) for number in found] == [46, 2, 4, 39, 0]
 
 
 def test_training_sets_that_are_not_built(root: Path, shared_warehouse: Warehouse) -> None:

@@ -19,6 +19,9 @@ KEYS = ("user_id", "shop_id", "kind", "flag", "price")
 """Join keys, and the columns that surrogate keys are computed from."""
 
 TTLS = ("1s", "90s", "1h", "1d", "7d", "4w")
+MODELS = (f"stg_{strategies.SOURCE}", "int_judged__labels")
+"""Models that rows of sources are staged in."""
+
 MOMENT = timedelta(microseconds=1)
 
 
@@ -83,12 +86,12 @@ def labels(project: strategies.GeneratedProject, chance: random.Random) -> list[
 
 
 def failures(run: Run, root: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows that each audit finds when it looks at all labels."""
+    """The rows that each audit and account finds when it looks at all labels."""
     macros = project_macros(run.compiled, root, variables={"mlforge_audit_rows": 1_000_000})
     return {
         path.stem: run.connection.execute(macros.render(text)).fetchall()
         for path, text in run.compiled.files.items()
-        if path.parts[:2] == ("tests", "audit")
+        if path.parts[:2] in {("tests", "audit"), ("tests", "rows")}
     }
 
 
@@ -113,5 +116,6 @@ def test_an_honest_training_set_has_no_differences(
         found = failures(run, root)
     run.connection.close()
     names = [item["name"] for item in project.spec["features"]]
-    assert set(found) == {f"audit_{of}__{name}" for name in names for of in ("judged", "feature")}
+    audits = {f"audit_{of}__{name}" for name in names for of in ("judged", "feature")}
+    assert set(found) == audits | {f"rows_of__{name}" for name in MODELS}
     assert not any(found.values()), (project.spec, found)

@@ -103,7 +103,7 @@
     {%- set failed = {} -%}
     {%- for result in results if result.node.resource_type == 'test' and result.status in ['fail', 'error', 'runtime error'] -%}
         {%- set meta = mlforge_meta(result.node) -%}
-        {%- set features = [meta.feature] if meta.kind == 'feature_audit' else [] -%}
+        {%- set features = [meta.feature] if meta.get('kind') == 'feature_audit' else [] -%}
         {%- for id in ([] if features else mlforge_tested(result.node)) -%}
             {%- set feature = mlforge_meta(graph.nodes.get(id, {'config': {'meta': {}}})).get('feature') -%}
             {%- if feature not in features -%}
