@@ -11,9 +11,9 @@ from typing import Any
 from mlforge_sql.building import dbt_run, ready_profile, unbuildable
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.artifacts import NodeResult
-from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.project.model import ResolvedTrainingSet
 from mlforge_sql.project.requests import output_names
 from mlforge_sql.project.selection import find_profile, select_training_sets

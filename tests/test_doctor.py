@@ -224,8 +224,8 @@ def test_databricks_without_anything(project: Path, monkeypatch: pytest.MonkeyPa
         "the environment variables DATABRICKS_HOST, DATABRICKS_HTTP_PATH and DATABRICKS_TOKEN "
         "are not set"
     )
-    rest = ("host", "login", "warehouse", "time zone", "session")
-    rest += ("catalog", "schema", "tables", "sources")
+    rest = ["host", "login", "warehouse", "time zone", "session"]
+    rest += ["catalog", "schema", "tables", "sources"]
     assert {found[name]["status"] for name in rest} == {"skipped"}
     assert found["tables"]["detail"] == "not checked, because of schema"
 
