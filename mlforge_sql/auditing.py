@@ -16,6 +16,7 @@ from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.plan.audits import FEATURE_ROWS
+from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.project.model import Requested, ResolvedFeature, ResolvedTrainingSet
 from mlforge_sql.project.requests import output_names
 from mlforge_sql.project.selection import find_profile, select_features, select_training_sets

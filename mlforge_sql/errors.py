@@ -105,6 +105,7 @@ CODES: dict[str, str] = {
     "MF120": "type that no sum can have",
     "MF121": "type that does not fit the aggregate",
     "MF128": "setting of the engine that could change values",
+    "MF129": "number that YAML reads as another",
     "MF140": "broken journal of a compile",
     "MF141": "compiled file that somebody has edited",
     "MF142": "link in the compiled project",
@@ -264,6 +265,21 @@ def written(value: object) -> str:
         ('true', '0.5')
     """
     return str(value).lower() if isinstance(value, bool) else shown(value)
+
+
+def reading(unquoted: str, value: object) -> str:
+    """What YAML makes of something without quotes that may have been meant as text.
+
+    Examples:
+        >>> reading("no", False)
+        'YAML reads `no` as `false`; put it in quotes: `"no"`'
+        >>> reading("~", None)
+        'YAML reads `~` as nothing; put it in quotes: `"~"`'
+    """
+    meant = "nothing" if value is None else f"`{written(value)}`"
+    if meant == f"`{unquoted}`":
+        meant = "a truth value" if isinstance(value, bool) else "a number"
+    return f'YAML reads `{unquoted}` as {meant}; put it in quotes: `"{unquoted}"`'
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

@@ -12,9 +12,9 @@ import duckdb
 from harness import compile_and_run, write_parquet, write_project
 
 from mlforge_sql.compiler import compile_project
-from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.online.lookups import served
 from mlforge_sql.online.model import Synced, SyncOptions
+from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.retrieval.project import LoadedProject
 
 LOCAL = {"KIND": "local", "path": "./feature_store"}

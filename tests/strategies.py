@@ -234,8 +234,9 @@ def aggregate_column(aggregate: Mapping[str, Any], window: str) -> Column:
 
 
 def oracle_remaining(feature: Mapping[str, Any]) -> list[str]:
-    """The columns that break ties after `tie_breaker`, in the order of the source."""
-    return [column for column in SCHEMA if column not in feature.get("tie_breaker", [])]
+    """The columns that break ties after `tie_breaker`: those that are selected, by name."""
+    read = set(feature["select"].values()) - {TIME, *feature.get("tie_breaker", [])}
+    return sorted(read, key=str.casefold)
 
 
 def feature_entity(project: GeneratedProject, feature: Mapping[str, Any]) -> Document:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,7 +30,8 @@ from mlforge_sql.dbt.training_properties import exposure, labels_properties, tra
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.loading.load import PROJECT_FILE
 from mlforge_sql.plan.nodes import Labels, Model, Plan, Staging
-from mlforge_sql.project.model import Project, ResolvedFeature
+from mlforge_sql.project.definition import spec_hash
+from mlforge_sql.project.model import Project
 from mlforge_sql.sql.branches import Branches
 
 FileSet = dict[PurePosixPath, str]
@@ -74,23 +73,6 @@ def macro_files(plan: Plan, branches: Branches) -> FileSet:
         MACROS / "mlforge_features.sql": known,
         MACROS / "mlforge_pinned_settings.sql": pinned_settings(branches),
     }
-
-
-def spec_hash(feature: ResolvedFeature) -> str:
-    """What a feature's values depend on, as a hash: its spec, its source and its keys."""
-    spec = feature.spec.model_dump(
-        mode="json", exclude={"description", "tags", "validators", "ttl"}
-    )
-    content = {
-        "feature": spec,
-        "source": feature.source.spec.model_dump(mode="json", exclude={"description", "freshness"}),
-        "columns": {name: str(kind) for name, kind in feature.source.schema.items()},
-        "keys": [
-            [key.name, str(key.type), [part for part, _ in key.parts]] for key in feature.keys
-        ],
-    }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class _Writer:

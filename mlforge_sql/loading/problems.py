@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mlforge_sql.errors import Diagnostic, Location, shown, suggest, written
+from mlforge_sql.errors import Diagnostic, Location, reading, shown, suggest, written
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.validators import PARAMETERS
 
@@ -60,7 +60,10 @@ def _wrong_type(items: list[Any], written: Loc, origin: Origin) -> Diagnostic:
         wanted.remove("a whole number")
     text = " or ".join([", ".join(wanted[:-1])] * (len(wanted) > 1) + wanted[-1:])
     message = f"{_subject(written)}: expected {text}"
-    return Diagnostic("MF012", message, origin.at(*written), _found(items[0]["input"]))
+    value = items[0]["input"]
+    unquoted = origin.unquoted(*written) if "text" in wanted else None
+    hint = _found(value) if unquoted is None else reading(unquoted, value)
+    return Diagnostic("MF012", message, origin.at(*written), hint)
 
 
 def _diagnostic(item: Any, model: type[BaseModel], value: Any, origin: Origin) -> Diagnostic:
@@ -75,11 +78,16 @@ def _diagnostic(item: Any, model: type[BaseModel], value: Any, origin: Origin) -
     place = origin.key(*written) if loc[-1:] == ("[key]",) else origin.at(*written)
     if item["input"] is None:
         message = f"{_subject(written)} has no value"
-        return Diagnostic("MF012", message, place, "give it a value, or remove it")
+        unquoted = origin.unquoted(*written) if item["type"] == "string_type" else None
+        hint = reading(unquoted, None) if unquoted else "give it a value, or remove it"
+        return Diagnostic("MF012", message, place, hint)
     if "code" in context:
         if "at" in context:
             place = origin.key(*written, context["at"])
-        return Diagnostic(context["code"], item["msg"], place, context.get("hint"))
+        message, unquoted = item["msg"], origin.unquoted(*written)
+        if unquoted is not None and "value" in context:
+            message = message.replace(f"`{context['value']}`", f"`{unquoted}`", 1)
+        return Diagnostic(context["code"], message, place, context.get("hint"))
     if "discriminator" in context:
         return _kind(context, written, origin)
     return Diagnostic("MF012", *_value(item, written, context, place))
@@ -102,7 +110,8 @@ def _value(
     subject, given = _subject(written), item["input"]
     if item["type"] == "literal_error":
         expected = context["expected"].replace("'", "`")
-        return f"{subject} cannot be `{shown(given)}`", place, f"expected {expected}"
+        cannot = str(given).lower() if isinstance(given, bool) else shown(given)
+        return f"{subject} cannot be `{cannot}`", place, f"expected {expected}"
     if item["type"] == "string_pattern_mismatch":
         return (
             f"{subject} cannot be `{shown(given)}`",

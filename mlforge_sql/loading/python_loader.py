@@ -90,6 +90,11 @@ class PythonOrigin:
         child = _child(node, path[-1]) if path else None
         return self._place(child[0]) if child else self.at(*path)
 
+    def unquoted(self, *path: str | int) -> str | None:
+        """Never anything: Python says what is text."""
+        del path
+        return None
+
     def _place(self, node: ast.AST | None) -> Location:
         if isinstance(node, (ast.expr, ast.keyword, ast.stmt)):
             return Location(self.path, node.lineno, node.col_offset + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ MAX_VALUES = 1_000_000
 """Anchors can make a short text mean more values than memory holds."""
 
 _TEXT = "tag:yaml.org,2002:str"
+_INTEGER = "tag:yaml.org,2002:int"
+_NUMBERS = frozenset({_INTEGER, "tag:yaml.org,2002:float"})
+_OCTAL = re.compile(r"0[0-7]*[1-7][0-7]*")
 _DATE = "tag:yaml.org,2002:timestamp"
 _CONSTRUCTORS = {
     tag: yaml.CSafeLoader.yaml_constructors[tag]
@@ -34,8 +38,9 @@ class Document:
         value: What the text says.
         values: Place of every value.
         keys: Place of every key.
-        problems: Keys that are there twice or are no text.
-        broken: Where such keys are.
+        unquoted: What is written without quotes and YAML takes for something else than text.
+        problems: Keys that are there twice or are no text, numbers that are read as others.
+        broken: Where they are.
     """
 
     path: str
@@ -43,6 +48,7 @@ class Document:
     value: Any
     values: Mapping[Path, Location] = field(repr=False)
     keys: Mapping[Path, Location] = field(repr=False)
+    unquoted: Mapping[Path, str] = field(repr=False, default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
     broken: tuple[Path, ...] = ()
 
@@ -71,6 +77,10 @@ class YamlOrigin:
         """The place of the key at ``path``, or of the nearest parent."""
         full = (*self.base, *path)
         return self.document.keys.get(full) or self.at(*path)
+
+    def unquoted(self, *path: str | int) -> str | None:
+        """What is written at ``path``, when YAML takes it for something else than text."""
+        return self.document.unquoted.get((*self.base, *path))
 
     def _nearest(self, places: Mapping[Path, Location], path: Path) -> Location:
         full = (*self.base, *path)
@@ -101,6 +111,7 @@ def read_yaml(path: str, text: str) -> Document:
         value,
         walker.values,
         walker.keys,
+        walker.unquoted,
         tuple(walker.problems),
         tuple(walker.broken),
     )
@@ -125,6 +136,7 @@ class _Walker:
         self.path = path
         self.values: dict[Path, Location] = {}
         self.keys: dict[Path, Location] = {}
+        self.unquoted: dict[Path, str] = {}
         self.problems: list[Diagnostic] = []
         self.broken: list[Path] = []
         self._open: set[int] = set()
@@ -136,6 +148,8 @@ class _Walker:
             if node.tag == _DATE:
                 node.tag = _TEXT
             self._can_be_read(node)
+            if node.tag != _TEXT and node.value:
+                self._scalar(node, loc)
             return
         if id(node) in self._open or len(self.values) > MAX_VALUES:
             raise yaml.MarkedYAMLError(
@@ -161,6 +175,23 @@ class _Walker:
             raise yaml.MarkedYAMLError(
                 problem=f"`{shown(node.value)}` is no {kind}", problem_mark=node.start_mark
             ) from error
+
+    def _scalar(self, node: yaml.ScalarNode, loc: Path) -> None:
+        """Note what is no text; a problem where YAML 1.1 reads another number than people do."""
+        self.unquoted[loc] = node.value
+        if node.style or node.tag not in _NUMBERS:
+            return
+        digits = node.value.replace("_", "").lstrip("+-")
+        if ":" in digits:
+            meant = "minutes and seconds"
+        elif node.tag == _INTEGER and _OCTAL.fullmatch(digits):
+            meant = "octal digits"
+        else:
+            return
+        message = f"YAML reads `{node.value}` as {meant}, another number"
+        hint = f'put it in quotes: `"{node.value}"`, or write the number in another way'
+        self.problems.append(Diagnostic("MF129", message, self.values[loc], hint))
+        self.broken.append(loc)
 
     def _mapping(self, node: yaml.MappingNode, loc: Path) -> None:
         merged: list[yaml.Node] = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.model import Lookup, Served
 from mlforge_sql.plan.training import joinable
+from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.project.keys import merge_keys
 from mlforge_sql.project.model import KeyColumn, Requested, ResolvedFeature
 from mlforge_sql.project.requests import output_names

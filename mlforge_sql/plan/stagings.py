@@ -73,8 +73,9 @@ def dedupe(source: ResolvedSource) -> Dedupe | None:
     rank = "mlforge_rank"
     while rank in taken:
         rank += "_"
-    unordered = (name for name in source.dedupe_order if not source.schema[name].is_ordered)
-    return Dedupe(source.dedupe_key, source.dedupe_order, frozenset(unordered), rank)
+    order = (*source.dedupe_order, *source.dedupe_rest)
+    unordered = (name for name in order if not source.schema[name].is_ordered)
+    return Dedupe(source.dedupe_key, order, frozenset(unordered), rank)
 
 
 def source_time(source: ResolvedSource) -> EventTime:

@@ -21,7 +21,6 @@ from mlforge_sql.project.model import (
 )
 from mlforge_sql.project.rules import resolve_rules
 from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
-from mlforge_sql.project.sources import remaining_order
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located, Specs
 from mlforge_sql.types import next_step
@@ -149,7 +148,7 @@ class FeatureResolver:
         else:
             latest = self._latest(available, selected, source, keys)
             names = [(column.name, self._selected_at(column.name)) for column in latest]
-            order = self._tie_order(everything, keys, source)
+            order = self._tie_order(everything, latest, keys, source)
         self._check_ttl(windows)
         if source is not None:
             self._check_grain(source)
@@ -321,9 +320,17 @@ class FeatureResolver:
         return self._origin.at("query")
 
     def _tie_order(
-        self, available: Columns, keys: tuple[KeyColumn, ...], source: ResolvedSource | None
+        self,
+        available: Columns,
+        latest: Sequence[LatestColumn],
+        keys: tuple[KeyColumn, ...],
+        source: ResolvedSource | None,
     ) -> tuple[str, ...]:
-        """The tie breakers, then all remaining columns of the source, then what is selected."""
+        """The tie breakers, then the source's columns that are read, by name, then what is selected.
+
+        After that no two rows differ in what is kept. A column that is not read has no say: it may
+        come or go, or stand elsewhere in the source.
+        """
         first: list[str] = []
         for index, name in enumerate(self._spec.tie_breaker):
             place = self._origin.at("tie_breaker", index)
@@ -338,8 +345,15 @@ class FeatureResolver:
                 self._problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
         settled = [key.name for key in keys]
         settled += [source.timestamp] if source is not None else []
-        order = remaining_order(first, settled, available)
-        return tuple(name for name in order if available.type(name).is_ordered)
+        selected = sorted((item.name for item in latest), key=str.casefold)
+        read = {name for item in selected for name in available.expr(item).columns}
+        seen = {available.spelling(name) for name in read if name in available}
+        order = (*first, *sorted(seen, key=str.casefold), *selected)
+        return tuple(
+            name
+            for name in dict.fromkeys(order)
+            if available.type(name).is_ordered and name not in settled
+        )
 
     def _check_names(
         self, names: Sequence[tuple[str, Location]], keys: tuple[KeyColumn, ...]

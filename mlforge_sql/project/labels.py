@@ -99,7 +99,8 @@ def _check_key(
     problems: list[Diagnostic],
 ) -> None:
     if key.name in columns:
-        _check_type(columns, key.name, key.type, place, problems)
+        if not _equal_values(columns.type(key.name), key.type):
+            _check_type(columns, key.name, key.type, place, problems)
         return
     missing = [name for name, _ in key.parts if name not in columns]
     if key.parts and not missing:
@@ -139,6 +140,19 @@ def _check_type(
     if at is None and wanted.kind is Kind.DATE:
         hint += "; in pandas with `pd.to_datetime(...).dt.date`"
     problems.append(Diagnostic("MF061", message, at, hint))
+
+
+def _equal_values(found: ColumnType, wanted: ColumnType) -> bool:
+    """Whether engines compare two types exactly although they are of different kinds."""
+    whole = {Kind.INTEGER, Kind.DECIMAL}
+    return ({found.kind, wanted.kind} == whole and found.scale == wanted.scale == 0) or (
+        is_uuid(found) and wanted.kind is Kind.TEXT
+    )
+
+
+def is_uuid(kind: ColumnType) -> bool:
+    """True for UUIDs, whose text is always written alike."""
+    return kind.kind is Kind.OTHER and kind.text.casefold() in {"uuid", "guid"}
 
 
 def _compares(found: ColumnType, wanted: ColumnType) -> bool:

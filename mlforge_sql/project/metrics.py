@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlforge_sql.durations import Duration, multiples_near
-from mlforge_sql.errors import Diagnostic, Location, suggest, written
+from mlforge_sql.errors import Diagnostic, Location, reading, suggest, written
 from mlforge_sql.expressions import Expr
 from mlforge_sql.project.model import Scoped, WindowColumn
 from mlforge_sql.project.result_types import narrowing, result_type, summed_type
@@ -204,7 +204,10 @@ class MetricResolver:
             return True
         place = self._feature.origin.at("metrics", index, "default")
         message = f"default `{written(value)}` does not fit a column of type {kind}"
-        self._problems.append(Diagnostic("MF044", message, place, _default_hint(kind)))
+        unquoted = self._feature.origin.unquoted("metrics", index, "default")
+        meant_text = kind.kind is Kind.TEXT and unquoted is not None
+        hint = reading(unquoted or "", value) if meant_text else _default_hint(kind)
+        self._problems.append(Diagnostic("MF044", message, place, hint))
         return False
 
 

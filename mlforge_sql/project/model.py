@@ -27,11 +27,13 @@ class KeyColumn:
         type: Its type there.
         parts: Source columns of a surrogate key, with their types; none when the join key is a
             column of the source.
+        salt_env: Environment variable with the salt of a surrogate key.
     """
 
     name: str
     type: ColumnType
     parts: tuple[tuple[str, ColumnType], ...] = ()
+    salt_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ class ResolvedSource:
         files: What its files hold, and how they are read; None when it has none.
         declared: Columns whose types the user says, by case-folded name, as written.
         dedupe_key: Columns that identify an event.
-        dedupe_order: Columns that decide which row of a key is kept, then all remaining ones.
+        dedupe_order: Columns that decide which row of a key is kept: those that are named for it, then
+            the others that features read, by name.
+        dedupe_rest: Columns that no feature reads, which are compared last.
         keys: Join keys that features need from this source.
     """
 
@@ -60,6 +64,7 @@ class ResolvedSource:
     where: Expr | None
     dedupe_key: tuple[str, ...] = ()
     dedupe_order: tuple[str, ...] = ()
+    dedupe_rest: tuple[str, ...] = ()
     keys: tuple[KeyColumn, ...] = ()
     files: FileSchema | None = None
     declared: Mapping[str, str] = field(default_factory=dict)

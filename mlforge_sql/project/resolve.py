@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors, sort_diagnostics
 from mlforge_sql.project.databricks import check_databricks
+from mlforge_sql.project.definition import dedupe_order
 from mlforge_sql.project.engines import check_settings
 from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.folders import check_folders
@@ -75,13 +76,19 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     if has_errors(problems):
         raise SpecErrors(problems)
     complete = {
-        source.spec.name: replace(
-            source, keys=merge_keys(item.keys for item in features if item.source is source)
-        )
+        source.spec.name: _complete(source, [item for item in features if item.source is source])
         for source in sources.values()
         if source is not None
     }
-    linked = {item.name: replace(item, source=complete[item.source.spec.name]) for item in features}
+    salt = specs.config.spec.surrogate_key_salt_env
+    linked = {
+        item.name: replace(
+            item,
+            source=complete[item.source.spec.name],
+            keys=tuple(replace(key, salt_env=salt) if key.parts else key for key in item.keys),
+        )
+        for item in features
+    }
     return Project(
         specs.config.spec,
         tuple(complete.values()),
@@ -89,6 +96,13 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
         tuple(_linked(item, complete, linked) for item in training_sets if item is not None),
         sort_diagnostics(problems),
     )
+
+
+def _complete(source: ResolvedSource, features: list[ResolvedFeature]) -> ResolvedSource:
+    """The source with what all its features need of it."""
+    order, rest = dedupe_order(source, features)
+    keys = merge_keys(item.keys for item in features)
+    return replace(source, keys=keys, dedupe_order=order, dedupe_rest=rest)
 
 
 def _linked(

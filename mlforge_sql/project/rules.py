@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from mlforge_sql.errors import Diagnostic, suggest, written
+from mlforge_sql.errors import Diagnostic, reading, suggest, written
 from mlforge_sql.project.bounds import with_plain_bounds
 from mlforge_sql.project.scope import Columns, TypeReader
 from mlforge_sql.spec.feature import Feature
@@ -53,13 +53,28 @@ def resolve_rules(
                         "MF032",
                         f"`{validator.test}` on `{name}`: {wrong}",
                         feature.origin.at("validators", name, index),
-                        f"`{name}` is {kind}",
+                        _quotes(feature, name, index, validator, kind) or f"`{name}` is {kind}",
                     )
                 )
             else:
                 said = with_plain_bounds(validator, kind, databricks=databricks)
                 found.append((columns.spelling(name), said))
     return tuple(found)
+
+
+def _quotes(
+    feature: Located[Feature], name: str, index: int, validator: Validator, kind: ColumnType
+) -> str | None:
+    """That a bound of text needs quotes, where YAML has taken it for something else."""
+    if kind.kind is not Kind.TEXT:
+        return None
+    place = ("validators", name, index, validator.test)
+    for number, value in enumerate(validator.values or (validator.value,)):
+        for path in ((*place, number), (*place, "values", number), place, (*place, "value")):
+            unquoted = feature.origin.unquoted(*path)
+            if unquoted is not None:
+                return reading(unquoted, value)
+    return None
 
 
 def _misfit(validator: Validator, kind: ColumnType) -> str | None:

@@ -316,10 +316,4 @@ def _dedupe(
             place = located.origin.at("dedupe", part, index)
             hint = suggest(name, columns.names)
             problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
-    return tuple(found["key"]), remaining_order(found["order_by"], found["key"], columns)
-
-
-def remaining_order(first: list[str], without: list[str], columns: Columns) -> tuple[str, ...]:
-    """``first``, then all remaining columns, so that no tie is left."""
-    rest = [name for name in columns.names if name not in first and name not in without]
-    return (*first, *rest)
+    return tuple(found["key"]), tuple(found["order_by"])

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, parquet_problem, reader_of
+from mlforge_sql.project.labels import is_uuid
 from mlforge_sql.retrieval.frames import check_names, is_stream
 from mlforge_sql.retrieval.joining import Join
-from mlforge_sql.retrieval.local import described, first_line, literal, quoted
+from mlforge_sql.retrieval.label_types import csv_types, json_text, json_types
+from mlforge_sql.retrieval.local import described, exact_columns, first_line, literal, quoted
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.types import TEXT, ColumnType, Kind
 
@@ -43,8 +45,16 @@ class LabelTable:
 
 
 def numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> str:
-    """DuckDB's query of local labels with further columns, name to SQL; untyped NULLs get a type."""
+    """DuckDB's query of local labels with further columns, name to SQL.
+
+    Untyped NULLs get a type, and UUIDs that are keys are text, as the features' keys are.
+    """
     replaced = [f"{sql} as {quoted(name)}" for name, sql in labels.casts.items()]
+    replaced += [
+        f"cast({quoted(name)} as varchar) as {quoted(name)}"
+        for name, kind in labels.columns.items()
+        if is_uuid(kind) and name.casefold() in {key.casefold() for key in join.key_types}
+    ]
     replaced += [
         f"cast(null as {DuckDb().type_name(kind)}) as {quoted(name)}"
         for name, kind in join.without_type(labels.columns).items()
@@ -58,7 +68,8 @@ def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -
     """Labels in a parquet, csv or json file.
 
     Keys in csv and json are read as text and cast to the types of the features' keys, so that
-    ``007`` stays what it is and ``0.6`` is no whole number; the label time is read as text.
+    ``007`` stays what it is and ``0.6`` is no whole number; the label time is read as text. Columns
+    that are only passed on get types in which they stay what the file says.
 
     Raises:
         RetrievalError: The file cannot be read.
@@ -78,20 +89,57 @@ def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -
     if reader == "read_parquet":
         _check_parquet(connection, str(located), str(path), found)
         return LabelTable(plain, found, path.absolute())
+    return _text_labels(connection, path, join, (reader, location, found))
+
+
+def _text_labels(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    join: Join,
+    read: tuple[str, str, Mapping[str, ColumnType]],
+) -> LabelTable:
+    """Labels in csv or json: all is read as text, and becomes what it is."""
+    import duckdb
+
+    reader, location, found = read
     wanted = {name.casefold(): kind for name, kind in join.key_types.items()}
     dialect = DuckDb()
     keys = {name: wanted[name.casefold()] for name in found if name.casefold() in wanted}
-    types = {name: dialect.type_name(kind) for name, kind in found.items()}
-    types |= dict.fromkeys(keys, "varchar")
-    if join.timestamp is not None and join.timestamp.unit is None:
-        times = {name.casefold() for name in join.timestamp.columns}
-        types |= {name: "varchar" for name in found if name.casefold() in times}
+    named = join.timestamp.columns if join.timestamp and not join.timestamp.unit else ()
+    times = {name.casefold() for name in named}
+    passed = [name for name in found if name not in keys and name.casefold() not in times]
+    types = dict.fromkeys(found, "varchar")
+    if reader == "read_json":
+        nested = {name: found[name] for name in passed if _is_nested(found[name])}
+        passed = [name for name in passed if name not in nested]
+        types |= {name: dialect.type_name(kind) for name, kind in nested.items()}
+        types |= dict.fromkeys(passed, "json")
     listed = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
     argument = "types" if reader == "read_csv" else "columns"
     typed = f"{reader}({location}, {argument} = {{{listed}}}, {WHOLE})"
-    columns = {**described(connection, typed, str(path)), **keys}
+    columns = described(connection, typed, str(path))
+    infer = json_types if reader == "read_json" else csv_types
+    try:
+        inferred = infer(connection, typed, passed)
+    except duckdb.Error as error:
+        message = f"cannot read `{path}`: {first_line(error)}"
+        raise RetrievalError([Diagnostic("MF063", message)]) from error
     casts = {name: _exact_cast(name, kind) for name, kind in keys.items() if kind != TEXT}
-    return LabelTable(typed, columns, path.absolute(), casts)
+    for name, kind in inferred.items():
+        text = json_text(name) if reader == "read_json" else quoted(name)
+        if reader == "read_json" or kind != TEXT:
+            casts[name] = f"cast({text} as {dialect.type_name(kind)})"
+    return LabelTable(typed, {**columns, **inferred, **keys}, path.absolute(), casts)
+
+
+def _is_nested(kind: ColumnType) -> bool:
+    """Whether a column of json has lists or objects: those are as DuckDB reads them."""
+    return kind.kind is Kind.OTHER and kind.text.casefold() not in {
+        "json",
+        "null",
+        "bignum",
+        "uuid",
+    }
 
 
 _EXACT = {
@@ -121,11 +169,30 @@ def _check_parquet(
     columns: Mapping[str, ColumnType],
 ) -> None:
     raw = connection.execute(PARQUET_COLUMNS, [location]).fetchall()
-    problem = parquet_problem(raw, columns)
+    problem = _differing(connection, location) or parquet_problem(raw, columns)
     if problem:
         message = f"cannot read `{path}`: {problem}"
         hint = "write the files with columns of one name and type"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
+
+
+def _differing(connection: duckdb.DuckDBPyConnection, location: str) -> str | None:
+    """The first column that one file of a glob has and another has not, or has in another type."""
+    files = [str(row[0]) for row in connection.execute("from glob(?)", [location]).fetchall()]
+    first: dict[str, str] = {}
+    for file in files if len(files) > 1 else ():
+        rows = connection.execute(f"describe from read_parquet({literal(file)}, {WHOLE})")
+        found = {str(name): str(kind) for name, kind, *_ in rows.fetchall()}
+        first = first or found
+        for name in {**first, **found}:
+            shown = Path(file).name
+            if name not in found:
+                return f"`{shown}` has no column `{name}`, which other files have"
+            if name not in first:
+                return f"`{Path(files[0]).name}` has no column `{name}`, which other files have"
+            if first[name] != found[name]:
+                return f"column `{name}` is {found[name].lower()} in `{shown}` and {first[name].lower()} in other files"
+    return None
 
 
 def arrow_labels(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> LabelTable:
@@ -151,6 +218,12 @@ def _plain(table: pa.Table) -> pa.Table:
     return table
 
 
+def _exact(relation: Any) -> Any:
+    """A relation of the user's DuckDB whose columns Arrow holds exactly."""
+    types = (str(kind) for kind in relation.types)
+    return relation.project(f"* {exact_columns(zip(relation.columns, types, strict=True))}")
+
+
 def stored_labels(connection: duckdb.DuckDBPyConnection, labels: Any) -> LabelTable:
     """Labels in something that can be read once: they are kept in a temporary table.
 
@@ -161,7 +234,7 @@ def stored_labels(connection: duckdb.DuckDBPyConnection, labels: Any) -> LabelTa
     import pyarrow as pa
 
     try:
-        stream = labels if is_stream(labels) else labels.to_arrow_reader()
+        stream = labels if is_stream(labels) else _exact(labels).to_arrow_reader()
         check_names(stream.schema.names)
         connection.register("mlforge_stream", stream)
         connection.execute(f"create temp table {LABEL_FRAME} as from mlforge_stream")

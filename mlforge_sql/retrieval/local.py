@@ -62,6 +62,51 @@ def described(
     return {str(column): parse_type(str(kind)) for column, kind, *_ in rows}
 
 
+_INEXACT = {
+    "HUGEINT": "DECIMAL(38,0)",
+    "UHUGEINT": "DECIMAL(38,0)",
+    "BIGNUM": "VARCHAR",
+    "BIT": "VARCHAR",
+    "INTERVAL": "VARCHAR",
+    "TIME WITH TIME ZONE": "VARCHAR",
+    "TIME_NS": "VARCHAR",
+}
+"""Types that parquet or Arrow change, such as integers of 128 bits to doubles, and what holds them exactly."""
+
+_INEXACT_TYPE = re.compile(
+    rf"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\b({"|".join(_INEXACT)})(?=[,)\[]|$)"""
+)
+_WHOLLY_TEXT = ("UNION(", "VARIANT", "GEOMETRY")
+
+
+def exact_casts(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """What follows ``*`` so that parquet and Arrow hold the columns of a query exactly; often nothing.
+
+    Raises:
+        duckdb.Error: DuckDB cannot read it.
+    """
+    rows = connection.execute(f"describe {query}").fetchall()
+    return exact_columns((str(column), str(kind)) for column, kind, *_ in rows)
+
+
+def exact_columns(columns: Iterable[tuple[str, str]]) -> str:
+    """What follows ``*`` for columns of DuckDB's types, so that parquet and Arrow hold them exactly.
+
+    Examples:
+        >>> exact_columns([("id", "BIGINT"), ("big", "HUGEINT[]")])
+        'replace (cast("big" as DECIMAL(38,0)[]) as "big")'
+    """
+    casts: list[str] = []
+    for column, kind in columns:
+        name = quoted(column)
+        exact = _INEXACT_TYPE.sub(lambda part: part[1] or _INEXACT[part[2]], kind)
+        if any(word in kind for word in _WHOLLY_TEXT):
+            exact = "VARCHAR"
+        if exact != kind:
+            casts.append(f"cast({name} as {exact}) as {name}")
+    return f"replace ({', '.join(casts)})" if casts else ""
+
+
 def problem(error: Exception, timestamp: str | None, names: Iterable[str] = ()) -> BaseException:
     """What DuckDB says of the labels, without their values; an interrupt is the user's.
 

@@ -40,6 +40,10 @@ class Origin(Protocol):
         """The place of the key at ``path``, or of the nearest parent."""
         ...
 
+    def unquoted(self, *path: str | int) -> str | None:
+        """What stands at ``path`` where YAML takes it for something else than text, such as ``no``."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Made:

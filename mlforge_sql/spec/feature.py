@@ -165,7 +165,10 @@ class Feature(Spec):
     where: str | None = Field(default=None, description="SQL filter of the source's rows.")
     tie_breaker: Names = Field(
         default=(),
-        description="Columns, compared in descending order, that decide between events of one time.",
+        description=(
+            "Columns, compared in descending order, that decide between events of one time; then the "
+            "source's columns that the feature selects, by name."
+        ),
     )
     validators: Annotated[dict[str, tuple[Validator, ...]], BeforeValidator(_validator_lists)] = (
         Field(default_factory=dict, description="Rules for the columns of the feature's input.")

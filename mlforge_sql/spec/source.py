@@ -150,7 +150,7 @@ class Dedupe(Spec):
     key: Names = Field(description="Columns that identify an event.", min_length=1)
     order_by: Names = Field(
         default=(),
-        description="Columns, compared in descending order, that decide which row is kept. Ties are broken on all remaining columns.",
+        description="Columns, compared in descending order, that decide which row is kept. Ties are broken on the other columns that features read, by name.",
     )
 
 

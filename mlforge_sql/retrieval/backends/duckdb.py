@@ -12,7 +12,7 @@ from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.retrieval.backends.store import METADATA, Rows, Store
 from mlforge_sql.retrieval.joining import Join, free
 from mlforge_sql.retrieval.labels import LabelTable, numbered
-from mlforge_sql.retrieval.local import described, first_line, literal, problem, quoted
+from mlforge_sql.retrieval.local import described, exact_casts, first_line, literal, problem, quoted
 from mlforge_sql.scratch import spill_folder
 from mlforge_sql.spec.config import LocalStore, ProjectConfig
 from mlforge_sql.sql.dialects.duckdb import DuckDb
@@ -138,8 +138,8 @@ class DuckDbStore(Store):
         kept = ", ".join(quoted(name) for name in join.names)
         if own:
             kept = f"* exclude ({', '.join(quoted(name) for name in added)})"
-        text = f"select {kept} from ({joined}\n) as joined order by {quoted(row)}"  # noqa: S608 - compiled, or quoted
-        return DuckDbRows(self.connection, text, join.time, tuple(labels.columns))
+        source = f"({joined}\n) as joined order by {quoted(row)}"
+        return DuckDbRows(self.connection, kept, source, join.time, tuple(labels.columns))
 
     def close(self) -> None:
         """See the base."""
@@ -152,15 +152,29 @@ class DuckDbRows(Rows):
 
     Attributes:
         connection: Where it runs.
-        query: The query.
+        kept: The columns: names, or a star.
+        source: The rest of the query.
         time: The label time's column.
         columns: The labels' columns.
     """
 
     connection: duckdb.DuckDBPyConnection
-    query: str = field(repr=False)  # it has the salt of surrogate keys
+    kept: str
+    source: str = field(repr=False)  # it has the salt of surrogate keys
     time: str | None
     columns: tuple[str, ...] = ()
+
+    @property
+    def query(self) -> str:
+        """The query, its columns in DuckDB's types."""
+        return f"select {self.kept} from {self.source}"  # noqa: S608 - compiled, or quoted
+
+    def _exact(self) -> str:
+        """The query, its columns in types that parquet and Arrow hold exactly."""
+        if not self.kept.startswith("*"):
+            return self.query
+        casts = exact_casts(self.connection, self.query)
+        return f"select {self.kept} {casts} from {self.source}"  # noqa: S608 - compiled, or quoted
 
     def relation(self) -> Any:
         """See the base."""
@@ -176,7 +190,7 @@ class DuckDbRows(Rows):
         import duckdb
 
         try:
-            return self.relation().to_arrow_reader()
+            return self.connection.sql(self._exact()).to_arrow_reader()
         except (duckdb.Error, RuntimeError) as error:
             raise problem(error, self.time, self.columns) from None
 
@@ -185,7 +199,7 @@ class DuckDbRows(Rows):
         import duckdb
 
         try:
-            return self.relation().to_arrow_table()
+            return self.connection.sql(self._exact()).to_arrow_table()
         except (duckdb.Error, RuntimeError) as error:
             raise problem(error, self.time, self.columns) from None
 
@@ -193,8 +207,8 @@ class DuckDbRows(Rows):
         """See the base."""
         import duckdb
 
-        text = f"copy ({self.query}\n) to {literal(str(file))} (format parquet)"
         try:
+            text = f"copy ({self._exact()}\n) to {literal(str(file))} (format parquet)"
             self.connection.execute(text)
         except (duckdb.Error, RuntimeError) as error:
             raise problem(error, self.time, self.columns) from None

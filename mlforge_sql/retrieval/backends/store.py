@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.project.model import Requested
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.labels import LabelTable

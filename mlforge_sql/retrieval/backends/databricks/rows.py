@@ -21,7 +21,7 @@ from mlforge_sql.retrieval.backends.databricks.upload import BATCH_ROWS, SentCol
 from mlforge_sql.retrieval.backends.store import Rows
 from mlforge_sql.retrieval.joining import Join, free
 from mlforge_sql.retrieval.labels import LabelTable, numbered
-from mlforge_sql.retrieval.local import problem
+from mlforge_sql.retrieval.local import exact_casts, problem
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.dialects.databricks import Databricks
 from mlforge_sql.sql.dialects.duckdb import DuckDb
@@ -245,7 +245,9 @@ class LocalRows(Paged):
         import pyarrow as pa
 
         rows = page_rows(len(self.labels.columns))
-        for batch in self._read(numbered(self.labels, self.join, {}), rows):
+        labels = numbered(self.labels, self.join, {})
+        casts = exact_casts(self.store.local, labels)
+        for batch in self._read(f"select * {casts} from ({labels}) as {LABELS}", rows):  # noqa: S608 - quoted
             yield pa.Table.from_batches([batch])
 
     def _read(self, query: str, rows: int) -> Iterator[pa.RecordBatch]:
