@@ -12,7 +12,6 @@ from mlforge_sql.building import dbt_run, ready_profile, unbuildable
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.artifacts import NodeResult
 from mlforge_sql.dbt.audits import set_tag, table_tag
-from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.plan.audits import FEATURE_ROWS

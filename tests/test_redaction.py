@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import psycopg
@@ -11,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import errors
 
+from mlforge_sql.errors import SchemaUnreadable
+from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.online.postgres.problems import words
 from mlforge_sql.redaction import without_values
 
@@ -110,6 +114,29 @@ def test_no_row_of_a_file_is_left(
     assert MARK in text
     assert MARK not in without_values(text, ["id", "name"])
     assert "CSV Error on Line: " in without_values(text)
+
+
+READ = {
+    "a.csv": (f"id,name\n1,b\n2,{MARK}\xff\xfe\n".encode("latin-1"), "CSV Error on Line: 3"),
+    "b.csv": (
+        ("id,name\n" + "1,b\n" * 30_000 + f"2,{MARK},3\n").encode(),
+        'Error when sniffing file "b.csv"',
+    ),
+    "c.json": (f'{{"id": 1}}\n{{"id": {MARK}}}\n'.encode(), "Malformed JSON in file ..."),
+}
+
+"""Files that cannot be read while compiling, and what is said of them."""
+
+
+@pytest.mark.parametrize("name", READ)
+def test_no_row_is_shown_while_compiling(name: str, tmp_path: Path) -> None:
+    content, said = READ[name]
+    (tmp_path / name).write_bytes(content)
+    with SchemaReader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
+        reader.read(name)
+    text = "".join(traceback.format_exception(caught.value))
+    assert f"cannot read `{name}`: Invalid Input Error: {said}" in text
+    assert MARK not in text
 
 
 OF_SPARK = {

@@ -34,11 +34,10 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
     """
     if not run.results:
         return _without_results(run)
-    columns = known_columns(run.folder / "target")
     found: dict[object, Problem] = {}
-    for node in run.results:
-        if not node.failed and node.status != "warn":
-            continue
+    wrong = [node for node in run.results if node.failed or node.status == "warn"]
+    columns = known_columns(run.folder / "target") if wrong else frozenset()
+    for node in wrong:
         text = hide_secrets(node.message or "no message", os.environ, run.secrets)
         reason = None if is_verdict(node) else _explained(run, text)
         text = without_values(text, columns, plain=True)

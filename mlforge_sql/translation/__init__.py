@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from mlforge_sql.expressions import DEEPEST, DIALECT
 from mlforge_sql.translation import casts, numbers, operators, texts, times
+from mlforge_sql.translation.guards import guarded
 from mlforge_sql.translation.terms import Rule, Term, Untranslatable, fitted, refuse, user_type
 from mlforge_sql.translation.type_names import databricks_type, has_databricks_type
 
@@ -78,4 +79,4 @@ def _name(node: exp.Expr) -> str:
     return "it"
 
 
-__all__ = ["Untranslatable", "databricks_type", "has_databricks_type", "translate"]
+__all__ = ["Untranslatable", "databricks_type", "guarded", "has_databricks_type", "translate"]

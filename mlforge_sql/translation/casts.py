@@ -5,7 +5,18 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import known_type
-from mlforge_sql.translation.terms import Rule, Say, Term, call, cast, fitted, refuse, user_type
+from mlforge_sql.translation.terms import (
+    Rule,
+    Say,
+    Term,
+    call,
+    cast,
+    converted,
+    fitted,
+    marked,
+    refuse,
+    user_type,
+)
 from mlforge_sql.translation.times import literal_time
 from mlforge_sql.types import DATE, TEXT, TIMESTAMP, ColumnType, Kind
 
@@ -64,9 +75,9 @@ def _converted(node: exp.Expr, term: Term, held: ColumnType, target: ColumnType)
         case Kind.TEXT if held.kind in _WITH_ONE_TEXT:
             return _text_of(node, term, held)
         case Kind.INTEGER if held.kind is Kind.FLOAT:
-            return cast(call("rint", term.tree), target)
+            return marked(cast(call("rint", term.tree), target))
         case Kind.INTEGER if held.kind is Kind.DECIMAL:
-            return cast(call("round", term.tree), target)
+            return converted(call("round", term.tree), term.type, target)
         case Kind.DECIMAL if held.kind is Kind.FLOAT:
             hint = "round it in a dbt model, or leave it a double"
             raise refuse(node, "binary fractions are rounded in another way", hint)
@@ -75,7 +86,7 @@ def _converted(node: exp.Expr, term: Term, held: ColumnType, target: ColumnType)
         case Kind.FLOAT if held.kind is Kind.BOOLEAN or held.kind in _NUMBERS:
             return cast(term.tree, target)
         case Kind.INTEGER | Kind.DECIMAL | Kind.BOOLEAN if numeric:
-            return cast(term.tree, target)
+            return converted(term.tree, term.type, target)
         case Kind.DATE if held.kind is Kind.TIMESTAMP:
             return cast(term.tree, DATE)
         case Kind.TIMESTAMP if held.kind is Kind.DATE:

@@ -20,9 +20,11 @@ from mlforge_sql.translation.terms import (
     binary,
     call,
     cast,
+    converted,
     either,
     fitted,
     kind_of,
+    marked,
     number,
     operand,
     refuse,
@@ -72,7 +74,8 @@ def _whole(node: exp.Expr, left: Term, right: Term, kind: ColumnType) -> Term:
     bits = max(item.type.bits for item in (left, right) if item.type is not None)
     if bits < kind.bits:
         left, bits = Term(cast(left.tree, kind), kind), kind.bits
-    return Term(binary(type(node), left.tree, right.tree), ColumnType(Kind.INTEGER, bits=bits))
+    made = binary(type(node), left.tree, right.tree)
+    return Term(marked(made) if bits < 32 else made, ColumnType(Kind.INTEGER, bits=bits))
 
 
 def _decimal(node: exp.Expr, left: Term, right: Term) -> Term:
@@ -265,7 +268,7 @@ def round_(node: exp.Expr, say: Say) -> Term:
     if inner.type.kind is Kind.INTEGER and scale >= 0:
         return inner
     if inner.type.kind is not Kind.FLOAT:
-        return Term(cast(call("round", inner.tree, number(scale)), kind), kind)
+        return Term(converted(call("round", inner.tree, number(scale)), inner.type, kind), kind)
     if kind == FLOAT and scale != 0:
         raise refuse(node, "floats are scaled in another way", "cast it to double first")
     factor = number("1" + "0" * abs(scale))

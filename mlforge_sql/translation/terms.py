@@ -103,7 +103,62 @@ def fitted(term: Term, kind: ColumnType | None) -> exp.Expr:
     """The term as a type, cast where it has another one."""
     if same(term.type, kind) or kind is None:
         return term.tree
-    return cast(term.tree, kind)
+    return converted(term.tree, term.type, kind)
+
+
+def converted(tree: exp.Expr, held: ColumnType | None, kind: ColumnType) -> exp.Expr:
+    """``cast(tree as kind)`` of a value of a known type."""
+    made = cast(tree, kind)
+    return marked(made) if narrows(held, kind) else made
+
+
+_FAILS = "mlforge_fails"
+_WHOLE_DIGITS = {8: 2, 16: 4, 32: 9, 64: 18}
+"""Digits of which every number fits into an integer of so many bits."""
+_MOST_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
+"""Digits that an integer of so many bits may have."""
+
+
+def narrows(held: ColumnType | None, to: ColumnType | None) -> bool:
+    """Whether a number of one type may have no room in another.
+
+    Examples:
+        >>> narrows(ColumnType(Kind.INTEGER, bits=64), ColumnType(Kind.INTEGER, bits=32))
+        True
+        >>> narrows(
+        ...     ColumnType(Kind.INTEGER, bits=16), ColumnType(Kind.DECIMAL, precision=7, scale=2)
+        ... )
+        False
+    """
+    if held is None or to is None or not held.is_numeric:
+        return False
+    if to.kind is Kind.INTEGER:
+        if held.kind is Kind.INTEGER:
+            return held.bits > to.bits
+        if held.kind is Kind.FLOAT:
+            return True
+        carried = 1 if held.scale else 0
+        return held.precision - held.scale + carried > _WHOLE_DIGITS[to.bits]
+    if to.kind is not Kind.DECIMAL:
+        return False
+    room = to.precision - to.scale
+    if held.kind is Kind.INTEGER:
+        return _MOST_DIGITS.get(held.bits, 39) > room
+    if held.kind is Kind.FLOAT:
+        return True
+    carried = 1 if held.scale > to.scale else 0
+    return held.precision - held.scale + carried > room
+
+
+def marked(tree: exp.Expr) -> exp.Expr:
+    """Note that an operation shows values when it fails; ``guards`` says it so that it does not."""
+    tree.meta[_FAILS] = True
+    return tree
+
+
+def is_marked(tree: exp.Expr) -> bool:
+    """Whether an operation shows values when it fails."""
+    return bool(tree.meta.get(_FAILS))
 
 
 def bare(tree: exp.Expr) -> exp.Expr:

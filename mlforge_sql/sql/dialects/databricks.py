@@ -5,13 +5,13 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.durations import MICROSECONDS
-from mlforge_sql.expressions import Expr
+from mlforge_sql.expressions import Expr, owner_of
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
 from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
 from mlforge_sql.sql.dialects.base import ESCAPED, OFFSET, Dialect
 from mlforge_sql.sql.dialects.printing import DatabricksText
-from mlforge_sql.translation import databricks_type, translate
+from mlforge_sql.translation import databricks_type, guarded, translate
 from mlforge_sql.translation.patterns import java_pattern
 from mlforge_sql.translation.time_formats import spark_pattern
 from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
@@ -39,7 +39,7 @@ class Databricks(Dialect):
 
     def expression(self, expr: Expr) -> exp.Expr:
         """See the base. It can be said: the resolver refuses what cannot."""
-        return translate(expr.tree)
+        return guarded(translate(expr.tree), owner_of(expr.tree))
 
     def pattern(self, pattern: str) -> str:
         """See the base. The resolver refuses what Java would find elsewhere."""
