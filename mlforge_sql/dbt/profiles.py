@@ -6,6 +6,7 @@ from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_safe, safe_values
 from mlforge_sql.dbt.paths import in_project
+from mlforge_sql.isolation import GUARDS
 from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
 from mlforge_sql.workspace.login import (
     CLIENT_ID,
@@ -52,7 +53,7 @@ def _duckdb(store: LocalStore, dbt_project_dir: str) -> dict[str, Any]:
         "path": in_project(f"{folder}/{DATABASE_FILE}", dbt_project_dir),
         "schema": "main",
         "threads": 1,
-        "settings": {**safe_values(store.settings), **REQUIRED_SETTINGS},
+        "settings": {**GUARDS, **safe_values(store.settings), **REQUIRED_SETTINGS},
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors, sort_diagnostics
 from mlforge_sql.project.databricks import check_databricks
 from mlforge_sql.project.features import FeatureResolver
-from mlforge_sql.project.folders import check_folders
+from mlforge_sql.project.folders import check_folders, check_remote
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
     Project,
@@ -67,6 +67,7 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
         check_databricks(specs, features, found, types, problems)
     check_online(features, specs.config.spec, problems)
     check_folders(specs, problems)
+    check_remote(specs, problems)
     _check_model_names(specs, features, problems)
     if has_errors(problems):
         raise SpecErrors(problems)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.profiles import DATABASE_FILE, REQUIRED_SETTINGS
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
+from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.retrieval.backends.store import METADATA, Rows, Store
 from mlforge_sql.retrieval.joining import Join, free
 from mlforge_sql.retrieval.labels import LabelTable, numbered
@@ -225,8 +226,12 @@ def open_duckdb(root: Path, config: ProjectConfig, name: str, store: LocalStore)
     }
     connection = duckdb.connect()
     try:
+        for statement in guarded():
+            connection.execute(statement)
         for key, value in settings.items():
             connection.execute(f"set {quoted(key)} = {literal(str(value))}")
+        for statement in sealed(reads_files=True):
+            connection.execute(statement)
         connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
     except duckdb.Error as error:
         connection.close()

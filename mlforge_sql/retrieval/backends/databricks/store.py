@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.profiles import REQUIRED_SETTINGS
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors, suggest
+from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.project.model import Requested
 from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, parts_of, quoted
 from mlforge_sql.retrieval.backends.databricks.problems import problem
@@ -63,8 +64,12 @@ class DatabricksStore(Store):
             "preserve_insertion_order": "true",
         }
         connection = duckdb.connect()
+        for statement in guarded():
+            connection.execute(statement)
         for key, value in settings.items():
             connection.execute(f"set {local_quoted(key)} = {local_literal(value)}")
+        for statement in sealed(reads_files=True):
+            connection.execute(statement)
         return connection
 
     def relation(self, model: str) -> str:
