@@ -100,6 +100,7 @@ CODES: dict[str, str] = {
     "MF144": "feature store in use",
     "MF145": "expression too large",
     "MF146": "source on the network",
+    "MF147": "out of memory",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from mlforge_sql.dbt import duckdb_errors
 from mlforge_sql.dbt.artifacts import NodeResult
-from mlforge_sql.dbt.holding import conflict
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.workspace.explanations import Explanation, explain, hide_secrets
 
@@ -48,10 +48,7 @@ def problems(run: DbtRun) -> tuple[Problem, ...]:
 
 def _reason(run: DbtRun, text: str) -> Explanation | None:
     """What a text of dbt's means, if we know."""
-    if run.databricks:
-        return explain(text)
-    found = conflict(text)
-    return found and Explanation(found.code, found.message, found.hint or "")
+    return explain(text) if run.databricks else duckdb_errors.explain(text)
 
 
 def said(run: DbtRun) -> tuple[list[str], list[str]]:
