@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile -q
 
 .DEFAULT_GOAL := help
-.PHONY: help sync demo demo-databricks test test-long check lint types imports warehouse fuzz bench scale stream clean
+.PHONY: help sync demo demo-databricks test test-long check lint types imports warehouse fuzz kills bench scale stream clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ check: lint types imports  ## lint, types, imports, and the tests that take neit
 
 fuzz: $(STAMP)  ## 5,000 mutated projects: each compiles, or is told what is wrong and where (minutes)
 	$(BIN)/python tests/fuzzing.py 5000
+
+kills: $(STAMP)  ## compiles, builds, exports and syncs killed at random points (minutes)
+	$(BIN)/python tests/kills.py
+	$(BIN)/pytest -n 0 -q tests/online/test_kill.py
 
 bench: $(STAMP)  ## side-by-side timings, ratios only
 	$(BIN)/python benchmarks/run.py

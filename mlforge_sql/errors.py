@@ -112,6 +112,8 @@ CODES: dict[str, str] = {
     "MF143": "folder that the compiled project cannot have",
     "MF144": "feature store in use",
     "MF145": "expression too large",
+    "MF146": "source on the network",
+    "MF147": "out of memory",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

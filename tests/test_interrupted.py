@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import kills
 import pytest
 from harness import CONFIG, write_parquet, write_project
 
@@ -236,6 +238,12 @@ def test_results_are_those_of_the_run(tmp_path: Path) -> None:
     assert [item.name for item in (target / "compiled").iterdir()] == ["new.sql"]
     assert (target / "mine.txt").read_text() == "mine"
     assert not list(own.iterdir())
+
+
+def test_killed_compiles(tmp_path: Path) -> None:
+    """``make kills`` has more of them, and builds and exports as well."""
+    found = kills.run(tmp_path, compiles=2, builds=0, exports=0, seed=random.randrange(10**9))
+    assert found["compile"]["killed"] + found["compile"][kills.WHOLE] == 2
 
 
 # Folders of work

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from mlforge_sql.dbt import duckdb_errors
 from mlforge_sql.dbt.artifacts import NodeResult, known_columns
-from mlforge_sql.dbt.holding import conflict
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.redaction import without_values
 from mlforge_sql.workspace.explanations import Explanation, explain, explain_source, hide_secrets
@@ -66,9 +66,7 @@ def _explained(run: DbtRun, text: str) -> Explanation | None:
     """What an error means: on DuckDB our own checks say it, the rest is in dbt's words."""
     if run.databricks:
         return explain(text)
-    if held := conflict(text):
-        return Explanation(held.code, held.message, held.hint or "")
-    return explain_source(text)
+    return duckdb_errors.explain(text) or explain_source(text)
 
 
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from mlforge_sql.dbt.escape import jinja_safe, safe_values
 from mlforge_sql.dbt.paths import in_project
 from mlforge_sql.engine_settings import SESSION, free_settings, required_settings
+from mlforge_sql.isolation import GUARDS
 from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
 from mlforge_sql.workspace.login import (
     CLIENT_ID,
@@ -53,6 +54,7 @@ def _duckdb(store: LocalStore, config: ProjectConfig) -> dict[str, Any]:
         "schema": "main",
         "threads": 1,
         "settings": {
+            **GUARDS,
             **safe_values(free_settings(store.settings)),
             **required_settings(),
             **({SALT_SETTING: _variable(salt)} if salt else {}),

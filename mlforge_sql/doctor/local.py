@@ -10,6 +10,7 @@ from mlforge_sql.dbt.holding import conflict
 from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.doctor.findings import Finding, Patient, fail, ok, warn
 from mlforge_sql.errors import SchemaUnreadable
+from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.redaction import without_values
 from mlforge_sql.spec.config import LocalStore
 from mlforge_sql.types import held_type
@@ -40,6 +41,8 @@ def database(patient: Patient) -> Finding:
         return ok(f"no {DATABASE_FILE} yet; the first build makes it")
     try:
         with duckdb.connect(file, read_only=False) as connection:
+            for statement in (*guarded(), *sealed(reads_files=True)):
+                connection.execute(statement)
             connection.execute("begin")
             connection.execute(f"create table {_TRIAL} as select 1 as x")
             connection.execute("rollback")

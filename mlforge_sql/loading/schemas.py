@@ -19,6 +19,7 @@ from mlforge_sql.formats import (
     parquet_problem,
     reader_of,
 )
+from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.types import (
     TEXT,
     UNKNOWN,
@@ -102,7 +103,7 @@ _WIDE = frozenset({"hugeint", "ubigint", "uhugeint", "bignum", "double"})
 
 @dataclass
 class SchemaReader:
-    """Reads schemas with one in-memory DuckDB, opened when first needed.
+    """Reads schemas with two in-memory DuckDBs, opened when first needed: one sees files.
 
     Attributes:
         root: Project folder; paths are relative to it.
@@ -113,6 +114,7 @@ class SchemaReader:
     root: Path
     fitted: Fitted
     _connection: duckdb.DuckDBPyConnection | None = field(default=None, init=False, repr=False)
+    _without_files: duckdb.DuckDBPyConnection | None = field(default=None, init=False, repr=False)
     _types: dict[tuple[str, tuple[tuple[str, str], ...]], ColumnType] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -122,8 +124,9 @@ class SchemaReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        for connection in (self._connection, self._without_files):
+            if connection is not None:
+                connection.close()
 
     def read(
         self, path: str, declared: Mapping[str, ColumnType] | None = None, time: str | None = None
@@ -313,7 +316,7 @@ class SchemaReader:
     def pattern_problem(self, pattern: str) -> str | None:
         """What is wrong with a regular expression; None when DuckDB can read it."""
         try:
-            self._query("select regexp_matches('', ?)", [pattern])
+            self._query_without_files("select regexp_matches('', ?)", [pattern])
         except self._duckdb_error() as error:
             return _first_sentence(error)
         return None
@@ -340,7 +343,7 @@ class SchemaReader:
     def volatile(self, functions: Iterable[str]) -> list[str]:
         """Those of the functions whose result differs from call to call or run to run."""
         if self._stable is None:
-            rows = self._query(
+            rows = self._query_without_files(
                 "select distinct function_name from duckdb_functions() "
                 "where stability is not null and stability <> 'CONSISTENT'",
                 [],
@@ -359,7 +362,7 @@ class SchemaReader:
 
     def _described(self, query: str) -> list[tuple[Any, ...]]:
         try:
-            return self._query(f"describe {query}", [])
+            return self._query_without_files(f"describe {query}", [])
         except self._duckdb_error() as error:
             raise InvalidExpression(_first_sentence(error)) from error
 
@@ -371,17 +374,21 @@ class SchemaReader:
             return False
 
     def _query(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        """Ask about files."""
         rows: list[tuple[Any, ...]] = self._connected().execute(sql, parameters).fetchall()
         return rows
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
-
         if self._connection is None:
-            self._connection = duckdb.connect()
-            for statement in set_statements({"threads": 1, **required_settings()}):
-                self._connection.execute(statement)
+            self._connection = _open(reads_files=True)
         return self._connection
+
+    def _query_without_files(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        """Ask about expressions of users, which reach no file."""
+        if self._without_files is None:
+            self._without_files = _open(reads_files=False)
+        rows: list[tuple[Any, ...]] = self._without_files.execute(sql, parameters).fetchall()
+        return rows
 
     @staticmethod
     def _duckdb_error() -> type[Exception]:
@@ -505,6 +512,16 @@ def _unreadable(path: str, root: Path, said: str) -> SchemaUnreadable:
 
 
 SAME_COLUMNS = "write all files with the same columns, or read them as two sources"
+
+
+def _open(*, reads_files: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    connection = duckdb.connect()
+    settings = set_statements({"threads": 1, **required_settings()})
+    for statement in (*guarded(), *settings, *sealed(reads_files=reads_files)):
+        connection.execute(statement)
+    return connection
 
 
 def _nothing(columns: Mapping[str, ColumnType]) -> str:

@@ -102,6 +102,8 @@ def checked(kind: ColumnType, *, ranged: bool = True) -> Check:
             return lambda value: _integer(value, kind, limit)
         case Kind.DECIMAL:
             return lambda value: _decimal(value, kind, ranged=ranged)
+        case Kind.TEXT:
+            return lambda value: _text(value, kind)
         case _:
             exact = _EXACT[kind.kind]
             return lambda value: value if type(value) is exact else _other(value, kind, exact)
@@ -136,6 +138,16 @@ def _decimal(value: Any, kind: ColumnType, *, ranged: bool) -> Decimal | None:
         raise UnfitValue(f"has more digits after the point than {kind} has room for")
     fits = abs(scaled) < Decimal(10) ** (kind.precision - kind.scale)
     return scaled if fits or not ranged else None
+
+
+def _text(value: Any, kind: ColumnType) -> str | None:
+    text: str | None = value if type(value) is str else _other(value, kind, str)
+    if text is not None and not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UnfitValue("has half of a surrogate pair, which is no character") from None
+    return text
 
 
 def _other(value: Any, kind: ColumnType, exact: type) -> Any:

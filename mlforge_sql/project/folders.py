@@ -1,11 +1,12 @@
-"""Folders of a project that must not be one and the same."""
+"""Folders of a project that must not be one and the same, and files that are not on this machine."""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
 
-from mlforge_sql.errors import Diagnostic
+from mlforge_sql.errors import Diagnostic, written
+from mlforge_sql.isolation import AUTOLOAD
 from mlforge_sql.spec.config import LocalStore
 from mlforge_sql.spec.specs import Specs
 
@@ -28,6 +29,26 @@ def check_folders(specs: Specs, problems: list[Diagnostic]) -> None:
         if isinstance(store, LocalStore) and PurePosixPath(store.path) == folder:
             message = f"folder `{folder}` is the feature store of profile `{name}`"
             problems.append(Diagnostic("MF143", message, place, hint))
+
+
+def check_remote(specs: Specs, problems: list[Diagnostic]) -> None:
+    """A source on the network needs an extension of DuckDB, and a profile that lets it be loaded."""
+    for name, profile in specs.config.spec.profiles.items():
+        store = profile.offline_store
+        if not isinstance(store, LocalStore) or written(store.settings.get(AUTOLOAD)) == "true":
+            continue
+        for source in specs.sources:
+            if source.spec.path is not None and "://" in source.spec.path:
+                message = (
+                    f"`{source.spec.path}` is read by an extension of DuckDB, and profile `{name}` "
+                    "loads none"
+                )
+                hint = (
+                    f"install it once (`install httpfs`), and give the profile `settings: {{{AUTOLOAD}: "
+                    "true}`; or read a copy of the file"
+                )
+                place = source.origin.at("path")
+                problems.append(Diagnostic("MF146", message, place, hint))
 
 
 def _is_in(folder: PurePosixPath, data: PurePosixPath | None) -> bool:

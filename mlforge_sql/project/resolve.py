@@ -10,7 +10,7 @@ from mlforge_sql.project.databricks import check_databricks
 from mlforge_sql.project.definition import dedupe_order
 from mlforge_sql.project.engines import check_settings
 from mlforge_sql.project.features import FeatureResolver
-from mlforge_sql.project.folders import check_folders
+from mlforge_sql.project.folders import check_folders, check_remote
 from mlforge_sql.project.grains import warn_of_midnights
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
@@ -72,6 +72,7 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     warn_of_midnights(features, types, problems)
     check_online(features, specs.config.spec, problems)
     check_folders(specs, problems)
+    check_remote(specs, problems)
     _check_model_names(specs, features, problems)
     if has_errors(problems):
         raise SpecErrors(problems)

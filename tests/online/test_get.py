@@ -474,3 +474,29 @@ def test_what_is_no_instant(synced: LoadedProject, profile: str, at: Any) -> Non
     assert str(caught.value) == (
         f"error[MF119]: `{at}` is not an instant; give a datetime, a date or ISO text, such as 2024-01-31T12:00:00Z"
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("'; drop table shops; --", "' or '1'='1", "a\0b", "{{ 1 }}", "%s", "%(x)s", "\\", "$1"),
+        *("name 0\n", "\u202e", "🙂", "x" * 1_000_000, "", " "),
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+def test_hostile_keys_find_nothing_and_break_nothing(
+    synced: LoadedProject, profile: str, value: str
+) -> None:
+    entity = {"first_name": value, "born": BORN, "shop_id": 0}
+    (found,) = synced.get_online_features(["spend", "last"], [entity], profile=profile)
+    assert found["first_name"] == value
+    assert found["spend__amount_count_7d"] == 0
+    assert found["last__amount"] is None
+
+
+def test_half_a_character_is_no_key(synced: LoadedProject, profile: str) -> None:
+    entity = {"first_name": "\ud800", "born": BORN, "shop_id": 0}
+    with pytest.raises(
+        mlf.OnlineError, match=r"\[MF085\].*`first_name` has half of a surrogate pair"
+    ):
+        synced.get_online_features(["spend"], [entity], profile=profile)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.engine_settings import free_settings, required_settings, set_statements
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
+from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.retrieval.backends.store import METADATA, Rows, Store
 from mlforge_sql.retrieval.joining import Join, free
 from mlforge_sql.retrieval.labels import LabelTable, numbered
@@ -241,7 +242,7 @@ def open_duckdb(root: Path, config: ProjectConfig, name: str, store: LocalStore)
     }
     connection = duckdb.connect()
     try:
-        for statement in set_statements(settings):
+        for statement in (*guarded(), *set_statements(settings), *sealed(reads_files=True)):
             connection.execute(statement)
         connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
     except duckdb.Error as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.engine_settings import required_settings, set_statements
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors, suggest
+from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.project.model import Requested
 from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, parts_of, quoted
 from mlforge_sql.retrieval.backends.databricks.problems import problem
@@ -60,7 +61,7 @@ class DatabricksStore(Store):
             **required_settings(),
         }
         connection = duckdb.connect()
-        for statement in set_statements(settings):
+        for statement in (*guarded(), *set_statements(settings), *sealed(reads_files=True)):
             connection.execute(statement)
         return connection
 
