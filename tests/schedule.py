@@ -40,6 +40,7 @@ SECONDS = {
     "tests/property/test_honest_audits.py": 15,
     "tests/test_many_features.py": 15,
     "tests/warehouse/tests/test_http_request.py": 15,
+    "tests/retrieval/test_guards.py": 12,
     "tests/test_cdnow.py": 10,
 }
 """How long files take that are slow for the number of their tests, about."""
