@@ -27,7 +27,7 @@ class Count:
 
 COUNTS = {
     "tests/online/test_kill.py": Count("killed syncs", 20, 200),
-    "tests/property/test_both_engines.py": Count("features", 100, 1000),
+    "tests/property/test_both_engines.py": Count("features", 80, 1000),
     "tests/property/test_honest_audits.py": Count("projects", 60, 1000),
     "tests/property/test_online_values.py": Count("projects", 30, 300),
     "tests/property/test_online_values_on_databricks.py": Count("projects", 3, 30),

@@ -29,6 +29,7 @@ SECONDS = {
     "tests/warehouse/tests/test_dbt.py": 40,
     "tests/functional/test_both_parsers.py": 37,
     "tests/property/test_rule_of_time.py": 36,
+    "tests/retrieval/test_databricks_failures.py": 30,
     "tests/functional/test_example_model.py": 25,
     "tests/property/test_online_values.py": 24,
     "tests/functional/test_dbt_profiles.py": 20,
@@ -38,6 +39,8 @@ SECONDS = {
     "tests/test_mutations.py": 17,
     "tests/property/test_honest_audits.py": 15,
     "tests/test_many_features.py": 15,
+    "tests/warehouse/tests/test_http_request.py": 15,
+    "tests/retrieval/test_guards.py": 12,
     "tests/test_cdnow.py": 10,
 }
 """How long files take that are slow for the number of their tests, about."""
