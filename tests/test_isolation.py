@@ -9,10 +9,9 @@ import duckdb
 import pytest
 from harness import CONFIG, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.compiler import compile_project, schema_reader
 from mlforge_sql.errors import InvalidExpression, SpecErrors
 from mlforge_sql.isolation import GUARDS
-from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.retrieval.backends.duckdb import open_duckdb
 from mlforge_sql.spec.config import LocalStore, ProjectConfig
 from mlforge_sql.types import TEXT
@@ -61,7 +60,7 @@ def test_compile_leaves_the_home_folder_alone(
 )
 def test_expressions_reach_no_file(text: str) -> None:
     """Even those that the parser refuses before."""
-    with SchemaReader(Path()) as types, pytest.raises(InvalidExpression, match="disabled"):
+    with schema_reader(Path()) as types, pytest.raises(InvalidExpression, match="disabled"):
         types.infer(text, {"x": TEXT})
 
 
@@ -75,7 +74,7 @@ def locked(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def test_connections_are_locked(tmp_path: Path) -> None:
-    with SchemaReader(tmp_path) as types:
+    with schema_reader(tmp_path) as types:
         types.read_any = types._query("select 1", [])  # type: ignore[attr-defined]
         types.infer("x || 'a'", {"x": TEXT})
         assert types._connection is not None

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import errors
 
+from mlforge_sql.compiler import schema_reader
 from mlforge_sql.errors import SchemaUnreadable
-from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.online.postgres.problems import words
 from mlforge_sql.redaction import without_values
 
@@ -132,7 +132,7 @@ READ = {
 def test_no_row_is_shown_while_compiling(name: str, tmp_path: Path) -> None:
     content, said = READ[name]
     (tmp_path / name).write_bytes(content)
-    with SchemaReader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
+    with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
         reader.read(name)
     text = "".join(traceback.format_exception(caught.value))
     assert f"cannot read `{name}`: Invalid Input Error: {said}" in text

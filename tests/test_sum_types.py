@@ -14,8 +14,8 @@ from warehouse.client import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
 from mlforge_sql.compiler import compile_project
-from mlforge_sql.dbt.files import spec_hash
 from mlforge_sql.errors import SpecErrors
+from mlforge_sql.project.definition import spec_hash
 
 COLUMNS = {
     "user_id": "VARCHAR",
