@@ -388,17 +388,16 @@ def texts(case: Case, rng: Rng) -> None:
     """Any text where only people read it, or where it becomes a literal."""
     text = rng.choice(TEXTS)
     feature = case.specs["features"][0]
-    rng.choice(
-        [
-            lambda: feature.update(description=text),
-            lambda: feature.update(tags=[text, "b"]),
-            lambda: case.specs["sources"][0].update(description=text),
-            lambda: feature["validators"].update(kind=[{"is_in": [text, "a"]}]),
-            lambda: feature["validators"].update(kind=[{"matches_regex": text}]),
-            lambda: case.config["profiles"]["dev"].update(description=text),
-            lambda: case.config["profiles"]["dev"]["offline_store"].update(path=f"store/{text}"),
-        ]
-    )()
+    edits: list[Callable[[], Any]] = [
+        lambda: feature.update(description=text),
+        lambda: feature.update(tags=[text, "b"]),
+        lambda: case.specs["sources"][0].update(description=text),
+        lambda: feature["validators"].update(kind=[{"is_in": [text, "a"]}]),
+        lambda: feature["validators"].update(kind=[{"matches_regex": text}]),
+        lambda: case.config["profiles"]["dev"].update(description=text),
+        lambda: case.config["profiles"]["dev"]["offline_store"].update(path=f"store/{text}"),
+    ]
+    rng.choice(edits)()
 
 
 def windows(case: Case, rng: Rng) -> None:
@@ -407,18 +406,17 @@ def windows(case: Case, rng: Rng) -> None:
     names = ["sum", "mean", "count", "min", "max", "std", "variance", "count_distinct", "first"]
     durations = ["1d", "2d", "7d", "36500d", "24h", "1h", "30m", "1w", "lifetime", "99999999d"]
     many = rng.choice([1, 2, 30])
-    rng.choice(
-        [
-            lambda: feature["metrics"][0].update(windows=rng.choices(durations, k=many)),
-            lambda: feature["metrics"][0].update(aggregations={"amount": rng.choices(names, k=2)}),
-            lambda: feature.update(interval=rng.choice(durations)),
-            lambda: case.specs["sources"][0].update(delay=rng.choice(durations)),
-            lambda: feature.update(boundary=rng.choice(["inclusive", "exclusive"])),
-            lambda: feature.pop("interval"),
-            lambda: feature.update(ttl=rng.choice(durations)),
-            lambda: feature["metrics"][0].update(offset=rng.choice(durations)),
-        ]
-    )()
+    edits: list[Callable[[], Any]] = [
+        lambda: feature["metrics"][0].update(windows=rng.choices(durations, k=many)),
+        lambda: feature["metrics"][0].update(aggregations={"amount": rng.choices(names, k=2)}),
+        lambda: feature.update(interval=rng.choice(durations)),
+        lambda: case.specs["sources"][0].update(delay=rng.choice(durations)),
+        lambda: feature.update(boundary=rng.choice(["inclusive", "exclusive"])),
+        lambda: feature.pop("interval"),
+        lambda: feature.update(ttl=rng.choice(durations)),
+        lambda: feature["metrics"][0].update(offset=rng.choice(durations)),
+    ]
+    rng.choice(edits)()
 
 
 def more(case: Case, rng: Rng) -> None:
@@ -615,7 +613,8 @@ class Workshop:
         started = time.process_time()
         signal.signal(signal.SIGVTALRM, _too_long)
         signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-        kind, found, fault = "compiled", [], None
+        found: list[Diagnostic] = []
+        kind, fault = "compiled", None
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 kind, found = _compile(self.root)

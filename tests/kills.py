@@ -37,7 +37,7 @@ WHOLE = "ended before it was killed"
 
 def spec(version: int) -> dict[str, Any]:
     """The project; its two versions differ in values, and in which features there are."""
-    features = [
+    features: list[dict[str, Any]] = [
         {
             "name": name,
             "source": "events",
@@ -120,9 +120,19 @@ class Bench:
         process.communicate()
         self.outcomes["killed" if process.returncode == -signal.SIGKILL else WHOLE] += 1
         deadline = time.monotonic() + 15
-        while any(map(_lives, children)):
+        while any(map(_lives, children)) or self._is_open():
             assert time.monotonic() < deadline, "a child lives on"
             time.sleep(0.05)
+
+    def _is_open(self) -> bool:
+        """Whether the threads of a dead process still have the DuckDB file open."""
+        file = self.root / "feature_store" / "features.duckdb"
+        try:
+            if file.exists():
+                duckdb.connect(file, read_only=True).close()
+        except duckdb.IOException as error:
+            return "lock" in str(error)
+        return False
 
     # Compiles
 

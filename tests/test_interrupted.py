@@ -160,6 +160,18 @@ def test_builds_take_turns(tmp_path: Path) -> None:
         pass
 
 
+def test_what_a_killed_duckdb_has_spilled_goes(tmp_path: Path) -> None:
+    file, spilled = tmp_path / "features.duckdb", tmp_path / "features.duckdb.tmp"
+    spilled.mkdir()
+    (spilled / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("rows")
+    (spilled / "mine.txt").write_text("mine")
+    with held(file, 0, lambda _: None):
+        assert [item.name for item in spilled.iterdir()] == ["mine.txt"]
+    (spilled / "mine.txt").unlink()
+    with held(file, 0, lambda _: None):
+        assert not spilled.exists()
+
+
 def test_asking_for_the_holder_keeps_our_own_locks(tmp_path: Path) -> None:
     """A process that closes a file loses its locks on it, whoever took them."""
     file = tmp_path / "features.duckdb"

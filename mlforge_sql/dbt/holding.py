@@ -52,9 +52,21 @@ def held(file: Path, wait: float, say: Callable[[str], None]) -> Iterator[None]:
         deadline = time.monotonic() + wait
         _patiently(lambda: _take(lock), file, wait, say)
         _patiently(lambda: _holder(file), file, max(0.0, deadline - time.monotonic()), say)
+        _tidy(file)
         yield
     finally:
         os.close(lock)
+
+
+def _tidy(file: Path) -> None:
+    """Remove what a killed DuckDB has spilled beside a file that nobody has open."""
+    folder = file.with_name(f"{file.name}.tmp")
+    if folder.is_symlink():
+        return
+    with contextlib.suppress(OSError):
+        for spilled in folder.glob("duckdb_temp_*"):
+            spilled.unlink()
+        folder.rmdir()
 
 
 def _patiently(

@@ -26,20 +26,25 @@ def _end(*_):
 def _watch():
     while os.read(0, 1024):  # ends when our parent does
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), {end:d})
 
 signal.signal(signal.SIGTERM, _end)
 threading.Thread(target=_watch, daemon=True).start()
 if sys.platform == "linux":
     import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(1, {end:d})  # PR_SET_PDEATHSIG
 from dbt.cli.main import cli
 cli(prog_name="dbt")
 """
 
 
 def start_dbt(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], complaints: IO[str]
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    complaints: IO[str],
+    *,
+    gently: bool,
 ) -> subprocess.Popen[str]:
     """Start dbt in a process group of its own: Ctrl-C reaches us, and we end it.
 
@@ -48,11 +53,14 @@ def start_dbt(
         folder: Where it runs.
         environment: Its environment variables.
         complaints: Where its stderr goes.
+        gently: Whether it may end what it has running on a warehouse, when we are gone. A transaction of
+            DuckDB ends with its process.
 
     Raises:
         DbtError: It cannot be started.
     """
-    command = [sys.executable, "-c", _START.format(grace=GRACE - 1), *arguments]
+    end = signal.SIGTERM if gently else signal.SIGKILL
+    command = [sys.executable, "-c", _START.format(grace=GRACE - 1, end=end), *arguments]
     try:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command,
@@ -68,10 +76,10 @@ def start_dbt(
         raise DbtError(f"dbt cannot be started: {error}") from error
 
 
-def end_dbt(process: subprocess.Popen[str]) -> None:
+def end_dbt(process: subprocess.Popen[str], *, gently: bool) -> None:
     """End dbt and all that it has started; at once when asked a second time."""
     try:
-        if process.poll() is None:
+        if gently and process.poll() is None:
             _signal(process, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE)

@@ -110,12 +110,12 @@ class DbtRun:
         command += ["--profiles-dir", str(self.folder), "--project-dir", str(self.folder)]
         command += ["--target-path", str(target)]
         environment = {**os.environ, PROJECT_DIR: str(self.root)}
-        process = start_dbt(command, self.folder, environment, complaints)
+        process = start_dbt(command, self.folder, environment, complaints, gently=self.databricks)
         with process:
             try:
                 yield from self._follow(process)
             finally:
-                end_dbt(process)
+                end_dbt(process, gently=self.databricks)
         self.exit_code = process.returncode
 
     def _forget(self, own: str) -> None:

@@ -19,7 +19,7 @@ from mlforge_sql.project.model import (
     staging_name,
 )
 from mlforge_sql.project.result_types import result_type
-from mlforge_sql.types import BIGINT, ColumnType, Kind
+from mlforge_sql.types import BIGINT, HUGEINT, ColumnType, Kind
 
 MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
 
@@ -97,7 +97,7 @@ def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
     if kind in {MeasureKind.ROWS, MeasureKind.COUNT}:
         return BIGINT
     if kind not in {MeasureKind.SUM, MeasureKind.MIN, MeasureKind.MAX}:
-        return WIDE_INTEGER
+        return HUGEINT  # what the arithmetic on them is in
     if kind is MeasureKind.SUM and value_type is not None and value_type.kind is Kind.INTEGER:
         return WIDE_INTEGER  # the sum of a tick may be too wide for a mean's parts to be bigint
     found = result_type(str(kind), value_type)

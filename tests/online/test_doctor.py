@@ -40,7 +40,7 @@ def test_all_is_well_and_nothing_is_left(built: Path, dsn: str) -> None:
 
 def test_a_wrong_password(built: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = psycopg.conninfo.conninfo_to_dict(dsn)
-    wrong = psycopg.conninfo.make_conninfo(**{**parts, "password": "not-the-password"})
+    wrong = psycopg.conninfo.make_conninfo("", **{**parts, "password": "not-the-password"})
     monkeypatch.setenv(served.DSN, wrong)
     found = asked(built)["online store"]
     assert found["status"] == "fail"
@@ -71,7 +71,9 @@ def test_a_role_that_may_not_make_tables(
         connection.execute("drop role if exists only_reads")
         connection.execute("create role only_reads login password 'reads'")
     parts = psycopg.conninfo.conninfo_to_dict(dsn)
-    reader = psycopg.conninfo.make_conninfo(**{**parts, "user": "only_reads", "password": "reads"})
+    reader = psycopg.conninfo.make_conninfo(
+        "", **{**parts, "user": "only_reads", "password": "reads"}
+    )
     monkeypatch.setenv(served.DSN, reader)
     found = asked(built)["online store"]
     assert found["status"] == "fail"

@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_rule_of_time import Readable, at, build, instants, steps_of
 
-SCHEMA = "main.history"
 COMPARED = 20
 """How many values are compared at least, over all drawn projects."""
 
@@ -125,10 +124,10 @@ def test_later_events_change_nothing_before() -> None:
     @given(histories())
     def check(pair: tuple[strategies.GeneratedProject, strategies.GeneratedProject]) -> None:
         nonlocal compared
-        runs = [build(project) for project in pair]
-        compared += check_history(*runs, *pair)
-        for run in runs:
-            run.connection.close()
+        early, late = (build(project) for project in pair)
+        compared += check_history(early, late, *pair)
+        early.connection.close()
+        late.connection.close()
 
     check()
     assert compared > COMPARED

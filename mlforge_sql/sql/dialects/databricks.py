@@ -14,7 +14,7 @@ from mlforge_sql.sql.dialects.printing import DatabricksText
 from mlforge_sql.translation import databricks_type, guarded, translate
 from mlforge_sql.translation.patterns import java_pattern
 from mlforge_sql.translation.time_formats import spark_pattern
-from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, TEXT, TIMESTAMP, ColumnType, Kind
+from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, HUGEINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _FROM_NUMBER = {1: "timestamp_seconds", 1_000: "timestamp_millis", 1_000_000: "timestamp_micros"}
 """Functions for integers, by units in a second."""
@@ -142,7 +142,7 @@ class Databricks(Dialect):
 
     def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:
         """See the base. A sum of bigint is bigint here, and one that does not fit is an error."""
-        whole = total.kind is Kind.DECIMAL and total.scale == 0
+        whole = total == HUGEINT or (total.kind is Kind.DECIMAL and total.scale == 0)
         return self.cast(value, total) if whole else value
 
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:

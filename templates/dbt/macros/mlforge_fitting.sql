@@ -13,7 +13,7 @@
 #}
 {% macro mlforge_fitting(value, exact, type, below, above, feature, column) %}
     {%- set message = 'feature `' ~ feature ~ '`: a sum in column `' ~ column ~ '` does not fit its type, ' ~ type
-        ~ '. Give the aggregate a wider one, such as `type: decimal(38,0)` or `type: double`' -%}
+        ~ '. Give the aggregate a wider one, such as `type: ' ~ exact ~ '` or `type: double`' -%}
     {{- return(
         'case when ' ~ value ~ ' <= cast(' ~ below ~ ' as ' ~ exact ~ ') or ' ~ value ~ ' >= cast(' ~ above ~ ' as '
         ~ exact ~ ') then ' ~ mlforge_error(message) ~ ' else cast(' ~ value ~ ' as ' ~ type ~ ') end'

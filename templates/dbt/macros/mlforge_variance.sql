@@ -13,7 +13,7 @@
 
 {# Values of 32 bits or 9 digits: from their total, and the total of their squares. #}
 {% macro mlforge_variance_of_squares(count, total, squares, scale=0) %}
-    {%- set n, s, q = mlforge_whole(count), mlforge_whole(total), mlforge_whole(squares) -%}
+    {%- set n, s, q = mlforge_some(count), mlforge_whole(total), mlforge_whole(squares) -%}
     {%- set dividend = 'cast(' ~ n ~ ' * ' ~ q ~ ' - ' ~ s ~ ' * ' ~ s ~ ' as double)' -%}
     {{- return(mlforge_variance_of(count, dividend, scale)) -}}
 {% endmacro %}
@@ -24,7 +24,7 @@
     t = sum(x) + r.
 #}
 {% macro mlforge_variance_of_halves(count, total, highs, lows, scale=0) %}
-    {%- set n, s = mlforge_whole(count), mlforge_whole(total) -%}
+    {%- set n, s = mlforge_some(count), mlforge_whole(total) -%}
     {%- set r = mlforge_remainder(s, n) -%}
     {%- set m = mlforge_quotient(s, n) -%}
     {%- set t = '(' ~ s ~ ' + ' ~ r ~ ')' -%}
@@ -75,7 +75,7 @@
 
 {# From these totals, the products of the first parts first. #}
 {% macro mlforge_variance_of_thirds(count, rest, products, scale=0) %}
-    {%- set n, r = mlforge_whole(count), mlforge_whole(rest) -%}
+    {%- set n, r = mlforge_some(count), mlforge_whole(rest) -%}
     {%- set squares = [] -%}
     {%- for product in products -%}
         {%- do squares.append(mlforge_whole(product)) -%}
@@ -102,13 +102,14 @@
     {{- return(mlforge_whole('nullif(' ~ count ~ ', 0)')) -}}
 {% endmacro %}
 
-{# The variance, from its value times count * (count - 1). #}
+{#
+    The variance, from its value times count * (count - 1). Without a case, because DuckDB computes what is said twice
+    only once where it is computed for every row.
+#}
 {% macro mlforge_variance_of(count, dividend, scale) %}
     {%- set n = 'cast(' ~ count ~ ' as double)' -%}
     {%- set units = ' / 1e' ~ 2 * scale if scale else '' -%}
-    {{- return(
-        'case when ' ~ count ~ ' > 1 then ' ~ dividend ~ ' / (' ~ n ~ ' * (' ~ n ~ ' - 1))' ~ units ~ ' end'
-    ) -}}
+    {{- return(dividend ~ ' / nullif(' ~ n ~ ' * (' ~ n ~ ' - 1), 0)' ~ units) -}}
 {% endmacro %}
 
 {# A whole number of 38 digits. #}
