@@ -100,8 +100,10 @@ def _facts(
     asked = ", ".join(
         fact.replace("value", f"c{number}") for number in range(len(values)) for fact in wanted
     )
-    row = connection.execute(f"select {asked} from (select {listed} from {relation})").fetchone()  # noqa: S608 - quoted, or ours
-    found = row or ()
+    query = f"select {asked} from (select {listed} from {relation})"  # noqa: S608 - quoted, or ours
+    (found,) = connection.execute(
+        query
+    ).fetchall()  # to the end: a result that is open is in the way
     size = len(wanted)
     return {
         name: tuple(found[number * size : (number + 1) * size])
