@@ -42,7 +42,7 @@
     {{- return(execute and flags.WHICH in ['run', 'build'] and not (flags.EMPTY is defined and flags.EMPTY)) -}}
 {% endmacro %}
 
-{# Sources that selected models read through models of ours that are not selected, and so do not check them. #}
+{# Sources that selected models read through views of ours that are not selected, and so do not check them. #}
 {% macro mlforge_sources_read_elsewhere() %}
     {%- set seen = [] -%}
     {%- set names = [] -%}
@@ -51,11 +51,12 @@
         {%- set parents = [] -%}
         {%- for id in levels[-1] if id in graph.nodes and graph.nodes[id].resource_type == 'model' and id not in seen -%}
             {%- do seen.append(id) -%}
-            {%- set source = mlforge_meta(graph.nodes[id]).source -%}
-            {%- if source and id not in selected_resources and source not in names -%}
-                {%- do names.append(source) -%}
+            {%- set read = id in selected_resources or graph.nodes[id].config.materialized in ['view', 'ephemeral'] -%}
+            {%- set meta = mlforge_meta(graph.nodes[id]) -%}
+            {%- if read and id not in selected_resources and meta.kind in ['staging', 'labels'] and meta.source not in names -%}
+                {%- do names.append(meta.source) -%}
             {%- endif -%}
-            {%- do parents.extend(graph.nodes[id].depends_on.nodes) -%}
+            {%- do parents.extend(graph.nodes[id].depends_on.nodes if read else []) -%}
         {%- endfor -%}
         {%- do levels.append(parents) -%}
     {%- endfor -%}
