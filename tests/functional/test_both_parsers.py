@@ -70,6 +70,7 @@ def odd(root: Path) -> None:
         "name": "fresh",
         "table": "it's.a b.c",
         "timestamp": {"column": "at", "format": "%d.%m.%Y"},
+        "delay": "1d",
         "columns": {"group": "varchar", "at": "varchar"},
         "freshness": {"warn_after": "90m", "error_after": "2d"},
     }
