@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Context, Decimal, InvalidOperation
 from operator import index
 from typing import Any
+from uuid import UUID
 
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.project.model import KeyColumn
@@ -95,6 +96,8 @@ def checked(kind: ColumnType, *, ranged: bool = True) -> Check:
         (7, 'a')
         >>> checked(ColumnType(Kind.INTEGER, bits=16))(70000) is None
         True
+        >>> checked(ColumnType(Kind.DECIMAL, precision=20))(2**64 - 1)
+        Decimal('18446744073709551615')
     """
     match kind.kind:
         case Kind.INTEGER:
@@ -128,6 +131,8 @@ def _decimal(value: Any, kind: ColumnType, *, ranged: bool) -> Decimal | None:
     value = _plain(value)
     if value is None:
         return None
+    if kind.scale == 0:
+        value = _whole(value)
     if not isinstance(value, Decimal) or not value.is_finite():
         raise _unfit(value, kind)
     try:
@@ -140,7 +145,19 @@ def _decimal(value: Any, kind: ColumnType, *, ranged: bool) -> Decimal | None:
     return scaled if fits or not ranged else None
 
 
+def _whole(value: Any) -> Any:
+    """An integer as the decimal that it is: integers without a sign are keys of 20 digits."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return Decimal(index(value))
+    except TypeError:
+        return value
+
+
 def _text(value: Any, kind: ColumnType) -> str | None:
+    if isinstance(value, UUID):
+        value = str(value)  # as the files' uuid columns become text
     text: str | None = value if type(value) is str else _other(value, kind, str)
     if text is not None and not text.isascii():
         try:

@@ -125,6 +125,7 @@
             {%- endfor -%}
         {%- endfor -%}
     {%- elif known.reader == 'read_csv' -%}
+        {%- do changes.extend(mlforge_broken_rows(location, known.columns | map(attribute='name') | list)) -%}
         {%- set options = location.split('all_varchar = true, ')[1] -%}
         {%- for row in run_query('select file from glob(' ~ files ~ ') order by 1').rows -%}
             {%- set names = [] -%}

@@ -160,7 +160,7 @@
     {%- if pair[0] == 'decimal' and pair[1] in ['integer', 'decimal'] -%}
         {{- return(mlforge_fitted_text('cast(' ~ value ~ ' as ' ~ ('string' if target.type == 'databricks' else 'varchar') ~ ')', type, false)) -}}
     {%- elif pair[0] == 'float' and pair[1] in ['integer', 'decimal'] -%}
-        {%- set whole = 'case when abs(' ~ value ~ ') <= ' ~ (16777216 if single else 9007199254740992) ~ ' then try_cast(' ~ value ~ ' as bigint) end' -%}
+        {%- set whole = 'case when abs(' ~ value ~ ') < ' ~ (16777216 if single else 9007199254740992) ~ ' then try_cast(' ~ value ~ ' as bigint) end' -%}
         {%- set exact = 'case when ' ~ whole ~ ' = ' ~ value ~ ' then try_cast(' ~ whole ~ ' as ' ~ type ~ ')' -%}
         {%- if scale and scale <= 22 -%}
             {%- set limit = 2097152 if single else 2251799813685248 -%}
