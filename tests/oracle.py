@@ -1,4 +1,4 @@
-"""The rule of time (DESIGN.md, section 2) as loops over rows: slow, and meant to be right by reading.
+"""The rule of time (docs/design.md) as loops over rows: slow, and meant to be right by reading.
 
 Instants are whole microseconds since 1970-01-01 00:00 UTC. The letters are those of the rule:
 `e` an event's time, `t` a query time, `W` a window, `o` an offset, `d` a source delay, `I` an

@@ -1,4 +1,4 @@
-"""The oracle against the worked examples of DESIGN.md, and the drawn projects against their rules."""
+"""The oracle against the worked examples of docs/design.md, and the drawn projects against their rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN section 2, row for row: every expected table is whole and was written by hand."""
+"""The rule of time of docs/design.md, row for row: every expected table is whole and was written by hand."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The clock of a feature: instants as whole ticks since a fixed moment.
 
-The rule of time (DESIGN section 2) in one integer. An event at time ``e`` becomes visible at tick
+The rule of time (docs/design.md) in one integer. An event at time ``e`` becomes visible at tick
 
 * gridded, interval ``I``: ``floor((e - anchor) / I) + 1``, the first tick after the event,
 * continuous, exclusive: ``e + 1`` (one microsecond after the event),
