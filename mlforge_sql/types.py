@@ -180,6 +180,7 @@ class StoredColumn:
         leaves: Of nested json, the path of each value inside and its type.
         mixed: Whether the files hold it as different types of numbers.
         instant: Whether it is text that says an instant, ISO 8601.
+        dated: Whether the instants are dates, without a time of the day.
     """
 
     type: ColumnType
@@ -187,6 +188,7 @@ class StoredColumn:
     leaves: tuple[tuple[str, str], ...] = ()
     mixed: bool = False
     instant: bool = False
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

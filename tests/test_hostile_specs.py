@@ -126,3 +126,18 @@ def test_a_seed_is_a_case() -> None:
         assert (one.config, one.specs, one.python, one.notes) == (
             (two.config, two.specs, two.python, two.notes)
         )
+
+
+NUMBER = "0x" + "f" * 5000
+
+
+@pytest.mark.parametrize(
+    "line", [f"validators: {{amount: [{{less_than: {NUMBER}}}]}}", f"version: {NUMBER}"]
+)
+def test_numbers_that_cannot_be_written_down(line: str, data: Path, tmp_path: Path) -> None:
+    head = "features:\n- name: f\n  source: transactions\n  entities: merchant\n  select: {x: amount}\n"
+    told = compiled(tmp_path, {"features/bad.yml": f"{head}  {line}\n"}, data)
+    assert told.exit_code == 1
+    said = " ".join(told.stderr.split())
+    assert "error[MF012]: the number has more digits than any column has room for" in said
+    assert "--> features/bad.yml:6:" in said

@@ -12,7 +12,7 @@ from mlforge_sql.project.model import ResolvedFeature, ResolvedSource
 from mlforge_sql.project.scope import TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import DIRECTIVE, Source, Timestamp
-from mlforge_sql.types import ColumnType, Kind, parse_type
+from mlforge_sql.types import DATE, ColumnType, Kind, parse_type
 from mlforge_sql.zones import UTC_NAME, has_whole_hours, longest_day, longest_hour
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -139,7 +139,10 @@ def warn_of_midnights(
 
 
 def known_type(source: ResolvedSource, column: str) -> ColumnType:
-    """The type of a source's column: a date that is declared is one, in whatever text it is stored."""
+    """The type of a source's column: dates are dates, in whatever text they are stored."""
+    held = source.files.columns.get(column) if source.files else None
+    if held is not None and held.dated:
+        return DATE
     declared = {name.casefold(): text for name, text in (source.spec.columns or {}).items()}
     said = parse_type(declared.get(column.casefold(), ""))
     return said if said.kind is Kind.DATE else source.schema[column]

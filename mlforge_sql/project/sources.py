@@ -234,7 +234,10 @@ def _with_whole_times(spec: Source, files: FileSchema) -> FileSchema:
             if held.type.kind in lossy or is_time(held.type):
                 plain = held.stored.removeprefix("guessed ")
                 instant = time.column is not None
-                columns[spelled] = replace(held, type=TEXT, stored=plain, instant=instant)
+                dated = held.type.kind is Kind.DATE
+                columns[spelled] = replace(
+                    held, type=TEXT, stored=plain, instant=instant, dated=dated
+                )
         elif held.type == UNSIGNED and held.stored == "ubigint":
             columns[spelled] = replace(held, type=BIGINT)
     return replace(files, columns=columns)

@@ -24,6 +24,21 @@ LIFETIME = "lifetime"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+def _with_digits(value: int) -> int:
+    if value.bit_length() > _MOST_BITS:
+        raise PydanticCustomError(
+            "mlforge_number",
+            "the number has more digits than any column has room for",
+            {"code": "MF012", "hint": "write a number of at most 300 digits"},
+        )
+    return value
+
+
+_MOST_BITS = 1000
+Whole = Annotated[int, AfterValidator(_with_digits)]
+"""A whole number; one of thousands of digits cannot even be written down."""
+
+
 class Origin(Protocol):
     """Where a spec was written."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from mlforge_sql.spec.base import Name, Spec
+from mlforge_sql.spec.base import Name, Spec, Whole
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore, default_store
 
 _LONGEST_NAME = 255
@@ -37,7 +37,7 @@ class LocalStore(Spec):
     path: Annotated[str, AfterValidator(_plain)] = Field(
         description="Folder of the DuckDB file `features.duckdb`, relative to the project."
     )
-    settings: dict[str, str | int | float | bool] = Field(
+    settings: dict[str, str | Whole | float | bool] = Field(
         default_factory=dict,
         description="DuckDB settings that cannot change values, such as `memory_limit: 4GB`.",
     )

@@ -14,6 +14,7 @@ from mlforge_sql.spec.base import (
     Names,
     PositiveDuration,
     Spec,
+    Whole,
     WindowField,
     one_or_many,
     record,
@@ -25,7 +26,7 @@ from mlforge_sql.spec.validators import Validator
 FUNCTIONS = ("sum", "count", "mean", "min", "max", "std", "variance")
 """Aggregate functions of rolling windows."""
 
-Default = bool | int | Annotated[float, Field(allow_inf_nan=False)] | str
+Default = bool | Whole | Annotated[float, Field(allow_inf_nan=False)] | str
 
 
 def _function(value: str) -> str:
@@ -181,7 +182,7 @@ class Feature(Spec):
         ),
     )
     tags: Names = Field(default=(), description="Tags to select features by.")
-    version: Annotated[int, Field(ge=1)] = Field(
+    version: Annotated[Whole, Field(ge=1)] = Field(
         default=1, description="Version of the feature's meaning; recorded with every build."
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from mlforge_sql.spec.base import Name, Names, Spec, one_or_many, record
+from mlforge_sql.spec.base import Name, Names, Spec, Whole, one_or_many, record
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.pin import Instant, Pin
 from mlforge_sql.spec.source import Source, Timestamp, timestamp_by_name
@@ -30,7 +30,7 @@ class FeatureSpec(Spec):
     columns: Annotated[Names, Field(min_length=1)] | None = Field(
         default=None, description="Columns of the feature; all of them by default."
     )
-    version: Annotated[int, Field(ge=0)] | None = Field(
+    version: Annotated[Whole, Field(ge=0)] | None = Field(
         default=None,
         description="Databricks: version of the feature's Delta table to read; the newest by default.",
     )

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from mlforge_sql.spec.base import Spec
+from mlforge_sql.spec.base import Spec, Whole
 
-Number = int | Annotated[float, Field(allow_inf_nan=False)]
+Number = Whole | Annotated[float, Field(allow_inf_nan=False)]
 Scalar = bool | Number | str
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
