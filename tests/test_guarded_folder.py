@@ -193,6 +193,14 @@ def test_what_dbt_leaves_is_nobody_s(project: Path, name: str) -> None:
     write_project(compile_project(project))
 
 
+def test_models_may_be_there_before_the_first_compile(project: Path) -> None:
+    mine = project / "dbt" / "models" / "raw" / "events.sql"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("select 1 as x")
+    write_project(compile_project(project))
+    assert mine.read_text() == "select 1 as x"
+
+
 # Copies
 
 

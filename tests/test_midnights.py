@@ -65,14 +65,16 @@ def test_midnights_in_text(tmp_path: Path) -> None:
 
 
 def test_dates_in_csv(tmp_path: Path) -> None:
-    """What looks like dates is a warning; what is declared a date is one."""
+    """Dates are dates, declared or not; what is declared a timestamp may have its reasons."""
     (tmp_path / "data").mkdir()
     text = "user_id,event_time,amount\nu1,2024-01-01,1\nu1,2024-01-02,2\n"
     (tmp_path / "data" / "events.csv").write_text(text, encoding="utf-8")
     document = events.spec([LAST], source={"path": "data/events.csv"})
+    for declared in ({}, {"event_time": "date"}):
+        document["sources"][0]["columns"] = declared
+        with pytest.raises(SpecErrors) as caught:
+            compile_project(write_project(tmp_path, document))
+        assert [item.code for item in caught.value.diagnostics] == ["MF117"]
+    document["sources"][0]["columns"] = {"event_time": "timestamp"}
     compiled = compile_project(write_project(tmp_path, document))
     assert [item.code for item in compiled.project.warnings] == ["MF118"]
-    document["sources"][0]["columns"] = {"event_time": "date"}
-    with pytest.raises(SpecErrors) as caught:
-        compile_project(write_project(tmp_path, document))
-    assert [item.code for item in caught.value.diagnostics] == ["MF117"]

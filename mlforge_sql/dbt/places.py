@@ -16,6 +16,9 @@ PROJECT = PurePosixPath("dbt_project.yml")
 OURS = ("models", "macros", "tests", "setup")
 """Folders in which files of ours can be; others are beside ``dbt_project.yml``."""
 
+_OF_DBT = frozenset({"analyses", "macros", "models", "seeds", "snapshots", "tests"})
+"""Folders of a dbt project, in which users have files of their own beside ours."""
+
 _LEFT_BY_OTHERS = frozenset(
     {"target", "logs", "dbt_packages", "package-lock.yml", ".user.yml"}  # dbt
     | {".git", ".gitkeep", ".DS_Store", WORK}
@@ -63,11 +66,15 @@ def foreign_parent(folder: Path, path: PurePosixPath) -> PurePosixPath | None:
 
 
 def others(folder: Path) -> tuple[PurePosixPath, ...]:
-    """What somebody else keeps in a folder."""
+    """What somebody else keeps in a folder.
+
+    Models, seeds and macros are not that: a source's `model:` may be there before the first compile.
+    """
     if not folder.is_dir():
         return ()
     names = sorted(item.name for item in folder.iterdir())
-    return tuple(PurePosixPath(name) for name in names if name not in _LEFT_BY_OTHERS)
+    known = _LEFT_BY_OTHERS | _OF_DBT
+    return tuple(PurePosixPath(name) for name in names if name not in known)
 
 
 def is_our_file(folder: Path, path: PurePosixPath) -> bool:

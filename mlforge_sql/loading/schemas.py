@@ -20,6 +20,7 @@ from mlforge_sql.formats import (
     reader_of,
 )
 from mlforge_sql.isolation import guarded, sealed
+from mlforge_sql.loading.csv_rows import header_fields, unreadable_rows
 from mlforge_sql.types import (
     TEXT,
     UNKNOWN,
@@ -161,27 +162,15 @@ class SchemaReader:
                 case _:
                     return self._parquet(path, full, types)
         except self._duckdb_error() as error:
+            for row in self._query("from glob(?)", [full]) if reader == "read_csv" else ():
+                self._check_rows(path, str(row[0]))
             raise _unreadable(path, self.root, str(error).replace(full, path)) from error
 
     def _csv(
         self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
     ) -> FileSchema:
-        first = self._query("select min(file) from glob(?)", [full])[0][0]
-        found = self._query(
-            "select Delimiter, Quote, Escape, Comment, HasHeader, SkipRows "
-            "from sniff_csv(?, sample_size = -1)",
-            [first],
-        )
-        delimiter, quote, escape, comment, header, skipped = found[0]
-        quoting = _sniffed(quote) or '"'
-        form = CsvForm(
-            delimiter=_sniffed(delimiter),
-            quote=quoting,
-            escape=_sniffed(escape) or quoting,
-            comment=_sniffed(comment),
-            header=bool(header),
-            skipped=int(skipped),
-        )
+        first = str(self._query("select min(file) from glob(?)", [full])[0][0])
+        form = self._csv_form(path, first)
         options = form.options
         # types of text are guessed: from all rows, because what is guessed is what is read
         candidates = self._candidates("read_csv", full, ("sample_size = -1", *options[1:]))
@@ -192,6 +181,49 @@ class SchemaReader:
         }
         columns = self._checked(path, full, relation, "text", guesses, declared)
         return FileSchema(columns, options)
+
+    def _csv_form(self, path: str, file: str) -> CsvForm:
+        """How a csv file is written.
+
+        DuckDB looks for a form that all rows fit. Where a row is broken it takes the whole file for one
+        column of text, or gives up; then the rows that do not fit the usual form are what is wrong.
+        """
+        usual = CsvForm.usual(path)
+        found = self._query(
+            "select Delimiter, Quote, Escape, Comment, HasHeader, SkipRows, len(Columns) "
+            "from sniff_csv(?, sample_size = -1)",
+            [file],
+        )
+        delimiter, quote, escape, comment, header, skipped, columns = found[0]
+        fields = header_fields(self._connected(), file, usual)
+        if fields > 1 and (columns != fields or skipped):
+            self._check_rows(path, file, most_can_be_read=True)
+        quoting = _sniffed(quote) or usual.quote
+        return CsvForm(
+            delimiter=_sniffed(delimiter),
+            quote=quoting,
+            escape=_sniffed(escape) or quoting,
+            comment=_sniffed(comment),
+            header=bool(header),
+            skipped=int(skipped),
+        )
+
+    def _check_rows(self, path: str, file: str, *, most_can_be_read: bool = False) -> None:
+        """Say which rows of a csv file do not fit the usual form, if there are any.
+
+        Args:
+            path: The source's files.
+            file: One of them.
+            most_can_be_read: Whether it counts only where most rows do fit.
+        """
+        broken = unreadable_rows(self._connected(), file, CsvForm.usual(path))
+        if broken is None or (most_can_be_read and broken.rows > broken.readable):
+            return
+        if broken.fault == "invalid encoding":
+            raise _not_utf8(self._shown(file))
+        many = f"{broken.rows} row{'s' if broken.rows > 1 else ''}"
+        text = f"`{self._shown(file)}` has {many} that cannot be read ({broken.fault}), the first in line {broken.line}"
+        raise SchemaUnreadable(text, hint="mend the file")
 
     def _json(
         self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
@@ -495,13 +527,16 @@ _COLUMN_MISSING = re.compile(
 )
 
 
+def _not_utf8(file: str) -> SchemaUnreadable:
+    hint = f"convert it, such as with `iconv -f latin1 -t utf-8 {file} > ...`"
+    return SchemaUnreadable(f"`{file}` is not UTF-8", code="MF110", hint=hint)
+
+
 def _unreadable(path: str, root: Path, said: str) -> SchemaUnreadable:
     """Why DuckDB cannot read files, in words that show no line of them."""
     text = said.replace(f"{root}/", "")
     if _NOT_UTF8.search(text):
-        file = found[1] or found[2] if (found := _IN_FILE.search(text)) else path
-        hint = f"convert it, such as with `iconv -f latin1 -t utf-8 {file} > ...`"
-        return SchemaUnreadable(f"`{file}` is not UTF-8", code="MF110", hint=hint)
+        return _not_utf8(found[1] or found[2] if (found := _IN_FILE.search(text)) else path)
     if missing := _COLUMN_MISSING.search(text):
         return SchemaUnreadable(
             f"cannot read `{path}`: `{missing['file']}` has no column `{missing['name']}`, other files have",

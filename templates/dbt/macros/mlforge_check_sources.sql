@@ -125,16 +125,16 @@
             {%- endfor -%}
         {%- endfor -%}
     {%- elif known.reader == 'read_csv' -%}
-        {%- do changes.extend(mlforge_broken_rows(location, known.columns | map(attribute='name') | list)) -%}
-        {%- set options = location.split('all_varchar = true, ')[1] -%}
+        {%- set options = 'hive_partitioning = false, ' ~ location.split('hive_partitioning = false, ')[1][:-1] ~ ', auto_detect = false' -%}
         {%- for row in run_query('select file from glob(' ~ files ~ ') order by 1').rows -%}
-            {%- set names = [] -%}
-            {%- for found in run_query('select lower(found.item.name) from sniff_csv(' ~ mlforge_literal(row[0]) ~ ', ' ~ options ~ ', unnest(Columns) as found(item)').rows -%}
-                {%- do names.append(found[0]) -%}
-            {%- endfor -%}
+            {%- set names = mlforge_csv_columns(row[0], options, known.columns | length + 200) -%}
+            {%- set missing = [] -%}
             {%- for column in known.columns if column.name | lower not in names -%}
-                {%- do changes.append('`' ~ column.name ~ '` is missing in ' ~ mlforge_file_name(row[0], known)) -%}
+                {%- do missing.append('`' ~ column.name ~ '` is missing in ' ~ mlforge_file_name(row[0], known)) -%}
             {%- endfor -%}
+            {%- set fields = mlforge_csv_fields(names | length) -%}
+            {%- set reader = 'read_csv(' ~ mlforge_literal(row[0]) ~ ', ' ~ options ~ ', columns = ' ~ fields[1] ~ ')' -%}
+            {%- do changes.extend(missing or mlforge_broken_rows(reader, fields[0])) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- if changes -%}
@@ -148,6 +148,28 @@
         {%- do counted.append({'name': known.time[0], 'stored': known.time[2], 'type': known.time[1], 'time': known.time[3]}) -%}
     {%- endif -%}
     {{- return(mlforge_misfits(location[:-1] ~ ", filename = 'mlforge_file')", counted, known)) -}}
+{% endmacro %}
+
+{# Names of the columns of a csv file, in lower case, whatever its rows are; those that DuckDB gives where it has none. #}
+{% macro mlforge_csv_columns(file, options, most) %}
+    {%- set first = options.replace('header = true', 'header = false') ~ ', columns = ' ~ mlforge_csv_fields(most)[1] -%}
+    {%- set reader = 'read_csv(' ~ mlforge_literal(file) ~ ', ' ~ first ~ ', null_padding = true, ignore_errors = true)' -%}
+    {%- set names = [] -%}
+    {%- for row in run_query('select lower(name) from (unpivot (from ' ~ reader ~ ' limit 1) on columns(*) into name place value name)').rows -%}
+        {%- do names.append(row[0] if 'header = true' in options else 'column' ~ loop.index0) -%}
+    {%- endfor -%}
+    {{- return(names) -}}
+{% endmacro %}
+
+{# Names for a number of fields, and the argument that says them to a reader of csv. #}
+{% macro mlforge_csv_fields(count) %}
+    {%- set names = [] -%}
+    {%- set said = [] -%}
+    {%- for number in range(count) -%}
+        {%- do names.append('c' ~ number) -%}
+        {%- do said.append("'c" ~ number ~ "': 'varchar'") -%}
+    {%- endfor -%}
+    {{- return([names, '{' ~ said | join(', ') ~ '}']) -}}
 {% endmacro %}
 
 {# In how many rows, and of which files, columns hold values that do not fit. #}
