@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from harness import Run, compile_and_run, write_parquet, write_project
 from warehouse.client import Warehouse
-from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
+from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse, warehouse_macros
 
 from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors
@@ -182,13 +182,26 @@ def test_the_type_is_part_of_the_definition(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
+def check_audit(run: WarehouseRun) -> None:
+    """The audit of the feature adds up what 64 bits do not hold, and finds nothing."""
+    (text,) = (
+        text
+        for path, text in run.compiled.files.items()
+        if path.parts[:2] == ("tests", "audit") and path.stem == "audit_feature__page"
+    )
+    macros = warehouse_macros(run.compiled, run.schema, datetime(2030, 1, 1))
+    assert run.connection.sql(macros.render(text)) == []
+
+
 def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
     connection = shared_warehouse.connect()
     schema = "main.sum_types"
     connection.sql(f"create schema if not exists {schema}")
     load_table(connection, f"{schema}.events", COLUMNS, ROWS)
     compiled = compile_and_run(project(tmp_path / "typed", *TYPED)).compiled
-    check_typed(run_on_warehouse(compiled, connection, schema))
+    run = run_on_warehouse(compiled, connection, schema)
+    check_typed(run)
+    check_audit(run)
     for interval in ("1d", None):
         root = project(tmp_path / str(interval), {"field": "views"}, interval=interval)
         run = run_on_warehouse(compile_project(root), connection, schema)
