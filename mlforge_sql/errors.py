@@ -104,6 +104,7 @@ CODES: dict[str, str] = {
     "MF119": "instant that cannot be read",
     "MF120": "type that no sum can have",
     "MF121": "type that does not fit the aggregate",
+    "MF122": "sum of more than 38 digits",
     "MF128": "setting of the engine that could change values",
     "MF129": "number that YAML reads as another",
     "MF140": "broken journal of a compile",

@@ -480,31 +480,57 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
 
 
-def test_a_mean_whose_sum_is_too_large_for_a_double(tmp_path: Path) -> None:
-    """It may be right, or infinite; nothing else."""
+def test_doubles_that_overflow_in_some_orders_only(tmp_path: Path) -> None:
+    """The feature adds them up without an overflow, and so does the audit; an infinite value is wrong."""
     spec = deepcopy(SPEC)
-    spec["features"] = [
-        {
-            **CONTINUOUS,
-            "metrics": [{"windows": ["1d"], "aggregations": {"amount": ["mean"]}}],
-        }
-    ]
+    metrics = [{"windows": ["1d"], "aggregations": {"amount": ["sum", "mean"]}}]
+    spec["features"] = [{**CONTINUOUS, "metrics": metrics}]
     spec["training_sets"][0]["features"] = ["recent"]
+    amounts = (1.5e308, -1.5e308, 1.2e308, 0.0, -1.2e308, 1.5e308)
     rows = table(
         "user_id event_time amount",
-        *(("u1", at(f"01-01 12:0{n}"), 1.5e308) for n in range(3)),
+        *(("u1", at(f"01-01 12:0{n}"), amount) for n, amount in enumerate(amounts)),
     )
     labels = [{"user_id": "u1", "marked_at": at("01-02 00:00")}]
     run = build(tmp_path, spec, rows, labels)
-    change = "update judged set recent__amount_mean_1d = "
+    assert audit(run, "recent") == audit(run, "recent", of="feature") == []
+    change = "update judged set recent__amount_sum_1d = {0}, recent__amount_mean_1d = {0} / {1}"
     for value, found in (
         ("1.5e308::double", 0),
-        ("'inf'::double", 0),
-        ("5", 1),
-        ("null", 1),
+        ("1.4e308::double", 2),
+        ("'inf'::double", 2),
+        ("'nan'::double", 2),
+        ("5", 2),
+        ("null", 2),
     ):
-        run.connection.execute(change + value)
+        run.connection.execute(change.format(value, len(amounts)))
         assert len(audit(run, "recent")) == found, value
+
+
+@pytest.mark.parametrize(
+    ("type_name", "near"), [("decimal(38,0)", "1"), ("double", "1e5"), ("decimal(20,0)", "1")]
+)
+def test_sums_of_a_type_of_their_own(tmp_path: Path, type_name: str, near: str) -> None:
+    """Exactly, and as doubles to nine digits; both are too large for 64 bits."""
+    spec = deepcopy(SPEC)
+    metric = {"field": "amount", "function": "sum", "windows": ["1d"], "type": type_name}
+    spec["features"] = [{**GRIDDED, "metrics": [metric]}, {**CONTINUOUS, "metrics": [metric]}]
+    spec["training_sets"][0]["features"] = ["daily", "recent"]
+    rows = table(
+        "user_id event_time amount",
+        *(("u1", at(f"01-01 12:0{n}"), 5 * 10**18 + n) for n in range(4)),
+    )
+    labels = [{"user_id": "u1", "marked_at": at("01-02 00:00")}]
+    types = ({**EVENT_SCHEMA, "amount": "BIGINT"}, LABEL_SCHEMA)
+    run = build(tmp_path, spec, rows, labels, types)
+    for feature in ("daily", "recent"):
+        assert audit(run, feature) == audit(run, feature, of="feature") == []
+        stored = f"{feature}__amount_sum_1d"
+        for change, found in ((near, type_name != "double"), ("1e13", True)):
+            run.connection.execute("create or replace temp table kept as from judged")
+            run.connection.execute(f"update judged set {stored} = {stored} + {change}")
+            assert len(audit(run, feature)) == found, (feature, change)
+            run.connection.execute(f"update judged set {stored} = (select {stored} from kept)")
 
 
 def test_events_that_are_at_no_instant_count_nowhere(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 from harness import Run, compile_and_run, write_parquet, write_project
 from warehouse.client import Warehouse
-from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
+from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse, warehouse_macros
 
+from mlforge_sql.cli import main
 from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors
 from mlforge_sql.project.definition import spec_hash
@@ -182,13 +183,44 @@ def test_the_type_is_part_of_the_definition(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
+def check_audit(run: WarehouseRun) -> None:
+    """The audit of the feature adds up what 64 bits do not hold, and finds nothing."""
+    (text,) = (
+        text
+        for path, text in run.compiled.files.items()
+        if path.parts[:2] == ("tests", "audit") and path.stem == "audit_feature__page"
+    )
+    macros = warehouse_macros(run.compiled, run.schema, datetime(2030, 1, 1))
+    assert run.connection.sql(macros.render(text)) == []
+
+
+DIGITS = "9" * 36 + ".25"
+
+
+@pytest.mark.parametrize("days", [(1, 1), (1, 2)], ids=["in a tile", "in a window"])
+def test_a_sum_of_more_than_38_digits_is_said_without_digits(
+    tmp_path: Path, days: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project(tmp_path, document({"field": "price", "windows": ["2d"]}))
+    rows = [{**ROWS[0], "at": datetime(2024, 1, day), "price": Decimal(DIGITS)} for day in days]
+    write_parquet(tmp_path / "e.parquet", {**COLUMNS, "price": "DECIMAL(38,2)"}, rows)
+    with pytest.raises(SystemExit, match="1"):
+        main(["--project-dir", str(tmp_path), "build"])
+    text = " ".join("".join(capsys.readouterr()).split())
+    model = "int_events__user_id__1d_tiles" if days == (1, 1) else "page"
+    assert f"error[MF122]: model `{model}`: a sum of decimals has more than 38 digits" in text
+    assert "999" not in text
+
+
 def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
     connection = shared_warehouse.connect()
     schema = "main.sum_types"
     connection.sql(f"create schema if not exists {schema}")
     load_table(connection, f"{schema}.events", COLUMNS, ROWS)
     compiled = compile_and_run(project(tmp_path / "typed", *TYPED)).compiled
-    check_typed(run_on_warehouse(compiled, connection, schema))
+    run = run_on_warehouse(compiled, connection, schema)
+    check_typed(run)
+    check_audit(run)
     for interval in ("1d", None):
         root = project(tmp_path / str(interval), {"field": "views"}, interval=interval)
         run = run_on_warehouse(compile_project(root), connection, schema)

@@ -9,7 +9,13 @@ from mlforge_sql.dbt import duckdb_errors
 from mlforge_sql.dbt.artifacts import NodeResult, known_columns
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.redaction import without_values
-from mlforge_sql.workspace.explanations import Explanation, explain, explain_source, hide_secrets
+from mlforge_sql.workspace.explanations import (
+    Explanation,
+    explain,
+    explain_source,
+    explain_sum,
+    hide_secrets,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def _explained(run: DbtRun, text: str) -> Explanation | None:
     """What an error means: on DuckDB our own checks say it, the rest is in dbt's words."""
     if run.databricks:
         return explain(text)
-    return duckdb_errors.explain(text) or explain_source(text)
+    return duckdb_errors.explain(text) or explain_source(text) or explain_sum(text)
 
 
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:

@@ -235,6 +235,21 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """A column of a feature that needs a measure.
+
+    Attributes:
+        measure: Name of the measure.
+        feature: Name of the feature.
+        column: Name of its column.
+    """
+
+    measure: str
+    feature: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tiles:
     """Events of one entity and tick, pre-aggregated; ``tick`` is when they become visible.
 
@@ -258,6 +273,7 @@ class Tiles:
         where: Filter of the relation's rows.
         measures: What each tile holds.
         features: The features that read it.
+        uses: Of each measure, the first column that needs it.
     """
 
     name: str
@@ -269,6 +285,7 @@ class Tiles:
     where: Expr | None
     measures: tuple[Measure, ...]
     features: tuple[str, ...]
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +417,15 @@ class Rolling:
     def windows(self) -> tuple[Window, ...]:
         """The different windows, in order of first use."""
         return tuple(dict.fromkeys(column.window for column in self.columns))
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """Of each measure, the first column that needs it."""
+        found: dict[str, Use] = {}
+        for item in self.columns:
+            for measure in item.measures:
+                found.setdefault(measure.name, Use(measure.name, self.name, item.name))
+        return tuple(found.values())
 
     @property
     def shifts(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles, Use
 from mlforge_sql.plan.powers import power_parts
 from mlforge_sql.project.model import (
     ResolvedFeature,
@@ -156,9 +156,11 @@ def _tiles(
     tick = tick_name(first.source)
     names = frozenset(name.casefold() for name, _ in keys)
     measures = MeasureSet(staging=True, taken={tick, *names}, keys=names)
+    uses: dict[str, Use] = {}
     for feature in features:
         for column in feature.windows:
-            measures.parts(column)
+            for part in measures.parts(column):
+                uses.setdefault(part.name, Use(part.name, feature.name, column.name))
     tiles = Tiles(
         name=_tiles_name(group, taken),
         relation=staging_name(first.source.spec),
@@ -169,6 +171,7 @@ def _tiles(
         where=group.where,
         measures=tuple(measures.measures.values()),
         features=tuple(feature.name for feature in features),
+        uses=tuple(uses.values()),
     )
     return tiles, measures
 

@@ -16,7 +16,7 @@ from mlforge_sql.expressions import column, identifier
 from mlforge_sql.plan.nodes import Audit, AuditColumn, AuditedLabels, Window
 from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
 from mlforge_sql.sql.audit_samples import Samples
-from mlforge_sql.sql.audit_values import OVERFLOWED, RELATIVE, AuditValues, is_number, is_rounded
+from mlforge_sql.sql.audit_values import RELATIVE, AuditValues, is_number, is_rounded
 from mlforge_sql.sql.build import (
     aliased,
     all_of,
@@ -409,10 +409,7 @@ class _Query:
         comment = None
         if self.numbers:
             query = from_step(query, "different").where(exp.Not(this=self._is_close()), copy=False)
-            comment = (
-                f"only doubles may differ: by {RELATIVE} of their size, and by their rounding;\n"
-                "a mean whose sum is too large for a double may be infinite"
-            )
+            comment = f"only doubles may differ: by {RELATIVE} of their size, and by their rounding"
         else:
             stored, again = columns(self.names.both)
             differs: exp.Expr = exp.NullSafeNEQ(this=stored, expression=again)
@@ -429,10 +426,7 @@ class _Query:
         distance = exp.Sub(this=stored.copy(), expression=again.copy())
         close = exp.LTE(this=func("abs", distance.copy()), expression=rounding.copy())
         near = all_of([self.dialect.is_finite(distance), close])
-        finite = self.dialect.is_finite
-        large = exp.GTE(this=rounding.copy(), expression=exp.Literal.number(OVERFLOWED))
-        overflowed = all_of([exp.Not(this=finite(stored.copy())), finite(again.copy()), large])
-        return func("coalesce", exp.or_(same, near, overflowed, copy=False), exp.false())
+        return func("coalesce", exp.or_(same, near, copy=False), exp.false())
 
 
 def _a(word: str) -> str:

@@ -29,9 +29,6 @@ DIGITS = "2e-15"
 MANY = "4294967296e0"
 """2^32: so many doubles, each divided by it first, have a sum that is a double. No digit is lost."""
 
-OVERFLOWED = "3e293"
-"""The rounding of values whose sizes have a sum that is too large for a double is above it."""
-
 _WHOLE_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
 """Decimal digits of integers, by their bits."""
 
@@ -270,16 +267,19 @@ class AuditValues:
         value = summable(value, item.value_type, self.dialect)
         if item.value_type is not None and item.value_type.kind in {Kind.INTEGER, Kind.BOOLEAN}:
             value = self.dialect.widened(value, WIDE_INTEGER)
-        return self._filter(func("sum", value), item)
+        total = self._filter(func("sum", value), item)
+        return self._scaled(item, "sum", total) if is_of_doubles(item) else total
 
     def _mean(self, item: AuditColumn) -> exp.Expr:
         mean = self._filter(func("avg", self.double(item)), item)
-        if not is_of_doubles(item):
-            return mean
+        return self._scaled(item, "avg", mean) if is_of_doubles(item) else mean
+
+    def _scaled(self, item: AuditColumn, function: str, value: exp.Expr) -> exp.Expr:
+        """A sum or a mean of doubles; of such that overflow in some order, they are made smaller first."""
         smaller = exp.Div(this=self.double(item), expression=_many())
-        again = exp.Mul(this=self._filter(func("avg", smaller), item), expression=_many())
+        again = exp.Mul(this=self._filter(func(function, smaller), item), expression=_many())
         sizes = self._filter(func("sum", func("abs", self.double(item))), item)
-        fits = exp.If(this=self.dialect.is_finite(sizes), true=mean)
+        fits = exp.If(this=self.dialect.is_finite(sizes), true=value)
         return exp.Case(ifs=[fits], default=again)
 
     def _filter(self, aggregate: exp.Expr, item: AuditColumn) -> exp.Expr:

@@ -44,7 +44,7 @@ def _names(node: Rolling) -> tuple[str, ...]:
 
 
 def _tiles(node: Rolling, dialect: Dialect) -> Step:
-    query = tiles_select("ticked", (*_names(node), node.tick), node.measures, dialect)
+    query = tiles_select("ticked", (*_names(node), node.tick), node, dialect)
     return Step("tiles", query, "events of one entity and tick belong together")
 
 

@@ -19,6 +19,7 @@ from mlforge_sql.sql.build import (
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.fitting import fitting, may_not_fit
 from mlforge_sql.sql.frames import frame_steps, needs_flag
+from mlforge_sql.sql.overflow import window_check
 from mlforge_sql.sql.powers import spread_of_powers, thirds_steps
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.rolling_names import FLAG, over_name, spread_name
@@ -60,6 +61,9 @@ def _final(node: Rolling, dialect: Dialect, before: str) -> Step:
     )
     if dialect.slides and needs_flag(node):
         query = query.where(column(FLAG), copy=False)
+    check = window_check(node, dialect)
+    if check is not None:
+        query = query.where(check, copy=False)
     return Step("final", query)
 
 

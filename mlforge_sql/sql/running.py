@@ -40,6 +40,7 @@ from mlforge_sql.sql.build import (
     union,
 )
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.overflow import had_infinite, infinite_name, may_overflow
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, new_window, old_window, over, over_name
 from mlforge_sql.sql.running_moments import Moments
@@ -96,8 +97,9 @@ class _Running:
 
     @property
     def results(self) -> list[str]:
-        """Columns of exact measures over windows."""
-        return [over_name(measure.name, window) for measure, window in self.exact]
+        """Columns of exact measures over windows, and of what else is known of a row."""
+        infinite = [infinite_name(self.node)] if may_overflow(self.node) else []
+        return [*(over_name(measure.name, window) for measure, window in self.exact), *infinite]
 
     def free(self, wanted: str) -> str:
         """The name, marked as ours where a key has it."""
@@ -198,7 +200,6 @@ class _Running:
             aliased(self._total(*pair), over_name(pair[0].name, pair[1])) for pair in self.exact
         ]
         after = over(func("lead", column(self.node.tick)), SO_FAR)
-        query = select(*columns(kept), *totals, aliased(after, self.next_tick))
         order: list[exp.Expr] = [column(self.node.tick)]
         if self.block_windows:
             order.append(not_null(column(self.shift)))
@@ -206,6 +207,10 @@ class _Running:
         windows = (NamedWindow(SO_FAR, keys, tuple(order)),)
         about = "exact numbers are added when they enter a window and taken off when they leave it"
         comment = about if totals else None
+        if may_overflow(self.node):
+            infinite = over(had_infinite(self.node, self.dialect), SO_FAR)
+            totals.append(aliased(infinite, infinite_name(self.node)))
+        query = select(*columns(kept), *totals, aliased(after, self.next_tick))
         return Step("running", from_step(query, "timeline"), comment, windows)
 
     def _total(self, measure: Measure, window: Window) -> exp.Expr:

@@ -21,6 +21,7 @@ from mlforge_sql.sql.build import (
     star_from,
 )
 from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.sql.overflow import is_sum_of_doubles, tile_stops
 from mlforge_sql.sql.powers import is_power, power
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
@@ -43,7 +44,7 @@ def tiles_query(node: Tiles, dialect: Dialect) -> ModelQuery:
         (
             Step("events", star_from(ref(node.relation))),
             ticked_step("events", node, dialect, node.where),
-            Step("final", tiles_select("ticked", (*keys, node.tick), node.measures, dialect)),
+            Step("final", tiles_select("ticked", (*keys, node.tick), node, dialect)),
         )
     )
 
@@ -68,13 +69,27 @@ def _tick_comment(tick: str, clock: Clock) -> str:
 
 
 def tiles_select(
-    relation: str, group: tuple[str, ...], measures: Iterable[Measure], dialect: Dialect
+    relation: str, group: tuple[str, ...], node: Tiles | Rolling, dialect: Dialect
 ) -> exp.Select:
     """Aggregate the events of each entity and tick, the columns of ``group``."""
-    counted = [aliased(_aggregate(measure, dialect), measure.name) for measure in measures]
+    counted = [aliased(_aggregate(measure, dialect), measure.name) for measure in node.measures]
     query = from_step(select(*columns(group), *counted), relation)
     query = query.where(countable(group), copy=False)
-    return query.group_by(*columns(group), copy=False)
+    query = query.group_by(*columns(group), copy=False)
+    stops = [_stops(item, node, dialect) for item in node.measures if is_sum_of_doubles(item)]
+    if stops:
+        query = query.having(exp.Case(ifs=stops, default=exp.true()), copy=False)
+    return query
+
+
+def _stops(measure: Measure, node: Tiles | Rolling, dialect: Dialect) -> exp.If:
+    """The branch that stops at a tile in which a sum of doubles overflows."""
+    if measure.value is None:
+        raise TypeError(measure.name)
+    finite = func("bool_and", dialect.is_finite(dialect.expression(measure.value)))
+    finite = _filtered(finite, measure.where, dialect)
+    use = next(item for item in node.uses if item.measure == measure.name)
+    return tile_stops(_aggregate(measure, dialect), finite, use, dialect)
 
 
 def countable(names: Iterable[str], table: str | None = None) -> exp.Expr:

@@ -53,7 +53,7 @@ def explain(text: str) -> Explanation | None:
         found = rule.pattern.search(text)
         if found is not None:
             return rule.explain(found)
-    return None
+    return explain_sum(text)
 
 
 def explain_source(text: str) -> Explanation | None:
@@ -66,6 +66,14 @@ def explain_source(text: str) -> Explanation | None:
     """
     found = re.search(_SOURCE, text)
     return Explanation("MF113", found[0].strip(), _CHANGED_FILES) if found else None
+
+
+def explain_sum(text: str) -> Explanation | None:
+    """Sums that no decimal holds, on any engine: its own words have sums of rows in them, or say nothing."""
+    if _WIDE_SUM.search(text) is None:
+        return None
+    message = "a sum of decimals has more than 38 digits, which is more than any type holds"
+    return Explanation("MF122", message, _NARROWER)
 
 
 def hide_secrets(text: str, environment: Mapping[str, str], names: Iterable[str] = ()) -> str:
@@ -186,6 +194,13 @@ _CHANGED = (
 )
 
 
+_WIDE_SUM = re.compile(
+    r"Overflow in HUGEINT addition|Overflow in SUM of DECIMAL|Overflow in sum of decimals", re.I
+)
+_NARROWER = (
+    "leave out values that cannot be right with `where`, or sum them as doubles: "
+    "`select: {amount: cast(amount as double)}`"
+)
 _CHANGED_FILES = (
     "mend the rows or files, or say what the columns are in the source's `columns:` and compile "
     "again; what could not be built is as it was before"

@@ -1,0 +1,165 @@
+"""Sums of doubles that no double holds: the build stops and names the column, on both engines."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from harness import Run, compile_and_run, write_parquet, write_project
+from warehouse.client import Warehouse
+from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
+
+from mlforge_sql.compiler import compile_project
+
+SCHEMA = "main.overflow"
+COLUMNS = {"Order": "BIGINT", "user_id": "VARCHAR", "at": "TIMESTAMP", "x": "DOUBLE"}
+CLOCKS: dict[str, dict[str, Any]] = {"gridded": {"interval": "1d"}, "continuous": {}}
+LARGE = 1.2e308
+INFINITE = float("inf")
+
+
+def events(*values: tuple[float, float | None], user: str = "u") -> list[dict[str, Any]]:
+    """Events at days of January, which may be fractions."""
+    return [
+        {
+            "Order": 1,
+            "user_id": user,
+            "at": datetime(2024, 1, int(day), round(day % 1 * 24)),
+            "x": value,
+        }
+        for day, value in values
+    ]
+
+
+def document(function: str, **more: Any) -> dict[str, Any]:
+    metric = {"windows": ["2d", "lifetime"], "aggregations": {"x": [function]}, **more}
+    return {
+        "entities": [
+            {"name": "user", "join_key": "user_id"},
+            {"name": "shop", "join_key": "Order"},
+        ],
+        "sources": [
+            {"name": "events", "path": "e.parquet", "table": "a.b.events", "timestamp": "at"}
+        ],
+        "features": [
+            {
+                "name": name,
+                "source": "events",
+                "entities": ["user", "shop"],
+                "metrics": [metric],
+                **clock,
+            }
+            for name, clock in CLOCKS.items()
+        ],
+    }
+
+
+def project(
+    root: Path, rows: list[dict[str, Any]], function: str = "sum", clock: str = "", **more: Any
+) -> Path:
+    spec = document(function, **more)
+    if clock:
+        spec["features"] = [item for item in spec["features"] if item["name"] == clock]
+    write_project(root, spec, CONFIG)
+    write_parquet(root / "e.parquet", COLUMNS, rows)
+    return root
+
+
+OVERFLOWS = {
+    "in one tile": events((1, LARGE), (1.25, LARGE)),
+    "in a window": events((1, LARGE), (2, LARGE)),
+    "below": events((1, -LARGE), (2, -LARGE), (2.5, None)),
+    "only in all time": events((1, LARGE), (9, LARGE)),
+    "in both directions": events((1, LARGE), (1.25, LARGE), (2, -LARGE), (2.25, -LARGE)),
+    "beside entities with infinite values": [
+        *events((1, INFINITE), (2, math.nan), user="a"),
+        *events((1, LARGE), (2, LARGE)),
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", OVERFLOWS.values(), ids=OVERFLOWS)
+@pytest.mark.parametrize("function", ["sum", "mean"])
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_an_overflow_stops_the_feature(
+    tmp_path: Path, rows: list[dict[str, Any]], function: str, clock: str
+) -> None:
+    with pytest.raises(duckdb.Error) as caught:
+        compile_and_run(project(tmp_path, rows, function, clock))
+    text = str(caught.value)
+    assert f"feature `{clock}`: the values of column `x_{function}_" in text
+    assert "too large for a double" in text
+    assert "e+30" not in text
+
+
+@pytest.mark.parametrize("function", ["std", "variance"])
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_so_do_squares_that_overflow(tmp_path: Path, function: str, clock: str) -> None:
+    with pytest.raises(
+        duckdb.Error, match=f"feature `{clock}`: the values of column `x_{function}"
+    ):
+        compile_and_run(project(tmp_path, events((1, LARGE), (1.5, -LARGE)), function, clock))
+
+
+HONEST = [
+    *events((1, INFINITE), (1.25, 1.0), (4, 2.0), user="inf"),
+    *events((1, INFINITE), (1.25, -INFINITE), (4, 2.0), user="both"),
+    *events((1, math.nan), (1.25, 1.0), (4, 2.0), user="nan"),
+    *events((1, LARGE), (4, LARGE / 8), user="large"),
+    *events((1, None), user="null"),
+]
+
+
+def check_honest(run: Run | WarehouseRun) -> None:
+    for clock in CLOCKS:
+        rows = run.rows(clock, "user_id, feature_timestamp")
+        last = {row["user_id"]: row["x_sum_lifetime"] for row in rows}
+        assert last["inf"] == INFINITE
+        assert math.isnan(last["both"])
+        assert math.isnan(last["nan"])
+        assert last["large"] == LARGE + LARGE / 8
+        assert last["null"] is None
+        short = [row["x_sum_2d"] for row in rows if row["user_id"] == "inf"]
+        assert short[-2:] == [2.0, None]
+        assert INFINITE in short
+
+
+def test_values_that_are_infinite_themselves_are_the_engines(tmp_path: Path) -> None:
+    check_honest(compile_and_run(project(tmp_path, HONEST)))
+
+
+def test_what_a_filter_leaves_out_does_not_overflow(tmp_path: Path) -> None:
+    rows = events((1, LARGE), (1.25, LARGE), (2, INFINITE), (2.25, 1.0))
+    run = compile_and_run(project(tmp_path, rows, where="x < 2"))
+    for clock in CLOCKS:
+        assert run.rows(clock, "feature_timestamp")[-1]["x_sum_lifetime"] == 1.0
+    rows = events((1, LARGE), (1.25, LARGE), (2, INFINITE))
+    with pytest.raises(duckdb.Error, match="too large for a double"):
+        compile_and_run(project(tmp_path / "kept", rows, where="x < 1.5e308"))
+
+
+def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
+    connection = shared_warehouse.connect()
+    for number, (rows, function) in enumerate(
+        [
+            (HONEST, "sum"),
+            (OVERFLOWS["in one tile"], "sum"),
+            (OVERFLOWS["beside entities with infinite values"], "mean"),
+            (events((1, LARGE), (1.5, -LARGE)), "std"),
+        ]
+    ):
+        schema = f"{SCHEMA}_{number}"
+        connection.sql(f"create schema if not exists {schema}")
+        load_table(connection, f"{schema}.events", COLUMNS, rows)
+        compiled = compile_project(project(tmp_path / str(number), rows, function))
+        run = run_on_warehouse(compiled, connection, schema)
+        if rows is HONEST:
+            check_honest(run)
+            continue
+        for clock in CLOCKS:
+            with pytest.raises(Exception, match=f"the values of column `x_{function}_"):
+                run.rows(clock)
