@@ -24,13 +24,27 @@ BROKEN = {
         b'3,2024-01-03 10:00:00,"Q7X\n',
         "`a.csv` has 1 row that cannot be read (unquoted value), the first in line 4",
     ),
+    "no row fits": (
+        b"",
+        "the header of `a.csv` has 4 fields, its rows have another number",
+    ),
+    "ends of lines": (
+        b"3,2024-01-03 10:00:00,Q7X\r\n",
+        "`a.csv` has lines that end in CRLF and lines that end in LF",
+    ),
+    "one name twice": (b"", "cannot read `a.csv`: `a.csv` has two columns `Name`"),
     "latin1": (b"3,2024-01-03 10:00:00,Q7X\xe9\n", "`a.csv` is not UTF-8"),
 }
 
 
 @pytest.mark.parametrize(("row", "said"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_row_is_counted(row: bytes, said: str, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(HEAD + row)
+    head = HEAD
+    if "header" in said:
+        head = HEAD.replace(b"name", b"name,more")
+    if "two columns" in said:
+        head = HEAD.replace(b"id", b"name", 1).replace(b",name", b",Name")
+    (tmp_path / "a.csv").write_bytes(head + row)
     with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
         reader.read("a.csv", {}, "at")
     assert str(caught.value) == said
@@ -43,10 +57,26 @@ def test_a_broken_row_is_counted(row: bytes, said: str, tmp_path: Path) -> None:
         "id;at;name\n1;2024-01-01 10:00:00;a,b,c\n2;2024-01-01 10:00:00;d\n",
         "A report of, all\n\nid,at,name\n1,2024-01-01 10:00:00,a\n2,2024-01-02 10:00:00,b\n",
         "id|at|name\n1|2024-01-01 10:00:00|a\n",
+        'id,at,name\n1,2024-01-01 10:00:00,"two\nlines"\n2,2024-01-02 10:00:00,b\n',
     ],
-    ids=["semicolons", "a title", "bars"],
+    ids=["semicolons", "a title", "bars", "lines inside"],
 )
 def test_other_forms_are_no_broken_rows(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with schema_reader(tmp_path) as reader:
+        assert list(reader.read("a.csv", {}, "at").columns) == ["id", "at", "name"]
+
+
+def test_a_header_with_a_comma_of_another_form(tmp_path: Path) -> None:
+    text = "id;at;city, state\n1;2024-01-01;Bonn, NRW\n2;2024-01-02;Bonn, NRW\n3;2024-01-02;Paris\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with schema_reader(tmp_path) as reader:
+        assert list(reader.read("a.csv", {}, "at").columns) == ["id", "at", "city, state"]
+
+
+@pytest.mark.parametrize("rows", [5, 5000])
+def test_many_rows_with_lines_inside(rows: int, tmp_path: Path) -> None:
+    lines = "".join(f'{row},2024-01-01 10:00:00,"line one\nline two"\n' for row in range(rows))
+    (tmp_path / "a.csv").write_text(f"id,at,name\n{lines}", encoding="utf-8")
     with schema_reader(tmp_path) as reader:
         assert list(reader.read("a.csv", {}, "at").columns) == ["id", "at", "name"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlforge_sql.formats import WHOLE, CsvForm
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 MOST = 1000
 """How many rows are counted: more are more than anybody needs to know."""
+
+_BEGINNING = 1 << 24
 
 _FIELDS = 1000
 """How many fields of a first row are looked for."""
@@ -34,14 +37,31 @@ class Unreadable:
     readable: int
 
 
-def header_fields(connection: duckdb.DuckDBPyConnection, file: str, form: CsvForm) -> int:
-    """How many fields the first row of a csv file has, whatever its other rows are."""
-    columns = _columns(_FIELDS)
-    plain = replace(form, header=False)
-    reader = _reader(plain, f"columns = {columns}", "null_padding = true", "ignore_errors = true")
-    query = f"select count(*) from (unpivot (from {reader} limit 1) on columns(*) into name place value text)"  # noqa: S608 - ours
-    row = connection.execute(query, [file]).fetchone()
-    return int(row[0]) if row else 0
+def header_fields(
+    connection: duckdb.DuckDBPyConnection, file: str, form: CsvForm
+) -> tuple[str, ...]:
+    """The fields of the first row of a csv file, whatever its other rows are.
+
+    Empty ones are left out. None of a file with more than a thousand: it is not looked into.
+    """
+    reader = _reader(
+        replace(form, header=False),
+        f"columns = {_columns(_FIELDS)}",
+        "null_padding = true",
+        "ignore_errors = true",
+        "strict_mode = false",
+        "parallel = false",  # a field may have several lines
+    )
+    query = f"select text from (unpivot (from {reader} limit 1) on columns(*) into name place value text)"  # noqa: S608 - ours
+    return tuple(str(row[0]) for row in connection.execute(query, [file]).fetchall())
+
+
+def has_mixed_ends(file: str) -> bool:
+    """Whether some lines of a file end in CRLF and others in LF, as far as its beginning says."""
+    with Path(file).open("rb") as stream:
+        begin = stream.read(_BEGINNING)
+    both = begin.count(b"\r\n")
+    return 0 < both < begin.count(b"\n")
 
 
 def unreadable_rows(
@@ -54,7 +74,9 @@ def unreadable_rows(
         file: One file.
         form: How it is written.
     """
-    fields = header_fields(connection, file, form)
+    fields = len(header_fields(connection, file, form))
+    if not fields:
+        return None
     columns = _columns(fields)
     limit = f"rejects_limit = {MOST}"
     reader = _reader(form, f"columns = {columns}", "store_rejects = true", limit)

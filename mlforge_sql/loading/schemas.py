@@ -20,7 +20,7 @@ from mlforge_sql.formats import (
     reader_of,
 )
 from mlforge_sql.isolation import guarded, sealed
-from mlforge_sql.loading.csv_rows import header_fields, unreadable_rows
+from mlforge_sql.loading.csv_rows import has_mixed_ends, header_fields, unreadable_rows
 from mlforge_sql.types import (
     TEXT,
     UNKNOWN,
@@ -172,6 +172,8 @@ class SchemaReader:
         first = str(self._query("select min(file) from glob(?)", [full])[0][0])
         form = self._csv_form(path, first)
         options = form.options
+        if form.header:
+            self._check_names(path, first, form)
         # types of text are guessed: from all rows, because what is guessed is what is read
         candidates = self._candidates("read_csv", full, ("sample_size = -1", *options[1:]))
         relation = self._relation("read_csv", options)
@@ -181,6 +183,15 @@ class SchemaReader:
         }
         columns = self._checked(path, full, relation, "text", guesses, declared)
         return FileSchema(columns, options)
+
+    def _check_names(self, path: str, file: str, form: CsvForm) -> None:
+        """DuckDB gives the second of two columns with one name another, and nobody would know."""
+        seen: set[str] = set()
+        for name in header_fields(self._connected(), file, form):
+            if name.casefold() in seen:
+                text = f"cannot read `{path}`: `{self._shown(file)}` has two columns `{name}`"
+                raise SchemaUnreadable(text, hint="rename one of them")
+            seen.add(name.casefold())
 
     def _csv_form(self, path: str, file: str) -> CsvForm:
         """How a csv file is written.
@@ -196,8 +207,8 @@ class SchemaReader:
         )
         delimiter, quote, escape, comment, header, skipped, columns = found[0]
         fields = header_fields(self._connected(), file, usual)
-        if fields > 1 and (columns != fields or skipped):
-            self._check_rows(path, file, most_can_be_read=True)
+        if len(fields) > 1 and (columns == 1 or skipped):  # it found no form that all rows fit
+            self._check_rows(path, file, fields=len(fields) if columns == 1 else 0)
         quoting = _sniffed(quote) or usual.quote
         return CsvForm(
             delimiter=_sniffed(delimiter),
@@ -208,16 +219,29 @@ class SchemaReader:
             skipped=int(skipped),
         )
 
-    def _check_rows(self, path: str, file: str, *, most_can_be_read: bool = False) -> None:
+    def _check_rows(self, path: str, file: str, *, fields: int | None = None) -> None:
         """Say which rows of a csv file do not fit the usual form, if there are any.
 
         Args:
             path: The source's files.
             file: One of them.
-            most_can_be_read: Whether it counts only where most rows do fit.
+            fields: Of its header, where DuckDB can read it as something: then it counts only where most
+                rows fit, or where none does because the header has another number of fields; 0 for
+                a file that may have another form.
         """
-        broken = unreadable_rows(self._connected(), file, CsvForm.usual(path))
-        if broken is None or (most_can_be_read and broken.rows > broken.readable):
+        try:
+            broken = unreadable_rows(self._connected(), file, CsvForm.usual(path))
+        except self._duckdb_error():
+            if not has_mixed_ends(file):
+                return
+            text = f"`{self._shown(file)}` has lines that end in CRLF and lines that end in LF"
+            raise SchemaUnreadable(text, hint="give all lines one end, as dos2unix does") from None
+        if broken is None:
+            return
+        if fields and not broken.readable:
+            text = f"the header of `{self._shown(file)}` has {fields} fields, its rows have another number"
+            raise SchemaUnreadable(text, hint="mend the header, or the rows")
+        if fields is not None and broken.rows > broken.readable:
             return
         if broken.fault == "invalid encoding":
             raise _not_utf8(self._shown(file))

@@ -132,6 +132,9 @@
             {%- for column in known.columns if column.name | lower not in names -%}
                 {%- do missing.append('`' ~ column.name ~ '` is missing in ' ~ mlforge_file_name(row[0], known)) -%}
             {%- endfor -%}
+            {%- for column in known.columns if names.count(column.name | lower) > 1 -%}
+                {%- do missing.append('`' ~ column.name ~ '` is there twice in ' ~ mlforge_file_name(row[0], known)) -%}
+            {%- endfor -%}
             {%- set fields = mlforge_csv_fields(names | length) -%}
             {%- set reader = 'read_csv(' ~ mlforge_literal(row[0]) ~ ', ' ~ options ~ ', columns = ' ~ fields[1] ~ ')' -%}
             {%- do changes.extend(missing or mlforge_broken_rows(reader, fields[0])) -%}
@@ -153,10 +156,12 @@
 {# Names of the columns of a csv file, in lower case, whatever its rows are; those that DuckDB gives where it has none. #}
 {% macro mlforge_csv_columns(file, options, most) %}
     {%- set first = options.replace('header = true', 'header = false') ~ ', columns = ' ~ mlforge_csv_fields(most)[1] -%}
-    {%- set reader = 'read_csv(' ~ mlforge_literal(file) ~ ', ' ~ first ~ ', null_padding = true, ignore_errors = true)' -%}
+    {%- set reader = 'read_csv(' ~ mlforge_literal(file) ~ ', ' ~ first ~ ', null_padding = true, ignore_errors = true, strict_mode = false, parallel = false)' -%}
     {%- set names = [] -%}
-    {%- for row in run_query('select lower(name) from (unpivot (from ' ~ reader ~ ' limit 1) on columns(*) into name place value name)').rows -%}
-        {%- do names.append(row[0] if 'header = true' in options else 'column' ~ loop.index0) -%}
+    {%- set found = run_query('select lower(name) from (unpivot (from ' ~ reader ~ ' limit 1) on columns(*) into name place value name)').rows -%}
+    {%- set digits = (found | length - 1) | string | length -%}
+    {%- for row in found -%}
+        {%- do names.append(row[0] if 'header = true' in options else 'column' ~ ('%0' ~ digits ~ 'd') % loop.index0) -%}
     {%- endfor -%}
     {{- return(names) -}}
 {% endmacro %}
