@@ -32,7 +32,10 @@ BROKEN = {
         b"3,2024-01-03 10:00:00,Q7X\r\n",
         "`a.csv` has lines that end in CRLF and lines that end in LF",
     ),
-    "one name twice": (b"", "cannot read `a.csv`: `a.csv` has two columns `Name`"),
+    "one name twice": (
+        b"",
+        "cannot read `a.csv`: `a.csv` has two columns `Name`, in whatever case",
+    ),
     "latin1": (b"3,2024-01-03 10:00:00,Q7X\xe9\n", "`a.csv` is not UTF-8"),
 }
 
@@ -80,3 +83,12 @@ def test_many_rows_with_lines_inside(rows: int, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"id,at,name\n{lines}", encoding="utf-8")
     with schema_reader(tmp_path) as reader:
         assert list(reader.read("a.csv", {}, "at").columns) == ["id", "at", "name"]
+
+
+def test_json_keys_that_differ_by_case(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_text('{"id": 1, "x": 1}\n{"id": 1, "X": 7}\n', encoding="utf-8")
+    with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
+        reader.read("a.ndjson", {}, "at")
+    assert str(caught.value) == (
+        "cannot read `a.ndjson`: `a.ndjson` has two columns `x`, in whatever case"
+    )

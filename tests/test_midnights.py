@@ -65,16 +65,22 @@ def test_midnights_in_text(tmp_path: Path) -> None:
 
 
 def test_dates_in_csv(tmp_path: Path) -> None:
-    """Dates are dates, declared or not; what is declared a timestamp may have its reasons."""
+    """Dates are dates, whatever they are declared as, and however many there are."""
     (tmp_path / "data").mkdir()
     text = "user_id,event_time,amount\nu1,2024-01-01,1\nu1,2024-01-02,2\n"
     (tmp_path / "data" / "events.csv").write_text(text, encoding="utf-8")
     document = events.spec([LAST], source={"path": "data/events.csv"})
-    for declared in ({}, {"event_time": "date"}):
+    for declared in ({}, {"event_time": "date"}, {"event_time": "timestamp"}):
         document["sources"][0]["columns"] = declared
         with pytest.raises(SpecErrors) as caught:
             compile_project(write_project(tmp_path, document))
         assert [item.code for item in caught.value.diagnostics] == ["MF117"]
-    document["sources"][0]["columns"] = {"event_time": "timestamp"}
-    compiled = compile_project(write_project(tmp_path, document))
-    assert [item.code for item in compiled.project.warnings] == ["MF118"]
+    text = text.replace("2024-01-01", "2024-01-01 10:00:00")
+    (tmp_path / "data" / "events.csv").write_text(text, encoding="utf-8")
+    for declared in ({}, {"event_time": "timestamp"}):
+        document["sources"][0]["columns"] = declared
+        with pytest.raises(SpecErrors, match="dates without a time of the day"):
+            compile_project(write_project(tmp_path, document))
+    text = text.replace("2024-01-02", "2024-01-02T00:00")
+    (tmp_path / "data" / "events.csv").write_text(text, encoding="utf-8")
+    assert compile_project(write_project(tmp_path, document)).project.warnings == ()

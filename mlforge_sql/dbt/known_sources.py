@@ -105,16 +105,18 @@ def _time(reading: Reading, branches: Branches) -> Any:
     if time is None:
         return None
     held = next(item for item in reading.columns if item.name == time.column)
-    said = branches.texts(lambda dialect: _wanted(time, dialect))
+    said = branches.texts(lambda dialect: _wanted(reading, time, dialect))
     wanted = next(iter(said.values()))
     code = jinja_string(wanted) if len(set(said.values())) == 1 else _by_target(said)
     rest = [held.stored or "text", *([time.time] if time.time else [])]
     return Code(f"[{jinja_string(time.column)}, {code}, {', '.join(map(jinja_string, rest))}]")
 
 
-def _wanted(time: EventTime, dialect: Dialect) -> str:
-    """``instant``, and the format in the engine's words."""
-    return f"instant {dialect.time_format(time.format)}" if time.format else "instant"
+def _wanted(reading: Reading, time: EventTime, dialect: Dialect) -> str:
+    """``instant`` and the format in the engine's words, or ``moment``: ISO text that is no date."""
+    if time.format:
+        return f"instant {dialect.time_format(time.format)}"
+    return "moment" if reading.whole and time.time is None else "instant"
 
 
 def _by_target(texts: Mapping[str, str]) -> str:

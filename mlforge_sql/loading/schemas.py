@@ -146,7 +146,7 @@ class SchemaReader:
         if reader is None:
             known = ", ".join(sorted(READERS))
             text = f"cannot tell the format of `{path}`; known endings: {known}"
-            raise SchemaUnreadable(text, absent=True)
+            raise SchemaUnreadable(text, hint="let it end in its format, such as `data/*.csv`")
         if "://" in path:
             raise SchemaUnreadable(f"`{path}` is not read while compiling", absent=True)
         full = str(self.root / path)
@@ -185,11 +185,16 @@ class SchemaReader:
         return FileSchema(columns, options)
 
     def _check_names(self, path: str, file: str, form: CsvForm) -> None:
+        names = header_fields(self._connected(), file, form)
+        self._check_distinct(path, self._shown(file), names)
+
+    @staticmethod
+    def _check_distinct(path: str, file: str, names: Iterable[str]) -> None:
         """DuckDB gives the second of two columns with one name another, and nobody would know."""
         seen: set[str] = set()
-        for name in header_fields(self._connected(), file, form):
+        for name in names:
             if name.casefold() in seen:
-                text = f"cannot read `{path}`: `{self._shown(file)}` has two columns `{name}`"
+                text = f"cannot read `{path}`: `{file}` has two columns `{name}`, in whatever case"
                 raise SchemaUnreadable(text, hint="rename one of them")
             seen.add(name.casefold())
 
@@ -252,6 +257,11 @@ class SchemaReader:
     def _json(
         self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
     ) -> FileSchema:
+        keys = self._query(
+            f"select distinct unnest(json_keys(json)) as name from read_json_objects(?, {WHOLE}) order by name",  # noqa: S608 - a constant of ours
+            [full],
+        )
+        self._check_distinct(path, path, (str(row[0]) for row in keys))
         candidates = self._candidates("read_json", full, ("sample_size = -1",))
         held = ", ".join(f"{_literal(name)}: 'JSON'" for name in candidates)
         relation = self._relation("read_json", (f"columns = {{{held}}}",))
@@ -376,6 +386,17 @@ class SchemaReader:
         except self._duckdb_error() as error:
             return _first_sentence(error)
         return None
+
+    def has_dates(self, path: str, column: str) -> bool:
+        """Whether a column of csv or json files has dates without a time of the day."""
+        name = _quoted(column)
+        if reader_of(path) == "read_csv":
+            relation, text = self._relation("read_csv", ("all_varchar = true",)), name
+        else:
+            held = f"columns = {{{_literal(column)}: 'JSON'}}"
+            relation, text = self._relation("read_json", (held,)), f"({name} ->> '$')"
+        query = f"select 1 from {relation} where regexp_full_match(trim({text}), '{_DATE}') limit 1"  # noqa: S608 - quoted
+        return bool(self._query(query, [str(self.root / path)]))
 
     def only_midnights(self, path: str, column: str, format_: str | None) -> bool:
         """Whether the times in a column of a file or glob are all midnights, and more than one.
@@ -542,6 +563,9 @@ def _sniffed(text: object) -> str:
     """What DuckDB found out of the form of a csv file; it has a word for nothing."""
     return "" if text in {None, "(empty)"} else str(text)
 
+
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?"
+"""A date, perhaps with an offset, and no time of the day."""
 
 _NOT_UTF8 = re.compile(r"not utf-8 encoded|invalid UTF-8", re.IGNORECASE)
 _IN_FILE = re.compile(r'\bfile = ([^\n]+)|\bin file "([^"\n]+)')

@@ -20,6 +20,7 @@ from mlforge_sql.plan.nodes import (
 from mlforge_sql.plan.stagings import staging
 from mlforge_sql.plan.tiles import MeasureSet, group_of, shared_tiles, tick_name
 from mlforge_sql.plan.training import joinable, labels, surrogate_keys, training_set
+from mlforge_sql.project.grains import sees_dates_early
 from mlforge_sql.project.model import (
     Project,
     ResolvedFeature,
@@ -46,9 +47,12 @@ def build_plan(project: Project) -> Plan:
         else:
             shared, measures = tiles[group_of(feature)]
             features.append(_rolling(feature, measures, shared.name))
+    at_once = sees_dates_early(project.features)
     return Plan(
         stagings=tuple(
-            staging(source, project.config.surrogate_key_salt_env)
+            staging(
+                source, project.config.surrogate_key_salt_env, whole=source.spec.name in at_once
+            )
             for source in project.sources
             if source.spec.name in used
         ),

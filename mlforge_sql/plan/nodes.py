@@ -122,6 +122,7 @@ class Reading:
         table: Its table on Databricks.
         columns: Its columns.
         time: Event time that is text; None where it has a type.
+        whole: Whether each of those texts has a time of the day: features see the events at once.
     """
 
     source: str
@@ -130,6 +131,7 @@ class Reading:
     table: str | None
     columns: tuple[Typed, ...]
     time: EventTime | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

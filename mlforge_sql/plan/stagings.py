@@ -22,8 +22,14 @@ from mlforge_sql.types import ColumnType, Kind, is_converted
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
-def staging(source: ResolvedSource, salt_env: str | None) -> Staging:
-    """The staging model of a source."""
+def staging(source: ResolvedSource, salt_env: str | None, *, whole: bool) -> Staging:
+    """The staging model of a source.
+
+    Args:
+        source: The source.
+        salt_env: Environment variable with the salt of surrogate keys.
+        whole: Whether each event needs a time of the day.
+    """
     spec = source.spec
     spelling = {key.name.casefold(): key.name for key in source.keys if not key.parts}
     return Staging(
@@ -36,7 +42,7 @@ def staging(source: ResolvedSource, salt_env: str | None) -> Staging:
         keys=tuple(SurrogateKey(key.name, key.parts, salt_env) for key in source.keys if key.parts),
         where=source.where,
         dedupe=dedupe(source),
-        reading=reading(source),
+        reading=replace(reading(source), whole=whole),
         description=spec.description,
     )
 

@@ -105,10 +105,12 @@ def ways_out(source: Source, grain: Grain) -> str:
     return f"give the feature an `interval` of whole {grain.word}s, such as `interval: {grain.interval}`, or add {delay}"
 
 
-def warn_of_midnights(
+def check_times(
     features: Iterable[ResolvedFeature], types: TypeReader, problems: list[Diagnostic]
 ) -> None:
-    """Warn where all times of a file are midnights, as if they were dates, and a feature sees them at once.
+    """Look at the times in files that a feature sees at once: a date among them is not known yet.
+
+    Text that is a date is a problem; where all times are midnights they may be dates, which is a warning.
 
     Args:
         features: The features, as far as they are understood.
@@ -127,6 +129,14 @@ def warn_of_midnights(
         if not is_early(feature.spec, source.spec, grain):
             continue
         seen.add(source.spec.name)
+        place = source.origin.at("timestamp")
+        if _is_text(source, column) and types.has_dates(path, column):
+            message = (
+                f"times in `{column}` of source `{source.spec.name}` are dates without a time of the day: "
+                f"`{feature.name}` would see their events before the day is over"
+            )
+            problems.append(Diagnostic("MF117", message, place, ways_out(source.spec, grain)))
+            continue
         if not types.only_midnights(path, column, time.format):
             continue
         message = (
@@ -134,8 +144,21 @@ def warn_of_midnights(
             f"`{feature.name}` would see events before their day is over"
         )
         hint = f"{ways_out(source.spec, grain)}; if events do happen at midnight, all is well"
-        place = source.origin.at("timestamp")
         problems.append(Diagnostic("MF118", message, place, hint, Severity.WARNING))
+
+
+def sees_dates_early(features: Iterable[ResolvedFeature]) -> frozenset[str]:
+    """Sources whose events features see at once, so that each needs a time of the day."""
+    return frozenset(
+        feature.source.spec.name
+        for feature in features
+        if is_early(feature.spec, feature.source.spec, day_of(feature.source.spec.timestamp))
+    )
+
+
+def _is_text(source: ResolvedSource, column: str) -> bool:
+    held = source.files.columns.get(column) if source.files else None
+    return held is not None and held.instant and source.spec.timestamp.format is None
 
 
 def known_type(source: ResolvedSource, column: str) -> ColumnType:

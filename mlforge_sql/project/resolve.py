@@ -11,7 +11,7 @@ from mlforge_sql.project.definition import dedupe_order
 from mlforge_sql.project.engines import check_settings
 from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.folders import check_folders, check_remote
-from mlforge_sql.project.grains import warn_of_midnights
+from mlforge_sql.project.grains import check_times
 from mlforge_sql.project.keys import KeyResolver, merge_keys
 from mlforge_sql.project.model import (
     Project,
@@ -69,7 +69,7 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     if specs.config.spec.on_databricks:
         found = [item for item in training_sets if item is not None]
         check_databricks(specs, features, found, types, problems)
-    warn_of_midnights(features, types, problems)
+    check_times(features, types, problems)
     check_online(features, specs.config.spec, problems)
     check_folders(specs, problems)
     check_remote(specs, problems)

@@ -35,6 +35,10 @@ class TypeReader(Protocol):
         """What is wrong with a regular expression; None when nothing is."""
         ...
 
+    def has_dates(self, path: str, column: str) -> bool:
+        """Whether a column of csv or json files has dates without a time of the day."""
+        ...
+
     def only_midnights(self, path: str, column: str, format_: str | None) -> bool:
         """Whether the times in a column of a file or glob are all midnights, and more than one."""
         ...

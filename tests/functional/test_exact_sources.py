@@ -105,7 +105,7 @@ SOURCES = [
     source("files", "files/*.parquet"),
     source("mixed", "mixed/*.parquet", columns={"x": "decimal(18,2)"}),
     source("lost", "lost/*.parquet"),
-    source("times", "times.csv"),
+    source("times", "times.csv", delay="1d"),
     source(
         "formats", "formats.parquet", timestamp={"column": "ts", "format": "%d.%m.%Y"}, delay="1d"
     ),

@@ -139,6 +139,19 @@
             {%- set reader = 'read_csv(' ~ mlforge_literal(row[0]) ~ ', ' ~ options ~ ', columns = ' ~ fields[1] ~ ')' -%}
             {%- do changes.extend(missing or mlforge_broken_rows(reader, fields[0])) -%}
         {%- endfor -%}
+    {%- elif known.reader == 'read_json' -%}
+        {%- set keys = [] -%}
+        {%- for row in run_query('select distinct unnest(json_keys(json)) as name from read_json_objects(' ~ files ~ ', hive_partitioning = false) order by name').rows -%}
+            {%- do keys.append(row[0]) -%}
+        {%- endfor -%}
+        {%- for column in known.columns if keys -%}
+            {%- for key in keys if key | lower == column.name | lower and key != column.name -%}
+                {%- do changes.append('`' ~ column.name ~ '` is written `' ~ key ~ '`') -%}
+            {%- endfor -%}
+            {%- if column.name | lower not in keys | map('lower') -%}
+                {%- do changes.append('`' ~ column.name ~ '` is in no row') -%}
+            {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
     {%- if changes -%}
         {{- return(changes) -}}
@@ -196,7 +209,8 @@
         {%- for column in columns -%}
             {%- set count = row[loop.index] -%}
             {%- if count -%}
-                {%- set what = 'not ' ~ column.type if not column.type.startswith('instant') else ('no ISO timestamp' if column.type == 'instant' else 'not in its format') -%}
+                {%- set times = {'instant': 'no ISO timestamp', 'moment': 'no ISO timestamp with a time of the day'} -%}
+                {%- set what = times.get(column.type, 'not in its format' if column.type.startswith('instant ') else 'not ' ~ column.type) -%}
                 {%- set where = ' of ' ~ mlforge_file_name(row[0], known) if known else '' -%}
                 {%- do changes.append('`' ~ column.name ~ '` is ' ~ what ~ ' in ' ~ count ~ (' rows' if count > 1 else ' row') ~ where) -%}
             {%- endif -%}

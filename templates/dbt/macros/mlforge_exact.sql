@@ -16,7 +16,7 @@
     {{- return('coalesce(' ~ mlforge_fitted(value, stored, type, leaves) ~ ', case when ' ~ value ~ ' is not null then error(' ~ mlforge_literal(message) ~ ') end)') -}}
 {% endmacro %}
 
-{# SQL of a value as another type, null where it does not fit. `instant` is text of an instant, `instant <format>` in the engine's format. #}
+{# SQL of a value as another type, null where it does not fit. `instant` is text of an instant, `moment` of one that has a time of the day, `instant <format>` in the engine's format. #}
 {% macro mlforge_fitted(value, stored, type, leaves=[]) %}
     {%- set guessed = stored.startswith('guessed ') -%}
     {%- set held = stored[8:] if guessed else stored -%}
@@ -26,7 +26,7 @@
         {{- return(mlforge_fitted_text(value, type, guessed)) -}}
     {%- elif held == 'json' -%}
         {{- return(mlforge_fitted_json(value, type, guessed, leaves)) -}}
-    {%- elif type.startswith('instant') -%}
+    {%- elif type.startswith('instant') or type == 'moment' -%}
         {{- return(mlforge_fitted_text(value, type, false)) -}}
     {%- endif -%}
     {{- return(mlforge_fitted_number(value, held, type)) -}}
@@ -88,11 +88,11 @@
         {{- return('case lower(' ~ text ~ ") when 'true' then true when 'false' then false end") -}}
     {%- elif family == 'date' -%}
         {{- return('case when ' ~ mlforge_matches(text, day) ~ ' then ' ~ cast ~ ' end') -}}
-    {%- elif type == 'instant' or family == 'timestamp with time zone' -%}
-        {%- set pattern = day ~ '([ T]' ~ clock ~ '+)?)?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?' -%}
+    {%- elif type in ['instant', 'moment'] or family == 'timestamp with time zone' -%}
+        {%- set pattern = day ~ '([ T]' ~ clock ~ '+)?)?)' ~ ('' if type == 'moment' else '?') ~ '( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?' -%}
         {%- set zoned = 'try_cast(' ~ text ~ ' as timestamp with time zone)' -%}
         {%- set found = 'case when ' ~ mlforge_matches(text, pattern) ~ ' then ' ~ zoned ~ ' end' -%}
-        {{- return('case when (' ~ found ~ ') is not null then ' ~ value ~ ' end' if type == 'instant' else found) -}}
+        {{- return('case when (' ~ found ~ ') is not null then ' ~ value ~ ' end' if type in ['instant', 'moment'] else found) -}}
     {%- elif type.startswith('instant ') -%}
         {%- set parse = 'try_to_timestamp' if target.type == 'databricks' else 'try_strptime' -%}
         {%- set found = parse ~ '(' ~ value ~ ', ' ~ mlforge_literal(type[8:]) ~ ')' -%}
