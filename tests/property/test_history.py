@@ -38,8 +38,10 @@ def histories(draw: st.DrawFn) -> tuple[strategies.GeneratedProject, strategies.
         row if is_early(row, moment) else {**row, "amount": scaled(row["amount"], factor)}
         for row in project.rows
     ]
-    early = [row for row in rows if is_early(row, moment)]
-    return replace(project, rows=early), replace(project, rows=rows)
+    kept = [at for at, row in enumerate(rows) if is_early(row, moment)]
+    written = tuple(project.times[at] for at in kept) if project.times else ()
+    early = replace(project, rows=[rows[at] for at in kept], times=written)
+    return early, replace(project, rows=rows)
 
 
 def times(rows: Sequence[Mapping[str, Any]]) -> list[datetime]:
