@@ -13,33 +13,48 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import oracle
 import strategies
+from harness import write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from stored_times import PLAIN, PORTABLE, StoredTime
 from test_rule_of_time import Readable, at, build, instants, steps_of
+from warehouse.client import Warehouse
+from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
+
+from mlforge_sql.compiler import compile_project
 
 COMPARED = 20
 """How many values are compared at least, over all drawn projects."""
+
+ON_DATABRICKS = 4
+"""How many projects are built on the warehouse, twice each."""
 
 LATER = 10**9
 """How many times larger the amounts of later events are in some projects."""
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[strategies.GeneratedProject, strategies.GeneratedProject]:
+def histories(
+    draw: st.DrawFn, stored: Sequence[StoredTime] = (PLAIN,)
+) -> tuple[strategies.GeneratedProject, strategies.GeneratedProject]:
     """A project with the events up to a moment, and with all of them."""
-    project = draw(strategies.projects().filter(lambda found: len(times(found.rows)) > 1))
+    project = draw(strategies.projects(stored).filter(lambda found: len(times(found.rows)) > 1))
     moment = draw(st.sampled_from(times(project.rows)[:-1]))
     factor = draw(st.sampled_from([1.0, 1.0, -1.0, float(LATER), 1e16]))
     rows = [
         row if is_early(row, moment) else {**row, "amount": scaled(row["amount"], factor)}
         for row in project.rows
     ]
-    early = [row for row in rows if is_early(row, moment)]
-    return replace(project, rows=early), replace(project, rows=rows)
+    kept = [at for at, row in enumerate(rows) if is_early(row, moment)]
+    written = tuple(project.times[at] for at in kept) if project.times else ()
+    early = replace(project, rows=[rows[at] for at in kept], times=written)
+    return early, replace(project, rows=rows)
 
 
 def times(rows: Sequence[Mapping[str, Any]]) -> list[datetime]:
@@ -131,3 +146,34 @@ def test_later_events_change_nothing_before() -> None:
 
     check()
     assert compared > COMPARED
+
+
+def test_later_events_change_nothing_before_on_databricks(
+    tmp_path: Path, shared_warehouse: Warehouse
+) -> None:
+    connection = shared_warehouse.connect()
+    compared = 0
+
+    def built(project: strategies.GeneratedProject, schema: str) -> WarehouseRun:
+        root = write_project(tmp_path / schema, project.spec, CONFIG)
+        write_parquet(root / "data" / "events.parquet", project.file_schema, project.file_rows)
+        connection.sql(f"create schema main.{schema}")
+        table = f"main.{schema}.{strategies.SOURCE}"
+        load_table(connection, table, project.file_schema, project.file_rows)
+        return run_on_warehouse(compile_project(root), connection, f"main.{schema}")
+
+    @settings(
+        max_examples=ON_DATABRICKS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )
+    @given(histories(PORTABLE))
+    def check(pair: tuple[strategies.GeneratedProject, strategies.GeneratedProject]) -> None:
+        nonlocal compared
+        name = f"history_{compared}_{uuid4().hex}"
+        early, late = (built(item, f"{name}_{n}") for n, item in enumerate(pair))
+        compared += check_history(early, late, *pair)
+
+    check()
+    assert compared > 0
