@@ -730,7 +730,7 @@ class Account:
         staging: Model that the rows are staged in.
         source: Name of the source.
         model: dbt model that it is instead of a dbt source.
-        columns: The columns that decide, with their types.
+        reading: How the columns that decide are read.
         where: Filter of the raw rows.
         dedupe: Columns that identify an event; none when all rows are kept.
         staged_key: The same in the staging model, where they are there as they were.
@@ -740,7 +740,7 @@ class Account:
     staging: str
     source: str
     model: str | None
-    columns: tuple[tuple[str, ColumnType], ...]
+    reading: Reading
     where: Expr | None
     dedupe: tuple[str, ...]
     staged_key: tuple[str, ...]
