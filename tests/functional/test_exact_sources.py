@@ -106,7 +106,9 @@ SOURCES = [
     source("mixed", "mixed/*.parquet", columns={"x": "decimal(18,2)"}),
     source("lost", "lost/*.parquet"),
     source("times", "times.csv"),
-    source("formats", "formats.parquet", timestamp={"column": "ts", "format": "%d.%m.%Y"}, delay="1d"),
+    source(
+        "formats", "formats.parquet", timestamp={"column": "ts", "format": "%d.%m.%Y"}, delay="1d"
+    ),
     source("lost_csv", "lost*.csv"),
     {"name": "model", "model": "raw_events", "timestamp": "ts", "columns": TYPES},
     source("nested", "nested.ndjson"),
