@@ -9,7 +9,7 @@ from mlforge_sql.durations import Duration
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.spec.pin import Pin
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import TIMESTAMP, ColumnType
 
 
 class TimeKind(StrEnum):
@@ -130,6 +130,11 @@ class Reading:
     table: str | None
     columns: tuple[Typed, ...]
     time: EventTime | None = None
+
+    def on_tables(self, item: Typed) -> ColumnType:
+        """What a column is in a table: ISO times that csv and json tell in text have a type there."""
+        formatted = self.time is not None and self.time.format is not None
+        return TIMESTAMP if item.instant and not formatted else item.type
 
 
 @dataclass(frozen=True, slots=True)
