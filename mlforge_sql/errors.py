@@ -285,6 +285,20 @@ def reading(unquoted: str, value: object) -> str:
     return f'YAML reads `{unquoted}` as {meant}; put it in quotes: `"{unquoted}"`'
 
 
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The name that may have been meant; None where none is near.
+
+    Examples:
+        >>> nearest("custmer", ["customer", "merchant"]), nearest("zzz", ["customer"])
+        ('customer', None)
+    """
+    import difflib
+
+    folded = {name.casefold(): name for name in reversed(known)}
+    near = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[near[0]] if near else None
+
+
 def suggest(word: str, known: Sequence[str]) -> str:
     """A hint naming the nearest valid names, at most five.
 
@@ -294,12 +308,9 @@ def suggest(word: str, known: Sequence[str]) -> str:
         >>> suggest("zzz", ["customer", "merchant"])
         'expected one of: customer, merchant'
     """
-    import difflib
-
-    folded = {name.casefold(): name for name in reversed(known)}
-    near = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
-    if near:
-        return f"did you mean `{folded[near[0]]}`?"
+    near = nearest(word, known)
+    if near is not None:
+        return f"did you mean `{near}`?"
     if not known:
         return "none is declared"
     listed = ", ".join(sorted(known)[:5])

@@ -48,6 +48,16 @@ def test_what_is_guarded() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["i64 > cast(300 as tinyint)", "i64 > cast(5000000000 as integer)", "i64 > 100::tinyint"],
+)
+def test_constants_are_not_guarded(text: str) -> None:
+    """They fail for every row or for none, and have no value but the spec's own."""
+    assert said(text).startswith("i64 > cast(")
+    assert "raise_error(" not in said(f"{text} and i64::integer > 1").split("coalesce(")[0]
+
+
 def test_what_nests_deep_is_not_said_too_often() -> None:
     deep = "i64"
     for _ in range(12):

@@ -94,6 +94,11 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
     started = time.perf_counter()
     column = label_timestamp(timestamp, **said)
     data = load(settings.root).training_data(names, labels, column, profile)
+    if data.local_sources and not settings.quiet:
+        zones = ", ".join(
+            f"source `{name}` is in {zone}" for name, zone in data.local_sources.items()
+        )
+        say(f"note: label times without an offset are read as UTC; {zones}: --timezone?")
     summary = write_training_data(data, out, sys.stdout.buffer)
     seconds = time.perf_counter() - started
     if as_json:

@@ -15,7 +15,7 @@ from mlforge_sql.sql.build import jinja_string
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.staging import stored_alike
-from mlforge_sql.types import TIMESTAMP, ColumnType, Kind, held_type, is_converted, plain_type
+from mlforge_sql.types import ColumnType, Kind, held_type, is_converted, plain_type
 
 
 def known_sources(
@@ -59,12 +59,15 @@ def _known(reading: Reading, group: str, branches: Branches, root: Code) -> dict
 
 
 def _columns(reading: Reading, branches: Branches) -> str:
-    lines = [f"                {_inline(_column(item, branches))}" for item in reading.columns]
+    lines = [
+        f"                {_inline(_column(item, reading.on_tables(item), branches))}"
+        for item in reading.columns
+    ]
     return "[\n" + ",\n".join(lines) + "\n            ]"
 
 
-def _column(item: Typed, branches: Branches) -> dict[str, Any]:
-    whole = TIMESTAMP if item.instant else item.type
+def _column(item: Typed, whole: ColumnType, branches: Branches) -> dict[str, Any]:
+    """A column, of the type ``whole`` in tables."""
     names = branches.texts(lambda dialect: _name(dialect.type_name(whole), whole))
     if "duckdb" in names:
         names["duckdb"] = _name(DuckDb().type_name(item.type), item.type)

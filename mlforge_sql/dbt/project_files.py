@@ -9,10 +9,11 @@ from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.dbt.external import external_location
 from mlforge_sql.dbt.freshness import freshness
 from mlforge_sql.dbt.online import OnlineTables
+from mlforge_sql.plan.stagings import reading
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.types import TIMESTAMP, ColumnType, Kind
+from mlforge_sql.types import ColumnType, Kind
 
 
 def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
@@ -113,22 +114,15 @@ def _table(source: ResolvedSource, config: ProjectConfig, branches: Branches) ->
         meta |= {"external_location": location, "formatter": "oldstyle"}
     if source.spec.table is not None:
         meta["mlforge"] = {"kind": "source"}
+        read = reading(source)
         table["columns"] = [
-            _column(name, on_tables(source, name, kind), branches)
-            for name, kind in source.schema.items()
+            _column(item.name, read.on_tables(item), branches) for item in read.columns
         ]
     if meta:
         found["meta"] = meta
     if found:
         table["config"] = found
     return table
-
-
-def on_tables(source: ResolvedSource, name: str, kind: ColumnType) -> ColumnType:
-    """What a column is in a table: times that csv and json tell in text have a type there."""
-    held = source.files.columns.get(name) if source.files else None
-    wholly = source.spec.timestamp.format is None
-    return TIMESTAMP if held and held.instant and wholly else kind
 
 
 def _column(name: str, kind: ColumnType, branches: Branches) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlforge_sql.errors import Diagnostic, OnlineError, suggest
+from mlforge_sql.errors import Diagnostic, OnlineError, nearest
 from mlforge_sql.online.keys import MissingKey, Salt, UnfitValue, key_reader
 from mlforge_sql.online.model import Key, Lookup, Row
 from mlforge_sql.online.values import arrow_table
@@ -108,7 +108,17 @@ class EntityReader:
             message += f", nor `{name}` to compute it from"
         elif key.parts:
             message += f", nor {_and([part for part, _ in key.parts])} to compute it from"
-        return _problem("MF084", message + _at(number), suggest(name, [str(x) for x in entity]))
+        return _problem("MF084", message + _at(number), self._hint(name, entity))
+
+    def _hint(self, name: str, entity: Entity) -> str:
+        """What the entity has that is near what it lacks, and may be meant for it."""
+        keys = {key.name.casefold() for key in self._lookup.keys}
+        keys |= {part.casefold() for key in self._lookup.keys for part, _ in key.parts}
+        others = [str(item) for item in entity if str(item).casefold() not in keys]
+        near = nearest(name, others)
+        if near is not None:
+            return f"`{near}` is no key of these features; did you mean `{name}`?"
+        return f"give each entity `{name}`"
 
     def _merged(self, entity: Entity, row: Row) -> dict[str, Any]:
         merged = dict(entity)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mlforge_sql.plan.nodes import Account
+from mlforge_sql.plan.stagings import reading
 from mlforge_sql.project.model import Project, ResolvedSource, labels_name, staging_name
 
 
@@ -35,13 +37,16 @@ def _staged(source: ResolvedSource) -> dict[str, str]:
 def _account(source: ResolvedSource, staging: str, staged: Mapping[str, str]) -> Account:
     seen = {name.casefold() for name in (source.where.columns if source.where else ())}
     seen |= {name.casefold() for name in source.dedupe_key}
+    read = reading(source)
     whole = all(name in staged for name in source.dedupe_key)
     return Account(
         name=f"rows_of__{staging}",
         staging=staging,
         source=source.spec.name,
         model=source.spec.model,
-        columns=tuple(item for item in source.schema.items() if item[0].casefold() in seen),
+        reading=replace(
+            read, columns=tuple(item for item in read.columns if item.name.casefold() in seen)
+        ),
         where=source.where,
         dedupe=source.dedupe_key,
         staged_key=tuple(staged[name] for name in source.dedupe_key) if whole else (),

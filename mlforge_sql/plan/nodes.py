@@ -9,7 +9,7 @@ from mlforge_sql.durations import Duration
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.spec.pin import Pin
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import TIMESTAMP, ColumnType
 
 
 class TimeKind(StrEnum):
@@ -132,6 +132,11 @@ class Reading:
     columns: tuple[Typed, ...]
     time: EventTime | None = None
     whole: bool = False
+
+    def on_tables(self, item: Typed) -> ColumnType:
+        """What a column is in a table: ISO times that csv and json tell in text have a type there."""
+        formatted = self.time is not None and self.time.format is not None
+        return TIMESTAMP if item.instant and not formatted else item.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -732,7 +737,7 @@ class Account:
         staging: Model that the rows are staged in.
         source: Name of the source.
         model: dbt model that it is instead of a dbt source.
-        columns: The columns that decide, with their types.
+        reading: How the columns that decide are read.
         where: Filter of the raw rows.
         dedupe: Columns that identify an event; none when all rows are kept.
         staged_key: The same in the staging model, where they are there as they were.
@@ -742,7 +747,7 @@ class Account:
     staging: str
     source: str
     model: str | None
-    columns: tuple[tuple[str, ColumnType], ...]
+    reading: Reading
     where: Expr | None
     dedupe: tuple[str, ...]
     staged_key: tuple[str, ...]

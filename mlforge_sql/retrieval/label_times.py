@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
+from mlforge_sql.project.labels import LabelColumns
+from mlforge_sql.project.model import Requested
+from mlforge_sql.project.times import has_zone
 from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.types import Kind
+from mlforge_sql.zones import UTC_NAME
 
 
 def label_timestamp(timestamp: str | Timestamp | None, **said: str | None) -> Timestamp | None:
@@ -38,6 +44,28 @@ def label_timestamp(timestamp: str | Timestamp | None, **said: str | None) -> Ti
         return Timestamp(**{**known, **given})
     except ValidationError as error:
         raise RetrievalError([_problem(item) for item in error.errors()]) from error
+
+
+def local_sources(
+    timestamp: Timestamp | None, columns: LabelColumns, requests: Iterable[Requested]
+) -> dict[str, str]:
+    """Zones of sources whose times are local, by source, where the labels' times are read as UTC.
+
+    Integers, types with a zone and formats with ``%z`` say the instant themselves.
+
+    Args:
+        timestamp: The label's time.
+        columns: Columns of the labels, which have those of the time.
+        requests: The features.
+    """
+    if timestamp is None or timestamp.timezone is not None or "%z" in (timestamp.format or ""):
+        return {}
+    kinds = [columns.type(name) for name in timestamp.columns]
+    if any(has_zone(kind) or kind.kind is Kind.INTEGER for kind in kinds):
+        return {}
+    sources = [item.feature.source.spec for item in requests]
+    zones = {source.name: source.timestamp.timezone for source in sources}
+    return {name: zone for name, zone in zones.items() if zone is not None and zone != UTC_NAME}
 
 
 def _problem(item: Any) -> Diagnostic:

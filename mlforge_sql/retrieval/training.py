@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from mlforge_sql.project.labels import LabelColumns, check_labels
 from mlforge_sql.retrieval.backends.store import Rows, Store
 from mlforge_sql.retrieval.frames import LabelFrame, Output, label_frame, to_pandas
 from mlforge_sql.retrieval.joining import Join
+from mlforge_sql.retrieval.label_times import local_sources
 from mlforge_sql.retrieval.labels import LabelTable, arrow_labels, file_labels, stored_labels
 from mlforge_sql.retrieval.wanted import Wanted, nowhere, resolve_wanted
 from mlforge_sql.spec.source import Timestamp
@@ -40,6 +41,7 @@ class TrainingData:
         frame: The labels, when the features are put beside them.
         timestamp: The label time's column; None for values as of now.
         inputs: Files and globs that the rows come from, which an output must not replace.
+        local_sources: Zones of the sources with local times, where those of labels are read as UTC.
     """
 
     store: Store
@@ -48,6 +50,7 @@ class TrainingData:
     frame: LabelFrame | None
     timestamp: str | None
     inputs: frozenset[Path] = frozenset()
+    local_sources: Mapping[str, str] = field(default_factory=dict)
 
     def is_input(self, file: Path) -> bool:
         """Whether a file is one of those that the rows come from, or would become one."""
@@ -139,7 +142,15 @@ class TrainingDataBuilder:
         if problems:
             raise RetrievalError(problems)
         rows = self._store.join(table, join, own=frame is None)
-        return TrainingData(self._store, rows, join.names, frame, join.time, self._inputs(table))
+        return TrainingData(
+            self._store,
+            rows,
+            join.names,
+            frame,
+            join.time,
+            self._inputs(table),
+            local_sources(timestamp, columns, requests),
+        )
 
     def _labels(
         self, labels: Any, join: Join, *, whole: bool

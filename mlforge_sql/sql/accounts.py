@@ -1,7 +1,7 @@
 """Accounts: every row of a source is staged, or removed for a reason that is counted here again.
 
 The staging model ranks the rows of an event and keeps the first. Here groups are counted instead,
-over the source's own columns as the types that they are compiled with.
+over the source's own columns as what staging reads them as: that is no arithmetic to be checked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mlforge_sql.sql.build import (
 )
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
-from mlforge_sql.types import Kind
+from mlforge_sql.sql.staging import typed_value
 
 SOURCE_ROWS = "source_rows"
 STAGED_ROWS = "staged_rows"
@@ -59,13 +59,9 @@ def _removed(node: Account, dialect: Dialect) -> list[Step]:
     """The rows that ``where`` and ``dedupe`` should remove."""
     if not node.where and not node.dedupe:
         return []
+    reading = node.reading
     typed = select(
-        *(
-            aliased(dialect.cast(column(name), kind), name)
-            if kind.kind is not Kind.OTHER
-            else column(name)
-            for name, kind in node.columns
-        )
+        *(aliased(typed_value(item, reading, dialect), item.name) for item in reading.columns)
     )
     steps = [Step("typed", from_step(typed, "raw"))]
     wanted = "typed"

@@ -165,11 +165,7 @@ class AuditValues:
             this=exp.Literal.number(RELATIVE),
             expression=func("abs", self.dialect.cast(value, DOUBLE)),
         )
-        total: exp.Expr = exp.Add(this=relative, expression=rounding)
-        if item.type.kind is not Kind.FLOAT:  # a sum of doubles, rounded to a last digit
-            unit = exp.Literal.number(f"1e-{item.type.scale}")
-            total = exp.Add(this=total, expression=unit)
-        return total
+        return exp.Add(this=relative, expression=rounding)
 
     # Std and variance, in steps: the columns that each adds
 

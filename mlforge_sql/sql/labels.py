@@ -27,7 +27,8 @@ def labels_query(node: Labels, dialect: Dialect, source_group: str) -> ModelQuer
 def _as_told(name: str, node: Labels, dialect: Dialect) -> exp.Expr:
     """A column of the labels; times that files tell in text are text from tables too."""
     value = column(name)
-    instants = {item.name for item in node.reading.columns if item.instant}
-    if name in instants and not (dialect.reads_files and node.reading.path):
+    read = node.reading
+    instants = {item.name for item in read.columns if read.on_tables(item) != item.type}
+    if name in instants and not (dialect.reads_files and read.path):
         return aliased(dialect.cast(value, TEXT), name)
     return value

@@ -60,6 +60,8 @@ def _operands(node: exp.Expr) -> list[exp.Expr]:
 def _guarded(node: exp.Expr, parts: list[exp.Expr], said: str) -> exp.Expr:
     """``coalesce(try_..., case when <the operands have values> then raise_error(...) end)``."""
     known = [call("isnotnull", part.copy()) for part in parts if part.find(exp.Column)]
+    if not known:
+        return node.copy()  # of constants: it shows no row's value
     condition = known[0] if len(known) == 1 else exp.and_(*known, copy=False)
     failed = either(condition, call("raise_error", text(said)), None)
     tried: exp.Expr

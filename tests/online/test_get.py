@@ -196,7 +196,11 @@ def test_missing_keys(synced: LoadedProject, profile: str) -> None:
 
     assert said({"usr_id": "x"}) == (
         "error[MF084]: the entity has no `user_id`, a key of feature `spend`, nor `first_name` and "
-        "`born` to compute it from; did you mean `usr_id`?"
+        "`born` to compute it from; `usr_id` is no key of these features; did you mean `user_id`?"
+    )
+    assert said({"shop": 1}).endswith("to compute it from; give each entity `user_id`")
+    assert said({"first_name": "x", "bron": 1}).endswith(
+        "`bron` is no key of these features; did you mean `born`?"
     )
     assert said({"first_name": "x"}).startswith(
         "error[MF084]: the entity has no `user_id`, a key of feature `spend`, nor `born` to compute "

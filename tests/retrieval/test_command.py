@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
-from purchases import LABELS
+from harness import compile_and_run, write_parquet, write_project
+from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
 
 from mlforge_sql.cli import main
 
@@ -165,3 +167,58 @@ def test_lists(root: Path) -> None:
     assert result.exit_code == 1
     assert "did you mean `train`?" in result.stderr
     assert "ttl:         1d" in invoke("inspect", "feature", "last")
+
+
+NOTE = (
+    "note: label times without an offset are read as UTC; source `sales` is in America/Chicago: "
+    "--timezone?"
+)
+
+
+@pytest.fixture(scope="module")
+def in_chicago(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of which one source has local times."""
+    root = tmp_path_factory.mktemp("chicago")
+    spec = deepcopy(SPEC)
+    local = {"column": "at", "timezone": "America/Chicago"}
+    spec["sources"].append({**spec["sources"][0], "name": "sales", "timestamp": local})
+    spec["features"][0]["source"] = "sales"
+    write_project(root, spec)
+    write_parquet(root / "data" / "events.parquet", SCHEMA, ROWS)
+    write_parquet(root / "data" / "labels.parquet", LABEL_SCHEMA, LABELS)
+    (root / "feature_store").mkdir()
+    with duckdb.connect(str(root / "feature_store" / "features.duckdb")) as connection:
+        compile_and_run(root, connection=connection)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("time", "options", "noted"),
+    [
+        ("timestamp '2024-01-03'", ["spend"], True),
+        ("date '2024-01-03'", ["shop_spend,spend:amount_sum_1d"], True),
+        ("'2024-01-03 12:00'", ["spend"], True),
+        ("'03.01.2024'", ["spend", "--timestamp-format", "%d.%m.%Y"], True),
+        ("'03.01.2024 +0100'", ["spend", "--timestamp-format", "%d.%m.%Y %z"], False),
+        ("1704240000", ["spend", "--timestamp-unit", "s"], False),
+        ("timestamptz '2024-01-03 00:00+00'", ["spend"], False),
+        ("timestamp '2024-01-03'", ["shop_spend"], False),
+        ("timestamp '2024-01-03'", ["spend", "--timezone", "America/Chicago"], False),
+        ("timestamp '2024-01-03'", ["spend", "--timezone", "UTC"], False),
+    ],
+)
+def test_labels_in_utc_beside_local_events(
+    in_chicago: Path, tmp_path: Path, time: str, options: list[str], noted: bool
+) -> None:
+    labels = tmp_path / "labels.parquet"
+    row = f"select 'name 1' as first_name, date '2024-01-01' as born, 1 as shop_id, {time} as t"
+    duckdb.connect().execute(f"copy ({row}) to '{labels}'")
+    listed = ["training-data", str(labels), "--timestamp", "t", "--features", *options]
+    result = CliRunner().invoke(main, ["--project-dir", str(in_chicago), *listed])
+    assert result.exit_code == 0, result.stderr
+    assert (result.stderr.splitlines()[0] == NOTE) is noted
+    assert result.stderr.count("note: ") == noted
+    assert (
+        "note: "
+        not in CliRunner().invoke(main, ["-q", "--project-dir", str(in_chicago), *listed]).stderr
+    )

@@ -90,7 +90,8 @@
         {{- return('case when ' ~ mlforge_matches(text, day) ~ ' then ' ~ cast ~ ' end') -}}
     {%- elif type in ['instant', 'moment'] or family == 'timestamp with time zone' -%}
         {%- set pattern = day ~ '([ T]' ~ clock ~ '+)?)?)' ~ ('' if type == 'moment' else '?') ~ '( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?' -%}
-        {%- set zoned = 'try_cast(' ~ text ~ ' as timestamp with time zone)' -%}
+        {%- set zone = '' if target.type == 'databricks' else ' with time zone' -%}
+        {%- set zoned = 'try_cast(' ~ text ~ ' as timestamp' ~ zone ~ ')' -%}
         {%- set found = 'case when ' ~ mlforge_matches(text, pattern) ~ ' then ' ~ zoned ~ ' end' -%}
         {{- return('case when (' ~ found ~ ') is not null then ' ~ value ~ ' end' if type in ['instant', 'moment'] else found) -}}
     {%- elif type.startswith('instant ') -%}
