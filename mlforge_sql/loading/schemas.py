@@ -16,6 +16,7 @@ from mlforge_sql.formats import (
     READERS,
     WHOLE,
     CsvForm,
+    only,
     parquet_problem,
     reader_of,
 )
@@ -192,10 +193,10 @@ class SchemaReader:
         found = self._query(
             "select Delimiter, Quote, Escape, Comment, HasHeader, SkipRows, len(Columns) "
             "from sniff_csv(?, sample_size = -1)",
-            [file],
+            [only(file)],
         )
         delimiter, quote, escape, comment, header, skipped, columns = found[0]
-        fields = header_fields(self._connected(), file, usual)
+        fields = header_fields(self._connected(), only(file), usual)
         if fields > 1 and (columns != fields or skipped):
             self._check_rows(path, file, most_can_be_read=True)
         quoting = _sniffed(quote) or usual.quote
@@ -216,7 +217,7 @@ class SchemaReader:
             file: One of them.
             most_can_be_read: Whether it counts only where most rows do fit.
         """
-        broken = unreadable_rows(self._connected(), file, CsvForm.usual(path))
+        broken = unreadable_rows(self._connected(), only(file), CsvForm.usual(path))
         if broken is None or (most_can_be_read and broken.rows > broken.readable):
             return
         if broken.fault == "invalid encoding":
@@ -298,7 +299,7 @@ class SchemaReader:
         """The types of all files, one file of each schema looked at."""
         files = [str(row[0]) for row in self._query(PARQUET_SIGNATURES, [full])]
         schemas = {self._shown(file): self._described_file(file) for file in files}
-        raw = self._query(PARQUET_COLUMNS, [files[0]])
+        raw = self._query(PARQUET_COLUMNS, [only(files[0])])
         problem = parquet_problem(
             [(name, False) for name, _ in raw], schemas[self._shown(files[0])]
         )
@@ -321,7 +322,7 @@ class SchemaReader:
         return file.removeprefix(f"{self.root}/")
 
     def _described_file(self, file: str) -> dict[str, str]:
-        rows = self._query(f"describe select * from read_parquet(?, {WHOLE})", [file])  # noqa: S608 - a constant of ours
+        rows = self._query(f"describe select * from read_parquet(?, {WHOLE})", [only(file)])  # noqa: S608 - a constant of ours
         return {str(name): str(kind) for name, kind, *_ in rows}
 
     def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:

@@ -106,10 +106,14 @@ SOURCES = [
     source("mixed", "mixed/*.parquet", columns={"x": "decimal(18,2)"}),
     source("lost", "lost/*.parquet"),
     source("times", "times.csv"),
-    source("formats", "formats.parquet", timestamp={"column": "ts", "format": "%d.%m.%Y"}, delay="1d"),
+    source(
+        "formats", "formats.parquet", timestamp={"column": "ts", "format": "%d.%m.%Y"}, delay="1d"
+    ),
     source("lost_csv", "lost*.csv"),
     {"name": "model", "model": "raw_events", "timestamp": "ts", "columns": TYPES},
     source("nested", "nested.ndjson"),
+    source("globs", "globs/*.csv"),
+    source("globs_parquet", "globs/*.parquet"),
     source("quiet", "quiet.csv"),
 ]
 
@@ -133,6 +137,8 @@ def first_files(shop: Shop) -> None:
     shop.write(
         "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{{"n": 1}}]}}}}\n'
     )
+    shop.write("globs/a1.csv", f"id,ts,x\n1,{T},2\n")
+    shop.parquet("globs/a1.parquet", f"select {row}, 1 as x")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
 
 
@@ -159,6 +165,8 @@ def later_files(shop: Shop) -> None:
     shop.write(
         "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{nested}]}}}}\n'
     )
+    shop.write("globs/a[1].csv", f"id,ts,y\n1,{T},{secret}\n")
+    shop.parquet("globs/a[1].parquet", f"select {row}, {secret} as y")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},3\n")
 
 
@@ -175,6 +183,8 @@ WRONG = {
     "lost_csv": "`x` is missing in data/lost2.csv",
     "model": "`x` is not bigint in 1 row",
     "nested": "`meta` is not STRUCT(list STRUCT(n BIGINT)[]) in 1 row of data/nested.ndjson",
+    "globs": "`x` is missing in data/globs/a[1].csv",
+    "globs_parquet": "`x` is missing in data/globs/a[1].parquet",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",
 }
 

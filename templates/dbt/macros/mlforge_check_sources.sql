@@ -113,7 +113,7 @@
         {%- set signature = 'list([name, type, type_length, repetition_type, cast(num_children as varchar), converted_type, cast(scale as varchar), cast("precision" as varchar), logical_type])' -%}
         {%- set groups = 'select min(file_name) from (select file_name, ' ~ signature ~ ' as signature from parquet_schema(' ~ files ~ ') group by file_name) group by signature order by 1' -%}
         {%- for row in run_query(groups).rows -%}
-            {%- set types = mlforge_described('read_parquet(' ~ mlforge_literal(row[0]) ~ ', hive_partitioning = false)') -%}
+            {%- set types = mlforge_described('read_parquet(' ~ mlforge_only(row[0]) ~ ', hive_partitioning = false)') -%}
             {%- for column in known.columns -%}
                 {%- set real = types.get(column.name | lower) -%}
                 {%- set numbers = ['integer', 'float', 'decimal'] -%}
@@ -133,7 +133,7 @@
                 {%- do missing.append('`' ~ column.name ~ '` is missing in ' ~ mlforge_file_name(row[0], known)) -%}
             {%- endfor -%}
             {%- set fields = mlforge_csv_fields(names | length) -%}
-            {%- set reader = 'read_csv(' ~ mlforge_literal(row[0]) ~ ', ' ~ options ~ ', columns = ' ~ fields[1] ~ ')' -%}
+            {%- set reader = 'read_csv(' ~ mlforge_only(row[0]) ~ ', ' ~ options ~ ', columns = ' ~ fields[1] ~ ')' -%}
             {%- do changes.extend(missing or mlforge_broken_rows(reader, fields[0])) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -153,7 +153,7 @@
 {# Names of the columns of a csv file, in lower case, whatever its rows are; those that DuckDB gives where it has none. #}
 {% macro mlforge_csv_columns(file, options, most) %}
     {%- set first = options.replace('header = true', 'header = false') ~ ', columns = ' ~ mlforge_csv_fields(most)[1] -%}
-    {%- set reader = 'read_csv(' ~ mlforge_literal(file) ~ ', ' ~ first ~ ', null_padding = true, ignore_errors = true)' -%}
+    {%- set reader = 'read_csv(' ~ mlforge_only(file) ~ ', ' ~ first ~ ', null_padding = true, ignore_errors = true)' -%}
     {%- set names = [] -%}
     {%- for row in run_query('select lower(name) from (unpivot (from ' ~ reader ~ ' limit 1) on columns(*) into name place value name)').rows -%}
         {%- do names.append(row[0] if 'header = true' in options else 'column' ~ loop.index0) -%}
@@ -213,6 +213,11 @@
         {%- do texts.append('(' ~ mlforge_quote(name) ~ " ->> '$')" if column.stored == 'json' else 'cast(' ~ mlforge_quote(name) ~ ' as string)') -%}
     {%- endfor -%}
     {{- return('(' ~ texts | join(" || ' ' || ") ~ ')') -}}
+{% endmacro %}
+
+{# A literal of the glob that matches one file, whatever its name is: readers take names for globs. #}
+{% macro mlforge_only(file) %}
+    {{- return(mlforge_literal(modules.re.sub('([[*?])', '[\\1]', file))) -}}
 {% endmacro %}
 
 {# A file as the project calls it. #}
