@@ -299,12 +299,14 @@ class SchemaReader:
         """The types of all files, one file of each schema looked at."""
         files = [str(row[0]) for row in self._query(PARQUET_SIGNATURES, [full])]
         schemas = {self._shown(file): self._described_file(file) for file in files}
-        raw = self._query(PARQUET_COLUMNS, [only(files[0])])
-        problem = parquet_problem(
-            [(name, False) for name, _ in raw], schemas[self._shown(files[0])]
-        )
-        if problem:
-            raise SchemaUnreadable(f"cannot read `{path}`: {problem}", hint="rename one of them")
+        for file in files:
+            raw = self._query(PARQUET_COLUMNS, [only(file)])
+            problem = parquet_problem(
+                [(name, False) for name, _ in raw], schemas[self._shown(file)]
+            )
+            if problem:
+                text = f"cannot read `{path}`: in `{self._shown(file)}`, {problem}"
+                raise SchemaUnreadable(text, hint="rename one of them")
         mixed = _mixed(path, schemas, declared)
         options = ("union_by_name = true",) if mixed else ()
         relation = self._relation("read_parquet", options)

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from harness import CONFIG, write_project
@@ -112,6 +115,7 @@ SOURCES = [
     source("lost_csv", "lost*.csv"),
     {"name": "model", "model": "raw_events", "timestamp": "ts", "columns": TYPES},
     source("nested", "nested.ndjson"),
+    source("cases", "cases/*.parquet"),
     source("globs", "globs/*.csv"),
     source("globs_parquet", "globs/*.parquet"),
     source("quiet", "quiet.csv"),
@@ -137,6 +141,7 @@ def first_files(shop: Shop) -> None:
     shop.write(
         "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{{"n": 1}}]}}}}\n'
     )
+    shop.parquet("cases/a.parquet", f"select {row}, 1 as x")
     shop.write("globs/a1.csv", f"id,ts,x\n1,{T},2\n")
     shop.parquet("globs/a1.parquet", f"select {row}, 1 as x")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
@@ -165,6 +170,8 @@ def later_files(shop: Shop) -> None:
     shop.write(
         "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{nested}]}}}}\n'
     )
+    twice = pa.table({"id": [1], "ts": [datetime(2024, 1, 1)], "x": [int(secret)], "X": [1]})
+    pq.write_table(twice, shop.root / "data" / "cases" / "b.parquet")
     shop.write("globs/a[1].csv", f"id,ts,y\n1,{T},{secret}\n")
     shop.parquet("globs/a[1].parquet", f"select {row}, {secret} as y")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},3\n")
@@ -183,6 +190,7 @@ WRONG = {
     "lost_csv": "`x` is missing in data/lost2.csv",
     "model": "`x` is not bigint in 1 row",
     "nested": "`meta` is not STRUCT(list STRUCT(n BIGINT)[]) in 1 row of data/nested.ndjson",
+    "cases": "two columns differ from `X` by case alone in data/cases/b.parquet",
     "globs": "`x` is missing in data/globs/a[1].csv",
     "globs_parquet": "`x` is missing in data/globs/a[1].parquet",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",

@@ -113,7 +113,12 @@
         {%- set signature = 'list([name, type, type_length, repetition_type, cast(num_children as varchar), converted_type, cast(scale as varchar), cast("precision" as varchar), logical_type])' -%}
         {%- set groups = 'select min(file_name) from (select file_name, ' ~ signature ~ ' as signature from parquet_schema(' ~ files ~ ') group by file_name) group by signature order by 1' -%}
         {%- for row in run_query(groups).rows -%}
-            {%- set types = mlforge_described('read_parquet(' ~ mlforge_only(row[0]) ~ ', hive_partitioning = false)') -%}
+            {%- set reader = 'read_parquet(' ~ mlforge_only(row[0]) ~ ', hive_partitioning = false)' -%}
+            {%- set types = mlforge_described(reader) -%}
+            {%- set renamed = 'select column_name from (describe select * from ' ~ reader ~ ') where column_name not in (select name from parquet_schema(' ~ mlforge_only(row[0]) ~ '))' -%}
+            {%- for again in run_query(renamed).rows -%}
+                {%- do changes.append('two columns differ from `' ~ again[0].rpartition('_')[0] ~ '` by case alone in ' ~ mlforge_file_name(row[0], known)) -%}
+            {%- endfor -%}
             {%- for column in known.columns -%}
                 {%- set real = types.get(column.name | lower) -%}
                 {%- set numbers = ['integer', 'float', 'decimal'] -%}
