@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -61,6 +62,16 @@ def reader_of(path: str) -> str | None:
     name = PurePosixPath(path)
     suffix = PurePosixPath(name.stem).suffix if name.suffix in COMPRESSIONS else name.suffix
     return READERS.get(suffix.lower())
+
+
+def only(file: str) -> str:
+    """The glob that matches one file, whatever its name is: readers take names for globs.
+
+    Examples:
+        >>> only("data/a[1].csv")
+        'data/a[[]1].csv'
+    """
+    return re.sub(r"[\[*?]", r"[\g<0>]", file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,36 @@ def test_types_of_columns_that_are_read(tmp_path: Path) -> None:
     assert hashes(tmp_path, SPEC, SCHEMA | {"amount": "INTEGER"}) != before
     assert hashes(tmp_path, SPEC, dict(reversed(SCHEMA.items()))) == before
     assert hashes(tmp_path, SPEC, {"a": "DOUBLE", **SCHEMA, "z": "DATE[]"}) == before
+
+
+def test_both_columns_of_a_time_are_part_of_it(tmp_path: Path) -> None:
+    spec = changed(in_two)
+    schema = {**SCHEMA, "day": "DATE", "clock": "TIME", "other": "BIGINT"}
+    before = hashes(tmp_path, spec, schema)
+    for column in ("day", "clock"):
+        retyped = hashes(tmp_path, spec, schema | {column: "VARCHAR"})
+        assert all(retyped[name] != before[name] for name in before)
+    assert hashes(tmp_path, spec, schema | {"other": "VARCHAR"}) == before
+
+
+def in_two(spec: dict[str, Any]) -> None:
+    """The time of the source as a date and a time of the day."""
+    spec["sources"][0]["timestamp"] = {"date": "day", "time": "clock"}
+
+
+def test_a_time_in_two_columns_decides_before_what_is_not_read(tmp_path: Path) -> None:
+    """Which row of an event is kept, and so its day."""
+    spec = changed(in_two)
+    schema = {"aa": "BIGINT", **SCHEMA, "day": "DATE", "clock": "TIME"}
+    row = {"user_id": "u", "at": NOON, "event_id": 1, "amount": 1, "kind": "a"}
+    for sign in (1, -1):
+        rows = [
+            {**row, "day": NOON.date(), "clock": time(hour), "aa": sign * hour} for hour in (1, 2)
+        ]
+        write_project(tmp_path / str(sign), spec)
+        write_parquet(tmp_path / str(sign) / "data" / "events.parquet", schema, rows)
+        (staged,) = compile_and_run(tmp_path / str(sign)).rows("stg_events")
+        assert staged["clock"] == time(2)
 
 
 def test_the_salt_of_keys_is_part_of_it(tmp_path: Path) -> None:

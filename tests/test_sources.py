@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import events
 import oracle
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from events import Document, Rows, at, feature, steps
@@ -112,6 +113,42 @@ def test_odd_file_names(tmp_path: Path, name: str) -> None:
     write_file(tmp_path / "data" / name, ROWS)
     run = events.run(tmp_path, events.spec([DAILY], source={"path": f"data/{name}"}))
     assert run.rows("f", "2") == SUMS
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["e[1]", "e*", "e?"])
+def test_globs_find_files_whose_names_look_like_globs(
+    tmp_path: Path, name: str, ending: str
+) -> None:
+    file = tmp_path / "data" / f"{name}.{ending}"
+    write_file(file, ROWS)
+    run = events.run(tmp_path, events.spec([DAILY], source={"path": f"data/*.{ending}"}))
+    assert run.rows("f", "2") == SUMS
+
+
+@pytest.mark.parametrize("name", ["e[1]", "e?"])
+def test_the_columns_of_such_a_file_are_its_own(tmp_path: Path, name: str) -> None:
+    """Beside one that its name would match if it were a glob."""
+    write_file(tmp_path / "data" / "e1.parquet", ROWS)
+    duckdb.execute(f"copy (select 'u' as user_id) to '{tmp_path}/other.parquet'")
+    (tmp_path / "other.parquet").rename(tmp_path / "data" / f"{name}.parquet")
+    write_project(tmp_path, events.spec([DAILY], source={"path": "data/*.parquet"}))
+    with pytest.raises(SpecErrors) as caught:
+        compile_project(tmp_path)
+    assert f"`data/{name}.parquet` has no column `event_time`" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a", "c"])
+def test_columns_of_any_parquet_file_that_differ_by_case_alone(tmp_path: Path, name: str) -> None:
+    write_file(tmp_path / "data" / "b.parquet", ROWS)
+    table = pq.read_table(tmp_path / "data" / "b.parquet")
+    twice = table.append_column("Amount", table["amount"])
+    pq.write_table(twice, tmp_path / "data" / f"{name}.parquet")
+    write_project(tmp_path, events.spec([DAILY], source={"path": "data/*.parquet"}))
+    with pytest.raises(SpecErrors) as caught:
+        compile_project(tmp_path)
+    said = f"in `data/{name}.parquet`, two columns differ from `Amount` by case alone"
+    assert said in str(caught.value)
 
 
 def test_absolute_path(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mlforge_sql.formats import (
     READERS,
     WHOLE,
     CsvForm,
+    only,
     parquet_problem,
     reader_of,
 )
@@ -185,7 +186,7 @@ class SchemaReader:
         return FileSchema(columns, options)
 
     def _check_names(self, path: str, file: str, form: CsvForm) -> None:
-        names = header_fields(self._connected(), file, form)
+        names = header_fields(self._connected(), only(file), form)
         self._check_distinct(path, self._shown(file), names)
 
     @staticmethod
@@ -208,10 +209,10 @@ class SchemaReader:
         found = self._query(
             "select Delimiter, Quote, Escape, Comment, HasHeader, SkipRows, len(Columns) "
             "from sniff_csv(?, sample_size = -1)",
-            [file],
+            [only(file)],
         )
         delimiter, quote, escape, comment, header, skipped, columns = found[0]
-        fields = header_fields(self._connected(), file, usual)
+        fields = header_fields(self._connected(), only(file), usual)
         if len(fields) > 1 and (columns == 1 or skipped):  # it found no form that all rows fit
             self._check_rows(path, file, fields=len(fields) if columns == 1 else 0)
         quoting = _sniffed(quote) or usual.quote
@@ -235,7 +236,7 @@ class SchemaReader:
                 a file that may have another form.
         """
         try:
-            broken = unreadable_rows(self._connected(), file, CsvForm.usual(path))
+            broken = unreadable_rows(self._connected(), only(file), CsvForm.usual(path))
         except self._duckdb_error():
             if not has_mixed_ends(file):
                 return
@@ -332,12 +333,14 @@ class SchemaReader:
         """The types of all files, one file of each schema looked at."""
         files = [str(row[0]) for row in self._query(PARQUET_SIGNATURES, [full])]
         schemas = {self._shown(file): self._described_file(file) for file in files}
-        raw = self._query(PARQUET_COLUMNS, [files[0]])
-        problem = parquet_problem(
-            [(name, False) for name, _ in raw], schemas[self._shown(files[0])]
-        )
-        if problem:
-            raise SchemaUnreadable(f"cannot read `{path}`: {problem}", hint="rename one of them")
+        for file in files:
+            raw = self._query(PARQUET_COLUMNS, [only(file)])
+            problem = parquet_problem(
+                [(name, False) for name, _ in raw], schemas[self._shown(file)]
+            )
+            if problem:
+                text = f"cannot read `{path}`: in `{self._shown(file)}`, {problem}"
+                raise SchemaUnreadable(text, hint="rename one of them")
         mixed = _mixed(path, schemas, declared)
         options = ("union_by_name = true",) if mixed else ()
         relation = self._relation("read_parquet", options)
@@ -355,7 +358,7 @@ class SchemaReader:
         return file.removeprefix(f"{self.root}/")
 
     def _described_file(self, file: str) -> dict[str, str]:
-        rows = self._query(f"describe select * from read_parquet(?, {WHOLE})", [file])  # noqa: S608 - a constant of ours
+        rows = self._query(f"describe select * from read_parquet(?, {WHOLE})", [only(file)])  # noqa: S608 - a constant of ours
         return {str(name): str(kind) for name, kind, *_ in rows}
 
     def infer(self, sql: str, columns: Mapping[str, ColumnType]) -> ColumnType:

@@ -55,7 +55,7 @@ def spec_hash(feature: ResolvedFeature) -> str:
 def source_columns(feature: ResolvedFeature) -> tuple[str, ...]:
     """The columns of the source that a feature's values depend on, by name."""
     source = feature.source
-    names = {source.timestamp, *source.dedupe_key}
+    names = {*source.time_columns, *source.dedupe_key}
     names |= {
         name for key in feature.keys for name in ([part for part, _ in key.parts] or [key.name])
     }

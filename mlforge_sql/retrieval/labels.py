@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, parquet_problem, reader_of
+from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
 from mlforge_sql.project.labels import is_uuid
 from mlforge_sql.retrieval.frames import check_names, is_stream
 from mlforge_sql.retrieval.joining import Join
@@ -181,7 +181,7 @@ def _differing(connection: duckdb.DuckDBPyConnection, location: str) -> str | No
     files = [str(row[0]) for row in connection.execute("from glob(?)", [location]).fetchall()]
     first: dict[str, str] = {}
     for file in files if len(files) > 1 else ():
-        rows = connection.execute(f"describe from read_parquet({literal(file)}, {WHOLE})")
+        rows = connection.execute(f"describe from read_parquet({literal(only(file))}, {WHOLE})")
         found = {str(name): str(kind) for name, kind, *_ in rows.fetchall()}
         first = first or found
         for name in {**first, **found}:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from harness import CONFIG, write_project
@@ -96,6 +99,91 @@ def project(root: Path, sources: Sequence[Mapping[str, Any]], write: Any) -> Sho
 
 TYPES = {"id": "bigint", "ts": "timestamp", "x": "bigint"}
 T = "2024-01-01 12:00:00"
+WIDE = 2**53
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two parquet files that have `x` as different types of numbers.
+
+    Attributes:
+        declared: What the source says `x` is.
+        types: What each file has it as.
+        fits: Values of the first file that are the same number in the type that both can be read as.
+        not_exact: Values, one of which is another number there.
+        not_declared: Values, one of which is not of the declared type.
+        together: The type that both are read as.
+        second: A value of the second file; the other row of it is NULL.
+    """
+
+    declared: str
+    types: tuple[str, str]
+    fits: tuple[str, ...]
+    together: str
+    not_exact: tuple[str, ...] = ()
+    not_declared: tuple[str, ...] = ()
+    second: str = "7"
+
+    def write(self, shop: Shop, folder: str, values: Sequence[str]) -> None:
+        first, second = self.types
+        rows = ", ".join(f"'{value}'" for value in values)
+        shop.parquet(
+            f"{folder}/a[1].parquet",
+            f"select unnest(range({len(values)}))::bigint as id, timestamp '{T}' as ts, unnest([{rows}])::{first} as x",
+        )
+        shop.parquet(
+            f"{folder}/b.parquet",
+            f"select unnest([100, 101])::bigint as id, timestamp '{T}' as ts, unnest(['{self.second}', null])::{second} as x",
+        )
+
+    @property
+    def later(self) -> tuple[str, ...]:
+        return (*self.fits, *self.not_exact, *self.not_declared)
+
+    def wrong(self, folder: str) -> str:
+        file = f"in 1 row of data/{folder}/a[1].parquet"
+        exact = f"`x` is not exact as {self.together}, the type of all files together, {file}"
+        return exact if self.not_exact else f"`x` is not {self.declared} {file}"
+
+
+PAIRS = {
+    "bigint_then_double": Pair(
+        "bigint",
+        ("bigint", "double"),
+        (str(WIDE - 1), "-3"),
+        "double",
+        not_exact=(str(WIDE + 1),),
+    ),
+    "bigint_as_double": Pair(
+        "double", ("bigint", "double"), (str(WIDE), "5"), "double", not_declared=(str(WIDE + 1),)
+    ),
+    "bigint_and_float": Pair(
+        "double",
+        ("bigint", "float"),
+        ("16777216", "3"),
+        "float",
+        not_exact=("16777217",),
+        second="1.5",
+    ),
+    "decimal_and_float": Pair(
+        "decimal(18,2)",
+        ("decimal(38,10)", "float"),
+        ("1.23", "4"),
+        "float",
+        not_declared=("1.2300000001",),
+        second="1.5",
+    ),
+    "decimal_as_double": Pair(
+        "double", ("decimal(18,2)", "float"), ("1.5",), "float", not_exact=("1.23",)
+    ),
+    "two_decimals": Pair(
+        "decimal(18,2)",
+        ("decimal(38,10)", "decimal(38,0)"),
+        ("4",),
+        "decimal(38,0)",
+        not_exact=("1.25",),
+    ),
+}
 SOURCES = [
     source("declared_csv", "declared.csv", columns=TYPES),
     source("guessed_csv", "guessed*.csv"),
@@ -112,6 +200,11 @@ SOURCES = [
     source("lost_csv", "lost*.csv"),
     {"name": "model", "model": "raw_events", "timestamp": "ts", "columns": TYPES},
     source("nested", "nested.ndjson"),
+    *(source(name, f"{name}/*.parquet", columns={"x": PAIRS[name].declared}) for name in PAIRS),
+    source("grown", "grown/*.parquet", columns={"x": "bigint"}),
+    source("cases", "cases/*.parquet"),
+    source("globs", "globs/*.csv"),
+    source("globs_parquet", "globs/*.parquet"),
     source("quiet", "quiet.csv"),
 ]
 
@@ -135,6 +228,13 @@ def first_files(shop: Shop) -> None:
     shop.write(
         "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{{"n": 1}}]}}}}\n'
     )
+    for name, pair in PAIRS.items():
+        pair.write(shop, name, pair.fits)
+    shop.parquet("grown/a.parquet", f"select {row}, 1::bigint as x")
+    shop.parquet("grown/b.parquet", f"select 2 as id, timestamp '{T}' as ts, 2::integer as x")
+    shop.parquet("cases/a.parquet", f"select {row}, 1 as x")
+    shop.write("globs/a1.csv", f"id,ts,x\n1,{T},2\n")
+    shop.parquet("globs/a1.parquet", f"select {row}, 1 as x")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
 
 
@@ -161,6 +261,13 @@ def later_files(shop: Shop) -> None:
     shop.write(
         "nested.ndjson", f'{{"id": 1, "ts": "{T}", "x": 1, "meta": {{"list": [{nested}]}}}}\n'
     )
+    for name, pair in PAIRS.items():
+        pair.write(shop, name, pair.later)
+    shop.parquet("grown/c.parquet", f"select {row}, {secret}.5::double as x")
+    twice = pa.table({"id": [1], "ts": [datetime(2024, 1, 1)], "x": [int(secret)], "X": [1]})
+    pq.write_table(twice, shop.root / "data" / "cases" / "b.parquet")
+    shop.write("globs/a[1].csv", f"id,ts,y\n1,{T},{secret}\n")
+    shop.parquet("globs/a[1].parquet", f"select {row}, {secret} as y")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},3\n")
 
 
@@ -177,6 +284,11 @@ WRONG = {
     "lost_csv": "`x` is missing in data/lost2.csv",
     "model": "`x` is not bigint in 1 row",
     "nested": "`meta` is not STRUCT(list STRUCT(n BIGINT)[]) in 1 row of data/nested.ndjson",
+    **{name: pair.wrong(name) for name, pair in PAIRS.items()},
+    "grown": "`x` is double, not bigint, in all files together",
+    "cases": "two columns differ from `X` by case alone in data/cases/b.parquet",
+    "globs": "`x` is missing in data/globs/a[1].csv",
+    "globs_parquet": "`x` is missing in data/globs/a[1].parquet",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",
 }
 
@@ -189,6 +301,10 @@ def test_later_rows_that_do_not_fit_stop_their_source_and_no_other(tmp_path: Pat
     assert sorted(shop.rows("f_declared_csv")) == [(1, 2), (7, 3)]
     assert shop.rows("f_money") == [(1, Decimal("0.10"))]
     assert sorted(shop.rows("f_mixed")) == [(1, Decimal("1.00")), (2, Decimal("2.25"))]
+    for name, pair in PAIRS.items():
+        found = {(key, None if x is None else Decimal(x)) for key, x in shop.rows(f"f_{name}")}
+        expected = {number: Decimal(value) for number, value in enumerate(pair.fits)}
+        assert found == {*expected.items(), (100, Decimal(pair.second)), (101, None)}
     before = {name: shop.rows(f"f_{name}") for name in WRONG}
 
     later_files(shop)

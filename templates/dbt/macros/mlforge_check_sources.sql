@@ -109,11 +109,20 @@
     {%- set location = source(known.group, name) | string -%}
     {%- set files = location[known.reader | length + 1:].split("', hive_partitioning")[0] ~ "'" -%}
     {%- set changes = [] -%}
+    {%- set alike = {} -%}
     {%- if known.reader == 'read_parquet' -%}
         {%- set signature = 'list([name, type, type_length, repetition_type, cast(num_children as varchar), converted_type, cast(scale as varchar), cast("precision" as varchar), logical_type])' -%}
-        {%- set groups = 'select min(file_name) from (select file_name, ' ~ signature ~ ' as signature from parquet_schema(' ~ files ~ ') group by file_name) group by signature order by 1' -%}
+        {%- set groups = 'select min(file_name) over (partition by signature), file_name from (select file_name, ' ~ signature ~ ' as signature from parquet_schema(' ~ files ~ ') group by file_name) order by 1, 2' -%}
         {%- for row in run_query(groups).rows -%}
-            {%- set types = mlforge_described('read_parquet(' ~ mlforge_literal(row[0]) ~ ', hive_partitioning = false)') -%}
+            {%- do alike.setdefault(row[0], []).append(row[1]) -%}
+        {%- endfor -%}
+        {%- for row in alike.items() -%}
+            {%- set reader = 'read_parquet(' ~ mlforge_only(row[0]) ~ ', hive_partitioning = false)' -%}
+            {%- set types = mlforge_described(reader) -%}
+            {%- set renamed = 'select column_name from (describe select * from ' ~ reader ~ ') where column_name not in (select name from parquet_schema(' ~ mlforge_only(row[0]) ~ '))' -%}
+            {%- for again in run_query(renamed).rows -%}
+                {%- do changes.append('two columns differ from `' ~ again[0].rpartition('_')[0] ~ '` by case alone in ' ~ mlforge_file_name(row[0], known)) -%}
+            {%- endfor -%}
             {%- for column in known.columns -%}
                 {%- set real = types.get(column.name | lower) -%}
                 {%- set numbers = ['integer', 'float', 'decimal'] -%}
@@ -136,7 +145,7 @@
                 {%- do missing.append('`' ~ column.name ~ '` is there twice in ' ~ mlforge_file_name(row[0], known)) -%}
             {%- endfor -%}
             {%- set fields = mlforge_csv_fields(names | length) -%}
-            {%- set reader = 'read_csv(' ~ mlforge_literal(row[0]) ~ ', ' ~ options ~ ', columns = ' ~ fields[1] ~ ')' -%}
+            {%- set reader = 'read_csv(' ~ mlforge_only(row[0]) ~ ', ' ~ options ~ ', columns = ' ~ fields[1] ~ ')' -%}
             {%- do changes.extend(missing or mlforge_broken_rows(reader, fields[0])) -%}
         {%- endfor -%}
     {%- elif known.reader == 'read_json' -%}
@@ -153,11 +162,12 @@
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
+    {%- do changes.extend([] if changes else mlforge_mixed_misfits(location, alike.values(), known)) -%}
     {%- if changes -%}
         {{- return(changes) -}}
     {%- endif -%}
     {%- set counted = [] -%}
-    {%- for column in known.columns if column.counted -%}
+    {%- for column in known.columns if column.counted and not column.mixed -%}
         {%- do counted.append(column) -%}
     {%- endfor -%}
     {%- if known.time -%}
@@ -166,10 +176,43 @@
     {{- return(mlforge_misfits(location[:-1] ~ ", filename = 'mlforge_file')", counted, known)) -}}
 {% endmacro %}
 
+{#
+    In how many rows of parquet files, which have a column as several types of numbers, a number does not fit, or would be
+    another one. A reader of all files makes the numbers one type before anything sees them: of a bigint beside doubles it
+    makes a double. So files of each schema are read on their own here, and each number has to be the same both ways.
+#}
+{% macro mlforge_mixed_misfits(location, groups, known) %}
+    {%- set mixed = known.columns | selectattr('mixed', 'defined') | list -%}
+    {%- set changes = [] -%}
+    {%- set found = [] -%}
+    {%- set together = mlforge_described(location) if mixed else {} -%}
+    {%- for column in mixed if mlforge_plain_type(together[column.name | lower]) != column.stored -%}
+        {%- do changes.append('`' ~ column.name ~ '` is ' ~ mlforge_plain_type(together[column.name | lower]) ~ ', not ' ~ column.stored ~ ', in all files together') -%}
+    {%- endfor -%}
+    {%- for files in groups if mixed and not changes -%}
+        {%- set names = [] -%}
+        {%- for file in files -%}
+            {%- do names.append(mlforge_only(file)) -%}
+        {%- endfor -%}
+        {%- set relation = 'read_parquet([' ~ names | join(', ') ~ "], hive_partitioning = false, filename = 'mlforge_file')" -%}
+        {%- set types = mlforge_described(relation) -%}
+        {%- set counted = [] -%}
+        {%- for column in mixed -%}
+            {%- set own = mlforge_plain_type(types[column.name | lower]) -%}
+            {%- do counted.append({'name': column.name, 'stored': own, 'type': column.type}) -%}
+            {%- if own != column.stored -%}
+                {%- do counted.append({'name': column.name, 'stored': own, 'type': column.type, 'through': column.stored}) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do found.extend(mlforge_misfits(relation, counted, known)) -%}
+    {%- endfor -%}
+    {{- return(changes + found) -}}
+{% endmacro %}
+
 {# Names of the columns of a csv file, in lower case, whatever its rows are; those that DuckDB gives where it has none. #}
 {% macro mlforge_csv_columns(file, options, most) %}
     {%- set first = options.replace('header = true', 'header = false') ~ ', columns = ' ~ mlforge_csv_fields(most)[1] -%}
-    {%- set reader = 'read_csv(' ~ mlforge_literal(file) ~ ', ' ~ first ~ ', null_padding = true, ignore_errors = true, strict_mode = false, parallel = false)' -%}
+    {%- set reader = 'read_csv(' ~ mlforge_only(file) ~ ', ' ~ first ~ ', null_padding = true, ignore_errors = true, strict_mode = false, parallel = false)' -%}
     {%- set names = [] -%}
     {%- set found = run_query('select lower(name) from (unpivot (from ' ~ reader ~ ' limit 1) on columns(*) into name place value name)').rows -%}
     {%- set digits = (found | length - 1) | string | length -%}
@@ -190,7 +233,7 @@
     {{- return([names, '{' ~ said | join(', ') ~ '}']) -}}
 {% endmacro %}
 
-{# In how many rows, and of which files, columns hold values that do not fit. #}
+{# In how many rows, and of which files, columns hold values that do not fit, or not `through` another type. #}
 {% macro mlforge_misfits(relation, columns, known) %}
     {%- if not columns -%}
         {{- return([]) -}}
@@ -199,7 +242,12 @@
     {%- for column in columns -%}
         {%- set value = mlforge_stored_value(column) -%}
         {%- set stored = 'text' if column.time else column.stored -%}
-        {%- set misfit = value ~ ' is not null and ' ~ mlforge_fitted(value, stored, column.type, column.leaves or []) ~ ' is null' -%}
+        {%- set fitted = mlforge_fitted(value, stored, column.type, column.leaves or []) -%}
+        {%- set misfit = value ~ ' is not null and ' ~ fitted ~ ' is null' -%}
+        {%- if column.through -%}
+            {%- set through = mlforge_fitted('try_cast(' ~ value ~ ' as ' ~ column.through ~ ')', column.through, column.type) -%}
+            {%- set misfit = fitted ~ ' is not null and ' ~ through ~ ' is distinct from ' ~ fitted -%}
+        {%- endif -%}
         {%- do counts.append('count(case when ' ~ misfit ~ ' then 1 end)') -%}
     {%- endfor -%}
     {%- set file = 'mlforge_file' if known else "''" -%}
@@ -211,6 +259,7 @@
             {%- if count -%}
                 {%- set times = {'instant': 'no ISO timestamp', 'moment': 'no ISO timestamp with a time of the day'} -%}
                 {%- set what = times.get(column.type, 'not in its format' if column.type.startswith('instant ') else 'not ' ~ column.type) -%}
+                {%- set what = 'not exact as ' ~ column.through ~ ', the type of all files together,' if column.through else what -%}
                 {%- set where = ' of ' ~ mlforge_file_name(row[0], known) if known else '' -%}
                 {%- do changes.append('`' ~ column.name ~ '` is ' ~ what ~ ' in ' ~ count ~ (' rows' if count > 1 else ' row') ~ where) -%}
             {%- endif -%}
@@ -232,6 +281,11 @@
         {%- do texts.append('(' ~ mlforge_quote(name) ~ " ->> '$')" if column.stored == 'json' else 'cast(' ~ mlforge_quote(name) ~ ' as string)') -%}
     {%- endfor -%}
     {{- return('(' ~ texts | join(" || ' ' || ") ~ ')') -}}
+{% endmacro %}
+
+{# A literal of the glob that matches one file, whatever its name is: readers take names for globs. #}
+{% macro mlforge_only(file) %}
+    {{- return(mlforge_literal(modules.re.sub('([[*?])', '[\\1]', file))) -}}
 {% endmacro %}
 
 {# A file as the project calls it. #}
