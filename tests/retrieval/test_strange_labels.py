@@ -77,7 +77,7 @@ def test_files_whose_columns_differ_in_type(project: Any, tmp_path: Path) -> Non
     write_parquet(tmp_path / "data" / "events.parquet", SCHEMA, ROWS)
     spec = tmp_path / "features" / "spec.yml"
     spec.write_text(spec.read_text().replace("data/labels.parquet", "l*.parquet"))
-    with pytest.raises(mlf.SpecErrors, match=r"MF023.*`taken` does not have the same type"):
+    with pytest.raises(mlf.SpecErrors, match=r"MF112.*`taken` does not have the same type"):
         compile_project(tmp_path)
 
 
