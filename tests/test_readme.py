@@ -39,6 +39,12 @@ def test_the_spec_becomes_the_sql(tmp_path: Path) -> None:
     )
 
 
+def test_the_project_file_is_whole(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    (root / "mlforge.yaml").write_text(block("<!-- project -->", "yaml"), encoding="utf-8")
+    assert compile_project(root).project.config.default == "dev"
+
+
 def test_the_python_says_the_same(tmp_path: Path) -> None:
     root = project(tmp_path)
     from_yaml = compile_project(root).files[MODEL]
