@@ -187,7 +187,7 @@ def test_parts_of_another_type(synced: LoadedProject) -> None:
     assert "`born` is a datetime, the feature's is date; it must be a date" in said
     entity = {"first_name": "\ud800", "born": BORN}  # half of a pair
     said = problem(lambda: synced.get_online_features("spend", entity, "pg"))
-    assert said.startswith("error[MF085]: a key has text that is not Unicode")
+    assert said.startswith("error[MF085]: `first_name` has half of a surrogate pair")
 
 
 def test_missing_keys(synced: LoadedProject, profile: str) -> None:
