@@ -108,8 +108,25 @@ def _check_out(data: TrainingData, out: Path) -> None:
 
 
 def _copy(data: TrainingData, source: str, file: Path, kind: str) -> None:
+    if kind == "json":
+        _check_json(data, source)
     options = "format csv, header" if kind == "csv" else f"format {kind}"
     data.store.local.execute(f"copy {source} to {literal(str(file))} ({options})")
+
+
+def _check_json(data: TrainingData, source: str) -> None:
+    """Refuse what JSON has no word for: a bare NaN is read by nobody, or as something else."""
+    described = data.store.local.execute(f"describe {source[1:-1]}").fetchall()
+    for name, kind, *_ in described:
+        if kind not in {"FLOAT", "DOUBLE"}:
+            continue
+        query = f"select count(*) {source[1:-1]} where not isfinite({quoted(name)})"
+        rows = int((data.store.local.execute(query).fetchone() or (0,))[0])
+        if rows:
+            many = f"{rows} row{'s' if rows > 1 else ''}"
+            message = f"`{name}` is NaN or infinite in {many}, which JSON has no word for"
+            hint = "write parquet or csv"
+            raise RetrievalError([Diagnostic("MF065", message, hint=hint)])
 
 
 def _summary(data: TrainingData, file: Path) -> Summary:

@@ -54,6 +54,25 @@ def test_a_file(run: Any, root: Path, tmp_path: Path, ending: str) -> None:
     assert said[2] == "  shop_spend  1 column      0.00% NULL"
 
 
+@pytest.mark.parametrize(
+    ("ending", "code"), [("json", 1), ("jsonl", 1), ("csv", 0), ("parquet", 0)]
+)
+def test_what_json_has_no_word_for(
+    run: Any, root: Path, tmp_path: Path, ending: str, code: int
+) -> None:
+    labels, out = tmp_path / "labels.parquet", tmp_path / f"train.{ending}"
+    source = f"from '{root / LABEL_FILE}'"
+    odd = "case when row_number() over () < 3 then 'nan'::double else 1 end as odd"
+    duckdb.execute(f"copy (select *, {odd} {source}) to '{labels}' (format parquet)")
+    result = run(labels, *WANTED, "--out", out)
+    assert result.exit_code == code, result.stderr
+    assert out.exists() == (code == 0)
+    if code:
+        assert "error[MF065]: `odd` is NaN or infinite in 2 rows, which JSON has no word for" in (
+            " ".join(result.stderr.split())
+        )
+
+
 def test_stdout_is_csv(run: Any, root: Path) -> None:
     result = run(root / LABEL_FILE, *WANTED)
     assert result.exit_code == 0, result.stderr
