@@ -916,15 +916,15 @@ def test_types_of_text_files_are_guessed_from_all_rows(tmp_path: Path) -> None:
     ]
     root = write_project(tmp_path, events.spec([feature("f", select={"x": "amount"})]))
     spec = yaml.safe_load((root / "features" / "spec.yml").read_text(encoding="utf-8"))
-    spec["sources"][0]["path"] = "data/events.csv"
+    spec["sources"][0] |= {"path": "data/events.csv", "delay": "1d"}  # some have only a date
     (root / "features" / "spec.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     (root / "data").mkdir()
     text = "user_id,event_time,amount\n" + "\n".join(rows) + "\n"
     (root / "data" / "events.csv").write_text(text, encoding="utf-8")
     found = {row["user_id"]: row for row in compile_and_run(root).rows("f")}
-    assert found["u2"]["feature_timestamp"] == datetime(2024, 1, 1, 15, 30, 0, 1)
+    assert found["u2"]["feature_timestamp"] == datetime(2024, 1, 2, 15, 30, 0, 1)
     assert found["u2"]["x"] == 1.5
-    assert found["u3"]["feature_timestamp"] == datetime(2024, 1, 3, 4, 0, 0, 1)
+    assert found["u3"]["feature_timestamp"] == datetime(2024, 1, 4, 4, 0, 0, 1)
 
 
 def test_dates_in_text_files_are_read_with_their_format(tmp_path: Path) -> None:

@@ -528,14 +528,22 @@ def _mixed(
             wanted = declared.get(key)
             if not numbers or wanted is None or not wanted.is_numeric:
                 text = f"cannot read `{path}`: column `{name}` does not have the same type in all files"
-                hint = (
-                    f"say what it is, such as `columns: {{{name}: double}}`; every value is checked"
-                )
+                hint = f"say what it is, such as `columns: {{{name}: {_common(kinds)}}}`; every value is checked"
                 raise SchemaUnreadable(
                     text, code="MF112", hint=hint if numbers else "write it with one type"
                 )
             mixed.add(key)
     return mixed
+
+
+def _common(kinds: Iterable[str]) -> str:
+    """A type for numbers of several types: exact where no file holds floats and one has room."""
+    found = [held_type(kind) for kind in kinds]
+    if not all(item.is_numeric for item in found) or any(item.kind is Kind.FLOAT for item in found):
+        return "double"
+    if all(item.kind is Kind.INTEGER and item.bits <= 64 for item in found):
+        return "bigint"
+    return f"decimal(38,{max(item.scale for item in found)})"
 
 
 def _stored(text: str, declared: ColumnType | None, *, mixed: bool) -> StoredColumn:
