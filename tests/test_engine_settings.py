@@ -23,7 +23,7 @@ from mlforge_sql.engine_settings import (
     set_statements,
     setting_problems,
 )
-from mlforge_sql.errors import SpecErrors
+from mlforge_sql.errors import SchemaUnreadable, SpecErrors
 from mlforge_sql.retrieval.backends.opening import open_store
 
 REFUSED = frozenset(
@@ -130,9 +130,11 @@ def test_duckdb_knows_a_pin_by_its_value(pin: Pin) -> None:
 def test_the_schema_reader_has_the_pins(tmp_path: Path) -> None:
     with schema_reader(tmp_path) as reader:
         reader.pattern_problem("a")
-        connection = reader._connection
-        assert connection is not None
-        _has_pins(connection)
+        with pytest.raises(SchemaUnreadable):
+            reader.read("nothing.csv")
+        for connection in (reader._connection, reader._without_files):
+            assert connection is not None
+            _has_pins(connection)
 
 
 def test_an_opened_store_has_the_pins(tmp_path: Path) -> None:

@@ -117,12 +117,15 @@ def test_no_row_of_a_file_is_left(
 
 
 READ = {
-    "a.csv": (f"id,name\n1,b\n2,{MARK}\xff\xfe\n".encode("latin-1"), "CSV Error on Line: 3"),
+    "a.csv": (f"id,name\n1,b\n2,{MARK}\xff\xfe\n".encode("latin-1"), "`a.csv` is not UTF-8"),
     "b.csv": (
         ("id,name\n" + "1,b\n" * 30_000 + f"2,{MARK},3\n").encode(),
-        'Error when sniffing file "b.csv"',
+        "`b.csv` has 1 row that cannot be read (too many columns), the first in line 30002",
     ),
-    "c.json": (f'{{"id": 1}}\n{{"id": {MARK}}}\n'.encode(), "Malformed JSON in file ..."),
+    "c.json": (
+        f'{{"id": 1}}\n{{"id": {MARK}}}\n'.encode(),
+        "cannot read `c.json`: Invalid Input Error: Malformed JSON in file ...",
+    ),
 }
 
 """Files that cannot be read while compiling, and what is said of them."""
@@ -135,7 +138,7 @@ def test_no_row_is_shown_while_compiling(name: str, tmp_path: Path) -> None:
     with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
         reader.read(name)
     text = "".join(traceback.format_exception(caught.value))
-    assert f"cannot read `{name}`: Invalid Input Error: {said}" in text
+    assert said in text
     assert MARK not in text
 
 

@@ -22,6 +22,7 @@ from mlforge_sql.formats import (
 )
 from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.loading.csv_rows import has_mixed_ends, header_fields, unreadable_rows
+from mlforge_sql.redaction import without_values
 from mlforge_sql.types import (
     TEXT,
     UNKNOWN,
@@ -163,9 +164,11 @@ class SchemaReader:
                 case _:
                     return self._parquet(path, full, types)
         except self._duckdb_error() as error:
-            for row in self._query("from glob(?)", [full]) if reader == "read_csv" else ():
-                self._check_rows(path, str(row[0]))
-            raise _unreadable(path, self.root, str(error).replace(full, path)) from error
+            said = str(error).replace(full, path)
+        # raised out here: a traceback would show what DuckDB said, and with it lines of the files
+        for row in self._query("from glob(?)", [full]) if reader == "read_csv" else ():
+            self._check_rows(path, str(row[0]))
+        raise _unreadable(path, self.root, said)
 
     def _csv(
         self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
@@ -602,7 +605,8 @@ def _unreadable(path: str, root: Path, said: str) -> SchemaUnreadable:
             code="MF112",
             hint=SAME_COLUMNS,
         )
-    return SchemaUnreadable(f"cannot read `{path}`: {text.splitlines()[0]}", hint="mend the file")
+    told = without_values(text).splitlines()[0]
+    return SchemaUnreadable(f"cannot read `{path}`: {told}", hint="mend the file")
 
 
 SAME_COLUMNS = "write all files with the same columns, or read them as two sources"
