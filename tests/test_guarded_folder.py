@@ -303,7 +303,7 @@ def test_an_interrupted_write_keeps_edits(tmp_path: Path) -> None:
         left = iter(range(stop))
 
         def step(_: str, left: object = left) -> None:
-            if next(left, None) is None:  # type: ignore[call-overload]
+            if next(left, None) is None:  # type: ignore[call-overload]  # an iterator of no type
                 raise Stop
 
         with pytest.raises(Stop):

@@ -414,12 +414,12 @@ class SchemaReader:
         time = text if format_ else f"{text} as timestamp)"
         given = [str(self.root / path), *([format_] if format_ else [])]
         times = f"select {time} as time from {reader_of(path)}($1, {WHOLE})"  # noqa: S608 - quoted
-        later = f"select 1 from ({times}) where time <> date_trunc('day', time) limit 1"  # noqa: S608
+        later = f"select 1 from ({times}) where time <> date_trunc('day', time) limit 1"  # noqa: S608 - quoted
         some = f"from ({times}) where isfinite(time) limit 10000"
         try:
             if self._query(later, given):
                 return False
-            return int(self._query(f"select count(distinct time) from ({some})", given)[0][0]) > 1  # noqa: S608
+            return int(self._query(f"select count(distinct time) from ({some})", given)[0][0]) > 1  # noqa: S608 - quoted
         except self._duckdb_error():
             return False
 
