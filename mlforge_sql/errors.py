@@ -115,6 +115,7 @@ CODES: dict[str, str] = {
     "MF145": "expression too large",
     "MF146": "source on the network",
     "MF147": "out of memory",
+    "MF158": "file that a new project would overwrite",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

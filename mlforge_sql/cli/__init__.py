@@ -16,6 +16,7 @@ from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
 from mlforge_sql.cli.compile import compile_
 from mlforge_sql.cli.doctor import doctor
+from mlforge_sql.cli.init import init
 from mlforge_sql.cli.inspect import inspect
 from mlforge_sql.cli.list import list_
 from mlforge_sql.cli.online import online
@@ -99,7 +100,7 @@ def main(
 
 
 _COMMANDS = (
-    *(compile_, build, list_, inspect, profile, training_data, audit),
+    *(init, compile_, build, list_, inspect, profile, training_data, audit),
     *(online, doctor),
 )
 for _command in _COMMANDS:

@@ -1,0 +1,92 @@
+"""The files of a first project, and how they get into a folder: none is overwritten."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from mlforge_sql.dbt.templates import template_files
+from mlforge_sql.errors import Diagnostic, SpecErrors
+from mlforge_sql.loading.load import PROJECT_FILE
+from mlforge_sql.starting.sample import sample_files
+
+_DOT = "dot_"
+"""What stands for the dot of a hidden file's name in the templates."""
+
+_SHOWN = 5
+
+
+def project_name(folder: str) -> str:
+    """The name of a project in a folder: what dbt takes, and no package of dbt's own.
+
+    Examples:
+        >>> project_name("my-shop"), project_name("2024"), project_name("dbt")
+        ('my_shop', 'project_2024', 'dbt_features')
+    """
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", folder).strip("_").lower()
+    if not name or name[0].isdigit():
+        name = f"project_{name}".rstrip("_")
+    own = {"dbt", "dbt_duckdb", "dbt_databricks", "dbt_spark"}
+    return f"{name}_features" if name in own else name
+
+
+def starter_files(name: str) -> dict[PurePosixPath, str]:
+    """A project with sample data, by path.
+
+    Args:
+        name: The project's name.
+    """
+    files = common_files(name)
+    files |= {
+        path: text.replace("PROJECT", name)
+        for path, text in _templates().items()
+        if path not in files
+    }
+    files |= {PurePosixPath("data", file): text for file, text in sample_files().items()}
+    return files
+
+
+def common_files(name: str) -> dict[PurePosixPath, str]:
+    """What every project begins with: its project file, and what git, CI and editors read."""
+    return {
+        path: text.replace("PROJECT", name)
+        for path, text in _templates().items()
+        if path.parts[0].startswith(".") or path == PurePosixPath(PROJECT_FILE)
+    }
+
+
+def _templates() -> dict[PurePosixPath, str]:
+    return {_with_dots(path): text for path, text in template_files("init").items()}
+
+
+def _with_dots(path: PurePosixPath) -> PurePosixPath:
+    return PurePosixPath(
+        *(f".{part.removeprefix(_DOT)}" if part.startswith(_DOT) else part for part in path.parts)
+    )
+
+
+def write_new(root: Path, files: Mapping[PurePosixPath, str]) -> None:
+    """Write files that are not there yet; the project file comes last, so that it stands for all.
+
+    Raises:
+        SpecErrors: Some are there, and nothing was written; or the folder cannot be written.
+    """
+    there = [str(path) for path in files if (root / path).exists() or (root / path).is_symlink()]
+    if there:
+        listed = ", ".join(f"`{path}`" for path in sorted(there)[:_SHOWN])
+        more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+        message = f"`{root.name}` already has {listed}{more}"
+        hint = "name a folder that is not there yet, or move them away"
+        raise SpecErrors([Diagnostic("MF158", message, hint=hint)])
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for path in sorted(files, key=lambda path: (path.name == PROJECT_FILE, path)):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            with (root / path).open("x", encoding="utf-8", newline="\n") as file:
+                file.write(files[path])
+    except OSError as error:
+        named = Path(error.filename).name if error.filename else root.name
+        message = f"cannot write `{named}`: {error.strerror or error}"
+        hint = "have the folder made writable, or name another one"
+        raise SpecErrors([Diagnostic("MF053", message, hint=hint)]) from error
