@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from harness import CONFIG as LOCAL
 from harness import Run, compile_and_run, write_parquet, write_project
 from warehouse.client import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse, warehouse_macros
@@ -195,21 +198,94 @@ def check_audit(run: WarehouseRun) -> None:
 
 
 DIGITS = "9" * 36 + ".25"
+WIDE = {**COLUMNS, "price": "DECIMAL(38,2)"}
+WIDE_SUMS: list[dict[str, Any]] = [
+    {"field": "price", "windows": ["2d"]},
+    {"field": "price", "function": "mean", "windows": ["2d"]},
+    {"field": "price", "type": "double", "windows": ["2d"], "name": "about"},
+]
+WIDE_VALUES = {
+    "largest": [DIGITS, "0.74"],
+    "least": [f"-{DIGITS}", "-0.74"],
+    "both": [DIGITS, DIGITS, f"-{DIGITS}", "-1.00"],
+    "small": ["-0.01", "0.02", "-0.03"],
+    "one": ["-12345678901234567890123456.78"],
+    "carried": ["87960930222.08", "87960930222.07", "100000000000.00", "-99999999999.99"],
+}
 
 
-@pytest.mark.parametrize("days", [(1, 1), (1, 2)], ids=["in a tile", "in a window"])
-def test_a_sum_of_more_than_38_digits_is_said_without_digits(
-    tmp_path: Path, days: tuple[int, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+def wide_rows(values: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Prices of users, each user's on one day."""
+    return [
+        {**ROWS[0], "user_id": user, "at": datetime(2024, 1, 1, hour), "price": Decimal(price)}
+        for user, prices in values.items()
+        for hour, price in enumerate(prices)
+    ]
+
+
+def check_wide(run: Run | WarehouseRun) -> None:
+    found = {row["user_id"]: row for row in run.rows("page") if row["price_sum_2d"] is not None}
+    with localcontext(prec=60):
+        for user, prices in WIDE_VALUES.items():
+            total = sum(map(Decimal, prices), Decimal(0))
+            assert str(found[user]["price_sum_2d"]) == str(total), user
+            assert found[user]["price_mean_2d"] == pytest.approx(
+                float(total) / len(prices), rel=1e-15
+            )
+            assert found[user]["about_2d"] == pytest.approx(float(total), rel=1e-15)
+
+
+def check_too_wide(run: Run | WarehouseRun) -> None:
+    """A mean exists where no decimal holds the sum, and the sum as a double."""
+    (row,) = (row for row in run.rows("page") if row["about_2d"] is not None)
+    assert (row["about_2d"], row["price_mean_2d"]) == (3e36, 1e36)
+
+
+def wide_project(
+    root: Path, *aggregates: dict[str, Any], values: dict[str, list[str]], local: bool = False
+) -> Path:
+    write_project(root, document(*aggregates), LOCAL if local else CONFIG)
+    write_parquet(root / "e.parquet", WIDE, wide_rows(values))
+    return root
+
+
+def test_sums_of_very_wide_numbers_are_exact(tmp_path: Path) -> None:
+    check_wide(compile_and_run(wide_project(tmp_path, *WIDE_SUMS, values=WIDE_VALUES)))
+    values = {"u": [DIGITS] * 3}
+    check_too_wide(compile_and_run(wide_project(tmp_path / "sum", *WIDE_SUMS[1:], values=values)))
+
+
+@pytest.mark.parametrize("scale", [0, 1, 20, 38])
+def test_whole_digits_of_very_wide_numbers(tmp_path: Path, scale: int) -> None:
     write_project(tmp_path, document({"field": "price", "windows": ["2d"]}))
-    rows = [{**ROWS[0], "at": datetime(2024, 1, day), "price": Decimal(DIGITS)} for day in days]
-    write_parquet(tmp_path / "e.parquet", {**COLUMNS, "price": "DECIMAL(38,2)"}, rows)
+    prices = [Decimal(sign * 10**37 - sign).scaleb(-scale, Context(prec=50)) for sign in (1, -1)]
+    rows = wide_rows({str(price): [f"{price:f}"] for price in prices})
+    write_parquet(tmp_path / "e.parquet", {**COLUMNS, "price": f"DECIMAL(38,{scale})"}, rows)
+    found = compile_and_run(tmp_path).rows("page", "price_sum_2d")
+    assert [row["price_sum_2d"] for row in found][:2] == sorted(prices)
+
+
+def test_a_sum_of_more_than_38_digits_is_said_without_digits(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wide_project(
+        tmp_path, {"field": "price", "windows": ["2d"]}, values={"u": [DIGITS] * 2}, local=True
+    )
     with pytest.raises(SystemExit, match="1"):
         main(["--project-dir", str(tmp_path), "build"])
-    text = " ".join("".join(capsys.readouterr()).split())
-    model = "int_events__user_id__1d_tiles" if days == (1, 1) else "page"
-    assert f"error[MF122]: model `{model}`: a sum of decimals has more than 38 digits" in text
-    assert "999" not in text
+    dbt = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+    command = [*dbt, "--no-use-colors", "build", "--profiles-dir", "."]
+    done = subprocess.run(
+        command, cwd=tmp_path / "dbt", capture_output=True, text=True, check=False
+    )
+    said = (
+        "feature `page`: a sum in column `price_sum_2d` does not fit its type, decimal(38,2). "
+        "Give the aggregate a wider one, such as `type: double`"
+    )
+    for text in ("".join(capfd.readouterr()), done.stdout):
+        assert said in " ".join(text.split())
+    text += done.stderr + (tmp_path / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
+    assert "99999" not in text.replace("9" * 38, "")  # the limit itself is in the query
 
 
 def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
@@ -221,6 +297,18 @@ def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
     run = run_on_warehouse(compiled, connection, schema)
     check_typed(run)
     check_audit(run)
+    load_table(connection, f"{schema}.events", WIDE, wide_rows(WIDE_VALUES))
+    wide = compile_project(wide_project(tmp_path / "wide", *WIDE_SUMS, values=WIDE_VALUES))
+    check_wide(run_on_warehouse(wide, connection, schema))
+    load_table(connection, f"{schema}.events", WIDE, wide_rows({"u": [DIGITS] * 3}))
+    with pytest.raises(Exception, match="feature `page`: a sum in column `price_sum_2d`") as caught:
+        run_on_warehouse(wide, connection, schema).rows("page")
+    assert "99999" not in str(caught.value)
+    about = compile_project(wide_project(tmp_path / "about", *WIDE_SUMS[1:], values=WIDE_VALUES))
+    run = run_on_warehouse(about, connection, schema)
+    check_too_wide(run)
+    check_audit(run)
+    load_table(connection, f"{schema}.events", COLUMNS, ROWS)
     for interval in ("1d", None):
         root = project(tmp_path / str(interval), {"field": "views"}, interval=interval)
         run = run_on_warehouse(compile_project(root), connection, schema)

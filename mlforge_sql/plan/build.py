@@ -17,6 +17,7 @@ from mlforge_sql.plan.nodes import (
     Upcoming,
     Window,
 )
+from mlforge_sql.plan.powers import THIRDS, sum_parts
 from mlforge_sql.plan.stagings import staging
 from mlforge_sql.plan.tiles import MeasureSet, group_of, shared_tiles, tick_name
 from mlforge_sql.plan.training import joinable, labels, surrogate_keys, training_set
@@ -151,6 +152,9 @@ def _rolling_column(
     window = Window(column.window, column.offset)
     parts = measures.parts(column)
     is_spread = column.function in set(Spread)
+    thirds = parts[: len(THIRDS)] if _is_in_thirds(column) else ()
+    whole = () if is_spread or thirds else parts
+    count = parts[-1] if column.function == "mean" else None
     observation = None
     if is_spread and not parts and column.value is not None and column.value_type:
         where = column.where.input if column.where else None
@@ -162,8 +166,8 @@ def _rolling_column(
     return RollingColumn(
         name=column.name,
         window=windows.setdefault(window, window),
-        measure=parts[0] if parts and not is_spread else None,
-        count=parts[1] if len(parts) > 1 and not is_spread else None,
+        measure=whole[0] if whole else None,
+        count=count,
         observation=observation,
         spread=Spread(column.function) if is_spread else None,
         zero=column.function == "count",
@@ -173,8 +177,14 @@ def _rolling_column(
         description=column.description,
         unit=column.unit,
         powers=parts if is_spread else (),
+        thirds=thirds,
         scale=column.value_type.scale if column.value_type else 0,
     )
+
+
+def _is_in_thirds(column: WindowColumn) -> bool:
+    kind = column.value_type
+    return column.function in {"sum", "mean"} and kind is not None and sum_parts(kind) == THIRDS
 
 
 def _what(column: WindowColumn) -> str:

@@ -346,8 +346,9 @@ class RollingColumn:
         window: The window.
         measure: Measure that is aggregated again, for count, sum, min and max; for a mean, the sum.
         count: For a mean, the measure with the count.
+        thirds: For sums and means of very wide numbers, instead of ``measure``: the sums of their parts.
         powers: For std and variance of integers and decimals, the exact sums they are made of.
-        scale: How many digits after the point the unit of those sums stands for.
+        scale: How many digits after the point the unit of such sums stands for.
         observation: For std and variance of doubles, the observation.
         spread: Which of the two.
         zero: Whether an empty window counts 0 rather than NULL.
@@ -371,13 +372,14 @@ class RollingColumn:
     description: str | None = None
     unit: str | None = None
     powers: tuple[Measure, ...] = ()
+    thirds: tuple[Measure, ...] = ()
     scale: int = 0
 
     @property
     def measures(self) -> tuple[Measure, ...]:
         """All measures that it is put together from."""
         single = (item for item in (self.measure, self.count) if item is not None)
-        return (*single, *self.powers)
+        return (*single, *self.thirds, *self.powers)
 
 
 @dataclass(frozen=True, slots=True)

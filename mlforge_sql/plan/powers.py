@@ -34,6 +34,12 @@ WIDE = (
     MeasureKind.BOTTOM_BOTTOMS,
 )
 
+THIRDS = (MeasureKind.TOPS, MeasureKind.MIDDLES, MeasureKind.BOTTOMS)
+"""The parts of a value, besides their products."""
+
+_SAFE_DIGITS = 28
+"""Ten billion numbers of so many digits have a sum of 38."""
+
 _SMALL_BITS, _SMALL_DIGITS = 32, 9
 _LARGE_BITS = 64
 
@@ -58,3 +64,21 @@ def power_parts(kind: ColumnType) -> tuple[MeasureKind, ...]:
     if width <= small:
         return SMALL
     return LARGE if width <= large else WIDE
+
+
+def sum_parts(kind: ColumnType) -> tuple[MeasureKind, ...]:
+    """The measures that a sum of values of a type is put together from.
+
+    Sums of very wide numbers may have more digits than any type holds. In parts they never have, so that
+    the whole can be looked at before it is one number.
+
+    Examples:
+        >>> from mlforge_sql.types import parse_type
+        >>> [
+        ...     len(sum_parts(parse_type(name)))
+        ...     for name in ("decimal(28,2)", "decimal(29,2)", "double")
+        ... ]
+        [1, 3, 1]
+    """
+    wide = kind.bits > _LARGE_BITS or kind.precision > _SAFE_DIGITS
+    return THIRDS if wide else (MeasureKind.SUM,)

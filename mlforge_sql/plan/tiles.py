@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles, Use
-from mlforge_sql.plan.powers import power_parts
+from mlforge_sql.plan.powers import power_parts, sum_parts
 from mlforge_sql.project.model import (
     ResolvedFeature,
     ResolvedSource,
@@ -25,12 +25,10 @@ MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
 
 _PARTS: dict[str, tuple[MeasureKind, ...]] = {
     "count": (MeasureKind.COUNT,),
-    "sum": (MeasureKind.SUM,),
-    "mean": (MeasureKind.SUM, MeasureKind.COUNT),
     "min": (MeasureKind.MIN,),
     "max": (MeasureKind.MAX,),
 }
-"""The measures that each function is put together from; std and variance: see ``powers``."""
+"""The measures that each function is put together from; sums, means and spreads: see ``powers``."""
 
 
 WIDE_INTEGER = ColumnType(Kind.DECIMAL, precision=38, scale=0)
@@ -56,11 +54,7 @@ class MeasureSet:
         """The measures of a feature column, added where they are new."""
         if column.value is None:
             return (self._measure(column, MeasureKind.ROWS),)
-        if column.function in _PARTS:
-            parts = _PARTS[column.function]
-        else:
-            parts = power_parts(column.value_type) if column.value_type else ()
-        return tuple(self._measure(column, kind) for kind in parts)
+        return tuple(self._measure(column, kind) for kind in _parts(column))
 
     def _measure(self, column: WindowColumn, kind: MeasureKind) -> Measure:
         if kind is MeasureKind.UNITS and not (column.value_type and column.value_type.scale):
@@ -91,6 +85,20 @@ class MeasureSet:
             name = f"{wanted}_{number}"
         self.taken.add(name)
         return name
+
+
+def _parts(column: WindowColumn) -> tuple[MeasureKind, ...]:
+    if column.function in _PARTS:
+        return _PARTS[column.function]
+    if column.value_type is None:
+        raise TypeError(column.name)
+    match column.function:
+        case "sum":
+            return sum_parts(column.value_type)
+        case "mean":
+            return (*sum_parts(column.value_type), MeasureKind.COUNT)
+        case _:
+            return power_parts(column.value_type)
 
 
 def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:

@@ -260,6 +260,8 @@ class AuditValues:
                 raise TypeError(item.function)
 
     def _sum(self, item: AuditColumn, value: exp.Expr) -> exp.Expr:
+        if item.type.kind is Kind.FLOAT and not is_of_doubles(item):
+            return self._filter(func("sum", self.double(item)), item)  # no decimal may hold it
         value = summable(value, item.value_type, self.dialect)
         if item.value_type is not None and item.value_type.kind in {Kind.INTEGER, Kind.BOOLEAN}:
             value = self.dialect.widened(value, WIDE_INTEGER)

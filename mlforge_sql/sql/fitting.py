@@ -43,6 +43,21 @@ def fitting(measure: Measure, item: RollingColumn, feature: str, dialect: Dialec
     return jinja(f"mlforge_fitting({', '.join(map(_text, arguments))})")
 
 
+def whole_of_thirds(item: RollingColumn, feature: str, dialect: Dialect) -> exp.Expr:
+    """A sum or a mean of very wide numbers, by the macros that put it together from the sums of their parts."""
+    names = [over_name(part.name, item.window) for part in item.thirds]
+    if item.count is not None:
+        arguments = [
+            *map(_text, [*names, over_name(item.count.name, item.window)]),
+            str(item.scale),
+        ]
+        return jinja(f"mlforge_mean_of_wide({', '.join(arguments)})")
+    above = _limit(item.type) if item.type.kind is not Kind.FLOAT else 0
+    below = -above - (item.type.kind is Kind.INTEGER)
+    said = [*names, dialect.type_name(item.type), str(below), str(above), feature, item.name]
+    return jinja(f"mlforge_sum_of_wide({', '.join([*map(_text, said), str(item.scale)])})")
+
+
 def _limit(kind: ColumnType) -> int:
     """The least positive whole number that is too large for a type."""
     if kind.kind is Kind.DECIMAL:

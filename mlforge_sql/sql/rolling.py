@@ -17,7 +17,7 @@ from mlforge_sql.sql.build import (
     star_from,
 )
 from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.sql.fitting import fitting, may_not_fit
+from mlforge_sql.sql.fitting import fitting, may_not_fit, whole_of_thirds
 from mlforge_sql.sql.frames import frame_steps, needs_flag
 from mlforge_sql.sql.overflow import window_check
 from mlforge_sql.sql.powers import spread_of_powers, thirds_steps
@@ -69,29 +69,34 @@ def _final(node: Rolling, dialect: Dialect, before: str) -> Step:
 
 def _value(feature: str, item: RollingColumn, dialect: Dialect) -> exp.Expr:
     """A feature column from its windowed measures."""
-    if item.powers:
-        value = spread_of_powers(item)
-    elif item.observation is not None:
-        value = column(spread_name(item))
-    elif item.measure is None:
-        raise TypeError(item.name)
-    elif item.count is not None:
-        total = _double(item.measure, item.window, dialect)
-        count = column(over_name(item.count.name, item.window))
-        value = exp.Div(this=total, expression=func("nullif", count, exp.Literal.number(0)))
-    else:
-        value = column(over_name(item.measure.name, item.window))
-        if item.measure.kind is MeasureKind.SUM and may_not_fit(item.measure.type, item.type):
-            value = fitting(item.measure, item, feature, dialect)
-        elif AGAIN[item.measure.kind] != "sum":
-            value = dialect.one_zero(value, item.type)
-        elif item.measure.type != DOUBLE:
-            value = dialect.cast(value, item.type)
+    value = _windowed(feature, item, dialect)
     if item.zero:
         return _count(item, value, dialect)
     if item.default is None:
         return value
     return func("coalesce", value, dialect.cast(literal(item.default), item.type))
+
+
+def _windowed(feature: str, item: RollingColumn, dialect: Dialect) -> exp.Expr:
+    """What the events of a window make of a column; NULL, or 0, where there are none."""
+    if item.powers:
+        return spread_of_powers(item)
+    if item.thirds:
+        return whole_of_thirds(item, feature, dialect)
+    if item.observation is not None:
+        return column(spread_name(item))
+    if item.measure is None:
+        raise TypeError(item.name)
+    if item.count is not None:
+        total = _double(item.measure, item.window, dialect)
+        count = column(over_name(item.count.name, item.window))
+        return exp.Div(this=total, expression=func("nullif", count, exp.Literal.number(0)))
+    if item.measure.kind is MeasureKind.SUM and may_not_fit(item.measure.type, item.type):
+        return fitting(item.measure, item, feature, dialect)
+    value = column(over_name(item.measure.name, item.window))
+    if AGAIN[item.measure.kind] != "sum":
+        return dialect.one_zero(value, item.type)
+    return value if item.measure.type == DOUBLE else dialect.cast(value, item.type)
 
 
 def _count(item: RollingColumn, value: exp.Expr, dialect: Dialect) -> exp.Expr:
