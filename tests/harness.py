@@ -6,10 +6,10 @@ Only dbt's Jinja functions are stood in for; the SQL text is what compile wrote.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,25 +86,34 @@ def compile_and_run(
     Args:
         root: Project folder.
         as_of: Instant of the current tables.
-        edit: Replacements made in the compiled SQL first, for mutation checks.
+        edit: Replacements made in the compiled SQL and macros first, for mutation checks.
         env: Environment variables that the project reads.
         connection: Connection to use.
         portable: Macros that run in their portable form.
     """
     compiled = compile_project(root)
+    if edit:
+        compiled = replace(compiled, files=_edited(compiled.files, edit))
     connection = connection or duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     macros = project_macros(compiled, root, as_of or datetime(2030, 1, 1), env or {}, portable)
     plan = compiled.plan
     for name in model_names(compiled):
         path = next(item for item in compiled.files if item.name == f"{name}.sql")
-        text = compiled.files[path]
-        for old, new in (edit or {}).items():
-            text = text.replace(old, new)
-        sql = macros.render(text)
+        sql = macros.render(compiled.files[path])
         table = {"features", "training"} & set(path.parts) or name in {t.name for t in plan.tiles}
         connection.execute(f'create {"table" if table else "view"} "{name}" as\n{sql}')
     return Run(compiled, connection)
+
+
+def _edited(
+    files: Mapping[PurePosixPath, str], edit: Mapping[str, str]
+) -> dict[PurePosixPath, str]:
+    edited = dict(files)
+    for path in filter(lambda path: path.suffix == ".sql", files):
+        for old, new in edit.items():
+            edited[path] = edited[path].replace(old, new)
+    return edited
 
 
 def model_names(compiled: Compiled) -> list[str]:

@@ -131,7 +131,7 @@ def test_an_offset_that_is_wrong_by_a_microsecond(tmp_path: Path, feature: dict[
 
 
 def test_an_event_that_is_seen_at_its_own_time(tmp_path: Path) -> None:
-    run = build(tmp_path, NO_SETS, edit={"epoch_us(event_time) + 1": "epoch_us(event_time)"})
+    run = build(tmp_path, NO_SETS, edit={"('' if inclusive else ' + 1')": "''"})
     for feature, column in (("recent", "amount_sum_1d"), ("last", "last_amount")):
         assert found(run, feature)["u2", at("01-01 00:00"), column] == ("7.0", None)
     assert found(run, "daily") == {}

@@ -47,11 +47,16 @@ def test_texts_branch_only_where_they_differ(tmp_path: Path) -> None:
 
     assert files[CURRENT] == compiled.files[CURRENT]
     text = files[FEATURE]
-    assert "{% if target.type == 'other' %}" in text
+    assert "\n        {%- if target.type == 'other' %}\n" in text
 
     def render(target: str) -> str:
         template = Environment(autoescape=False, keep_trailing_newline=True).from_string(text)
-        return template.render(target={"type": target}, ref=lambda name: f"{{{{ ref('{name}') }}}}")
+        said = "{{ mlforge_tick_time('tick', '1d') }}" if target == "duckdb" else "other_instant"
+        return template.render(
+            target={"type": target},
+            ref=lambda name: f"{{{{ ref('{name}') }}}}",
+            mlforge_tick_time=lambda *_: said,
+        )
 
     assert "other_instant(tick)" in render("other")
     branched, alone = (

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -15,11 +16,14 @@ from sqlglot import exp
 from test_dialect_table import CATALOG, plain
 from warehouse.client import Connection, StatementError, Warehouse
 
+from mlforge_sql.dbt.macros import Macros
+from mlforge_sql.dbt.templates import static_files
 from mlforge_sql.durations import Duration
 from mlforge_sql.expressions import column
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, SurrogateKey, TimeKind
+from mlforge_sql.sql.build import func, jinja
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.dialects.databricks import Databricks
 from mlforge_sql.sql.dialects.duckdb import DuckDb
@@ -97,8 +101,15 @@ def engine(request: pytest.FixtureRequest) -> tuple[Dialect, Run]:
 
 
 def say(dialect: Dialect, *trees: exp.Expr) -> str:
-    texts = (sql_text(tree, dialect, in_jinja=True) for tree in trees)
-    return ", ".join(f"{text} as c{number}" for number, text in enumerate(texts))
+    """Trees as columns, with the macros of a project filled in."""
+    texts = (sql_text(tree, dialect) for tree in trees)
+    listed = ", ".join(f"{text} as c{number}" for number, text in enumerate(texts))
+    return macros(dialect.name).render(listed)
+
+
+@cache
+def macros(adapter: str) -> Macros:
+    return Macros(static_files(databricks=True), adapter, str)
 
 
 # Clocks -----------------------------------------------------------------------------------------
@@ -110,7 +121,8 @@ def test_ticks_and_their_instants(engine: tuple[Dialect, Run]) -> None:
     made: list[exp.Expr] = []
     for clock in every:
         tick = dialect.tick(column("t"), clock)
-        made += [tick, dialect.instant(exp.Paren(this=tick.copy()), clock, 5 * SECOND)]
+        said = macros(dialect.name).render(sql_text(tick, dialect, in_jinja=True))
+        made += [tick, dialect.instant(exp.Var(this=f"({said})"), clock, 5 * SECOND)]
     found = run(f"select t, {say(dialect, *made)} from numbers where id < {len(INSTANTS) + 1}")
     assert len(found) == len(INSTANTS) + 1
     for moment, *values in found:
@@ -325,7 +337,7 @@ def test_surrogate_keys_are_those_of_python(engine: tuple[Dialect, Run]) -> None
     types = column_types()
     keys = [SurrogateKey("k", ((name, types[name]),)) for name in PARTS]
     keys.append(SurrogateKey("k", tuple((name, types[name]) for name in (*PARTS, "s2", "day2"))))
-    made = say(dialect, *(key_sql(key, dialect) for key in keys))
+    made = say(dialect, *(key_sql(key) for key in keys))
     found = dict(zip(range(870), sorted(run(f"select id, {made} from numbers")), strict=True))
     for row in rows():
         expected = [surrogate_key(*(row[name] for name, _ in key.parts)) for key in keys]
@@ -336,14 +348,14 @@ def test_a_decimal_that_is_all_fraction(engine: tuple[Dialect, Run]) -> None:
     dialect, run = engine
     key = SurrogateKey("k", (("x", parse_type("decimal(2,2)")),))
     listed = ", ".join(f"(cast({number} as decimal(2, 2)))" for number in ("0.5", "-0.05", "0"))
-    found = run(f"select {say(dialect, key_sql(key, dialect))} from (values {listed}) as v(x)")
+    found = run(f"select {say(dialect, key_sql(key))} from (values {listed}) as v(x)")
     expected = [surrogate_key(Decimal(text)) for text in ("0.50", "-0.05", "0.00")]
     assert [row[0] for row in found] == expected
 
 
 def test_length_is_in_characters(engine: tuple[Dialect, Run]) -> None:
     dialect, run = engine
-    made = say(dialect, dialect.text_length(column("s")), dialect.sha256_hex(column("s")))
+    made = say(dialect, func("length", column("s")), jinja("mlforge_sha256('s')"))
     texts = {None, *VALUES["s"][1]}
     found = {row[0]: row[1:] for row in run(f"select s, {made} from numbers")}
     assert set(found) == texts

@@ -251,7 +251,7 @@ def test_salt_itself_is_in_no_compiled_file(tmp_path: Path) -> None:
     run = events.run(tmp_path, document, [row], config=SALTED, env={"KEY_SALT": "s3cret-s4lt"})
     texts = "\n".join(run.compiled.files.values())
     assert "s3cret-s4lt" not in texts
-    assert "mlforge_salt_part('KEY_SALT')" in texts
+    assert "salt='KEY_SALT')" in texts
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ CASES = [
         (
             "Compilation Error in operation shop-on-run-start-0 (./dbt_project.yml)\n"
             "  the source `payments` (lab.raw.payments) is not as it was compiled: `a` is date, not int\n"
-            "  > in macro mlforge_check_sources (macros/mlforge_check_sources.sql)"
+            "  > in macro mlforge_check_sources (macros/sources/mlforge_check_sources.sql)"
         ),
         "MF079",
         "the source `payments` (lab.raw.payments) is not as it was compiled: `a` is date, not int",

@@ -22,7 +22,6 @@ from mlforge_sql.sql.joins import (
     LABELS,
     PLAIN_TIMES,
     empty_value,
-    key_text,
     local_text,
     offset_text,
     plain_text,
@@ -30,6 +29,7 @@ from mlforge_sql.sql.joins import (
     time_text,
     utc_text,
 )
+from mlforge_sql.sql.staging import key_parts
 
 _VALUE = "{{ value }}"
 
@@ -41,7 +41,8 @@ def known_features(
     surrogates = sorted(surrogates, key=lambda key: key.name)
     by_name = sorted(features, key=lambda item: item.feature)
     known = {item.feature: Code(_known(item, branches)) for item in by_name}
-    parts = {key.name: [name for name, _ in key.parts] for key in surrogates}
+    parts = {key.name: key_parts(key) for key in surrogates}
+    salts = {key.name: key.salt_env for key in surrogates if key.salt_env}
     return "\n".join(
         [
             f"{{# {MARK}. Do not edit. #}}",
@@ -51,22 +52,16 @@ def known_features(
             f"    {{{{- return({mapping(known, 4)}) -}}}}",
             "{% endmacro %}",
             "",
-            "{# The columns that join keys are computed from. #}",
+            "{# The columns that join keys are computed from, with their types. #}",
             "{% macro mlforge_key_parts() %}",
             f"    {{{{- return({mapping(parts, 4)}) -}}}}",
             "{% endmacro %}",
             "",
-            "{# SQL of a surrogate key, over the alias `labels`: sha256 of '<length>:<text>' of each part, '~' for null. #}",
-            "{% macro mlforge_surrogate_key(key) %}",
-            "    {{- return(adapter.dispatch('mlforge_surrogate_key')(key)) -}}",
+            "{# The environment variables with the salts of these join keys. #}",
+            "{% macro mlforge_key_salts() %}",
+            f"    {{{{- return({mapping(salts, 4)}) -}}}}",
             "{% endmacro %}",
             "",
-            *_choices(
-                "mlforge_surrogate_key(key)",
-                "key",
-                {key.name: branches.texts(partial(key_text, key)) for key in surrogates},
-                branches,
-            ),
             "{# SQL of the timestamp that `value` stands for, by how its type stores time. #}",
             "{% macro mlforge_instant(value, kind) %}",
             "    {{- return(adapter.dispatch('mlforge_instant')(value, kind)) -}}",

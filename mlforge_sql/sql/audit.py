@@ -109,7 +109,7 @@ class _Query:
     def _labels(self, labels: AuditedLabels) -> Step:
         computed = {key.name: key for key in labels.computed}
         keys = [
-            surrogate_key(computed[name], self.dialect, "training_set", widened=True)
+            surrogate_key(computed[name], "training_set")
             if name in computed
             else column(name, "training_set")
             for name in self.node.keys

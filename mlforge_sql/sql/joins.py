@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from mlforge_sql.plan.nodes import EventTime, JoinedColumn, SurrogateKey, TimeKind
+from mlforge_sql.plan.nodes import EventTime, JoinedColumn, TimeKind
 from mlforge_sql.sql.build import literal
 from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.instants import instant
-from mlforge_sql.sql.staging import surrogate_key
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import BIGINT
 
@@ -33,11 +32,6 @@ def empty_value(column: JoinedColumn, dialect: Dialect) -> str | None:
         kind = BIGINT if column.zero else column.type
         return sql_text(dialect.cast(literal(column.default), kind), dialect, in_jinja=True)
     return "0" if column.zero else None
-
-
-def key_text(key: SurrogateKey, dialect: Dialect) -> str:
-    """SQL of a surrogate key over the columns of the labels."""
-    return sql_text(surrogate_key(key, dialect, LABELS, widened=True), dialect)
 
 
 def instant_text(time: EventTime, dialect: Dialect) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def labels_query(node: Labels, dialect: Dialect, source_group: str) -> ModelQuery:
     """The SQL of a model of labels."""
     relation = ref(node.model) if node.model else source(source_group, node.source)
-    keys = [aliased(surrogate_key(key, dialect, widened=True), key.name) for key in node.keys]
+    keys = [aliased(surrogate_key(key), key.name) for key in node.keys]
     own = [_as_told(name, node, dialect) for name in node.columns]
     return rows_query("labels", relation, node, [*keys, *own], dialect)
 

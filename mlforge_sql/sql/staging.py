@@ -18,14 +18,11 @@ from mlforge_sql.plan.nodes import (
 )
 from mlforge_sql.sql.build import (
     aliased,
-    all_of,
     columns,
     descending,
     from_step,
-    func,
     jinja,
     jinja_string,
-    not_null,
     rank_over,
     ref,
     select,
@@ -145,7 +142,7 @@ def _rank(dedupe: Dedupe, event_time: EventTime, dialect: Dialect) -> exp.Expr:
 
 
 def _projections(node: Staging, dialect: Dialect) -> list[exp.Expr]:
-    keys = [aliased(surrogate_key(key, dialect), key.name) for key in node.keys]
+    keys = [aliased(surrogate_key(key), key.name) for key in node.keys]
     kept: list[exp.Expr] = []
     for name, staged in node.columns:
         value: exp.Expr = column(name)
@@ -157,39 +154,27 @@ def _projections(node: Staging, dialect: Dialect) -> list[exp.Expr]:
     return [*keys, *kept]
 
 
-def surrogate_key(
-    key: SurrogateKey, dialect: Dialect, table: str | None = None, *, widened: bool = False
-) -> exp.Expr:
-    """``sha256`` over ``<length>:<text>`` of each part, ``~`` for NULL; NULL when all parts are.
+def surrogate_key(key: SurrogateKey, table: str | None = None) -> exp.Expr:
+    """The macro that says a key: ``sha256`` over ``<length>:<text>`` of each part, ``~`` for NULL.
 
     ``mlforge_sql.keys.surrogate_key`` is the same rule in Python.
 
     Args:
         key: The key.
-        dialect: How to say it.
         table: Alias of the table that has the parts.
-        widened: Whether decimals may be of another precision than the key's own.
     """
-    parts: list[exp.Expr] = []
-    if key.salt_env:
-        parts.append(jinja(f"mlforge_salt_part('{key.salt_env}')"))
-    for name, kind in key.parts:
-        value: exp.Expr = column(name, table)
-        wide = replace(kind, precision=38)
-        if widened and kind.kind is Kind.DECIMAL:
-            text = dialect.key_text(dialect.cast(value, wide), wide)
-        else:
-            text = dialect.key_text(value, kind)
-        parts.append(func("coalesce", _part(text, dialect), exp.Literal.string("~")))
-    hashed = dialect.sha256_hex(func("concat", *parts) if len(parts) > 1 else parts[0])
-    some = [not_null(column(name, table)) for name, _ in key.parts]
-    condition = exp.or_(*some, copy=False) if len(some) > 1 else all_of(some)
-    return exp.Case(ifs=[exp.If(this=condition, true=hashed)])
-
-
-def _part(text: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """``<length>:<text>``; NULL when the text is."""
-    length = dialect.cast(dialect.text_length(text.copy()), TEXT)
-    return exp.DPipe(
-        this=exp.DPipe(this=length, expression=exp.Literal.string(":")), expression=text
+    parts = ", ".join(
+        f"{jinja_string(name)}: {jinja_string(kind)}" for name, kind in key_parts(key).items()
     )
+    said = f"{{{parts}}}"
+    said += f", of={jinja_string(table)}" if table else ""
+    said += f", salt={jinja_string(key.salt_env)}" if key.salt_env else ""
+    return jinja(f"mlforge_surrogate_key({said})")
+
+
+def key_parts(key: SurrogateKey) -> dict[str, str]:
+    """The columns of a key and their types; of decimals, one that has room for those of labels too."""
+    return {
+        name: str(replace(kind, precision=38)) if kind.kind is Kind.DECIMAL else str(kind.kind)
+        for name, kind in key.parts
+    }

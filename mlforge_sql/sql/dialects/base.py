@@ -8,9 +8,11 @@ from typing import ClassVar
 import sqlglot
 from sqlglot import exp
 
+from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.expressions import Expr
 from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime
+from mlforge_sql.sql.build import func, jinja, jinja_string
 from mlforge_sql.types import DOUBLE, TEXT, ColumnType, Kind
 
 DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
@@ -18,6 +20,10 @@ DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 
 OFFSET = "[0-9][Tt ].*[-+A-Za-z]"
 """Regular expression of ISO timestamps with an offset or a zone: after the date there is a sign or a letter."""
+
+_UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
+_TRUNCATED = (("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"))
+"""Lengths that both engines truncate times to, by the same name."""
 
 ESCAPED = r"""'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`"""
 """Quoted text and names of Spark: a backslash escapes the character after it."""
@@ -56,29 +62,51 @@ class Dialect(ABC):
         """A strftime format of the user's in the engine's words."""
         return text
 
-    @abstractmethod
+    # Times: macros of the project say in a model what differs by a word
+
     def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
         """The tick at which an event becomes visible; NULL when the time is not an instant."""
+        rest = _interval_argument(clock)
+        if clock.interval is None and clock.inclusive:
+            rest = ", inclusive=true"
+        return jinja(f"mlforge_tick({self._in_jinja(event_time)}{rest})")
 
-    @abstractmethod
     def instant(self, tick: exp.Expr, clock: Clock, delay: int) -> exp.Expr:
         """The UTC timestamp of a tick, ``delay`` microseconds later."""
+        rest = _interval_argument(clock)
+        if delay:
+            rest += f", delay='{_length_text(delay)}'"
+        return jinja(f"mlforge_tick_time({self._in_jinja(tick)}{rest})")
 
-    @abstractmethod
-    def earlier(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
-        """The timestamp a length of time before; the same one for none."""
-
-    @abstractmethod
-    def later(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
-        """The timestamp a length of time after; the same one for none."""
-
-    @abstractmethod
     def last_tick(self, timestamp: exp.Expr, clock: Clock) -> exp.Expr:
         """The instant of the last tick of a gridded clock, at or before a timestamp."""
+        for unit, word in _TRUNCATED:
+            if clock.unit == MICROSECONDS[unit]:  # weeks are truncated to Mondays
+                return func("date_trunc", exp.Literal.string(word), timestamp)
+        return jinja(f"mlforge_last_tick({self._in_jinja(timestamp)}{_interval_argument(clock)})")
 
-    @abstractmethod
     def is_instant(self, timestamp: exp.Expr) -> exp.Expr:
         """Whether a timestamp is neither NULL nor infinite."""
+        return jinja(f"mlforge_is_instant({self._in_jinja(timestamp)})")
+
+    def earlier(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
+        """The timestamp a length of time before; the same one for none."""
+        if microseconds == 0:
+            return timestamp
+        return exp.Sub(this=timestamp, expression=_interval(microseconds))
+
+    def later(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
+        """The timestamp a length of time after; the same one for none."""
+        if microseconds == 0:
+            return timestamp
+        return exp.Add(this=timestamp, expression=_interval(microseconds))
+
+    def _in_jinja(self, tree: exp.Expr) -> str:
+        """A tree as an argument of a macro: a string, or a call that quotes a name for the engine."""
+        if isinstance(tree, exp.Column) and tree.this.args.get("quoted"):
+            table = f"{jinja_string(tree.table + '.')} ~ " if tree.table else ""
+            return f"{table}mlforge_quote({jinja_string(tree.name)})"
+        return jinja_string(tree.sql(self.sqlglot, comments=False).lower())
 
     @abstractmethod
     def event_time(
@@ -113,24 +141,13 @@ class Dialect(ABC):
         """The UTC timestamp of a local time, by the zone's offset some days later; NULL for infinity."""
 
     @abstractmethod
-    def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
-        """The canonical text of one part of a surrogate key."""
-
-    @abstractmethod
-    def sha256_hex(self, text: exp.Expr) -> exp.Expr:
-        """SHA-256 of UTF-8 text, in lower-case hex."""
-
-    @abstractmethod
-    def text_length(self, text: exp.Expr) -> exp.Expr:
-        """Length in characters (code points)."""
-
-    @abstractmethod
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """Sample standard deviation (``std``) or variance of a double, numerically sound."""
 
-    @abstractmethod
     def is_finite(self, value: exp.Expr) -> exp.Expr:
-        """Whether a double is neither infinite nor NaN."""
+        """Whether a double is neither infinite nor NaN, which is greater than infinity."""
+        infinity = self.cast(exp.Literal.string("infinity"), DOUBLE)
+        return exp.LT(this=func("abs", value), expression=infinity)
 
     @abstractmethod
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
@@ -170,3 +187,25 @@ class Dialect(ABC):
         return exp.Cast(
             this=value, to=exp.DataType.build(self.type_name(kind), dialect=self.sqlglot)
         )
+
+
+def _interval_argument(clock: Clock) -> str:
+    return f", '{clock.interval}'" if clock.interval is not None else ""
+
+
+def _length_text(microseconds: int) -> str:
+    """A length of whole seconds as users write it."""
+    for unit in ("d", "h", "m", "s"):
+        count, rest = divmod(microseconds, MICROSECONDS[unit])
+        if rest == 0:
+            return f"{count}{unit}"
+    raise ValueError(f"{microseconds} microseconds are no whole seconds")
+
+
+def _interval(microseconds: int) -> exp.Expr:
+    count, word = microseconds, "microseconds"
+    for unit, named in _UNITS:
+        if microseconds % MICROSECONDS[unit] == 0:
+            count, word = microseconds // MICROSECONDS[unit], named
+            break
+    return exp.Var(this=f"interval '{count} {word if count != 1 else word.removesuffix('s')}'")

@@ -6,9 +6,8 @@ from sqlglot import exp
 
 from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.expressions import Expr, owner_of
-from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
-from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
+from mlforge_sql.sql.build import enclosed, func, number, times, without_point
 from mlforge_sql.sql.dialects.base import ESCAPED, OFFSET, Dialect
 from mlforge_sql.sql.dialects.printing import DatabricksText
 from mlforge_sql.translation import databricks_type, guarded, translate
@@ -49,42 +48,6 @@ class Databricks(Dialect):
         """See the base. The resolver refuses what Spark reads differently."""
         return spark_pattern(text)
 
-    def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
-        """See the base. ``pmod`` is never negative, so times before 1970 round to the past too."""
-        micros = func("unix_micros", event_time)
-        if clock.interval is None:
-            return plus(micros, 0 if clock.inclusive else 1)
-        since = plus(micros, -clock.anchor)
-        if clock.anchor:
-            since = exp.Paren(this=since)
-        rest = func("pmod", plus(micros.copy(), -clock.anchor), number(clock.unit))
-        whole = exp.Paren(this=exp.Sub(this=since, expression=rest))
-        return plus(exp.IntDiv(this=whole, expression=number(clock.unit)), 1)
-
-    def instant(self, tick: exp.Expr, clock: Clock, delay: int) -> exp.Expr:
-        """See the base."""
-        return func("timestamp_micros", plus(times(tick, clock.unit), clock.anchor + delay))
-
-    def earlier(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
-        """See the base. In microseconds: no calendar and no time zone has a say."""
-        return self.later(timestamp, -microseconds)
-
-    def later(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
-        """See the base."""
-        if microseconds == 0:
-            return timestamp
-        return func("timestamp_micros", plus(func("unix_micros", timestamp), microseconds))
-
-    def last_tick(self, timestamp: exp.Expr, clock: Clock) -> exp.Expr:
-        """See the base."""
-        micros = func("unix_micros", timestamp)
-        rest = func("pmod", plus(micros.copy(), -clock.anchor), number(clock.unit))
-        return func("timestamp_micros", exp.Sub(this=micros, expression=rest))
-
-    def is_instant(self, timestamp: exp.Expr) -> exp.Expr:
-        """See the base. No timestamp is infinite here."""
-        return exp.Not(this=exp.Is(this=timestamp, expression=exp.Null()))
-
     def event_time(
         self, stored: EventTime, value: exp.Expr, time: exp.Expr | None = None
     ) -> exp.Expr:
@@ -122,23 +85,6 @@ class Databricks(Dialect):
         )
         micros = exp.Sub(this=func("unix_micros", local.copy()), expression=exp.Paren(this=offset))
         return func("timestamp_micros", micros)
-
-    def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
-        """See the base."""
-        return value if kind.kind is Kind.TEXT else self.cast(value, TEXT)
-
-    def sha256_hex(self, text: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("sha2", text, number(256))
-
-    def text_length(self, text: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("char_length", text)
-
-    def is_finite(self, value: exp.Expr) -> exp.Expr:
-        """See the base. NaN is greater than infinity here."""
-        infinity = func("double", exp.Literal.string("infinity"))
-        return exp.LT(this=func("abs", value), expression=infinity)
 
     def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:
         """See the base. A sum of bigint is bigint here, and one that does not fit is an error."""

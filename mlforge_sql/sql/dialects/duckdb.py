@@ -6,9 +6,8 @@ from sqlglot import exp
 
 from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.expressions import Expr, failure_text, owner_of
-from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
-from mlforge_sql.sql.build import enclosed, func, number, plus, times, without_point
+from mlforge_sql.sql.build import enclosed, func, number, times, without_point
 from mlforge_sql.sql.dialects.base import OFFSET, Dialect
 from mlforge_sql.sql.dialects.failing import may_fail
 from mlforge_sql.sql.dialects.printing import DuckDbText
@@ -23,10 +22,8 @@ from mlforge_sql.types import (
     Kind,
 )
 
-_UNITS = (("d", "days"), ("h", "hours"), ("m", "minutes"), ("s", "seconds"))
 _SUBQUERIES = (exp.Any, exp.All)
 """What DuckDB computes with a subquery, of which ``try`` takes none."""
-_TRUNCATED = (("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"))
 
 
 class DuckDb(Dialect):
@@ -57,45 +54,6 @@ class DuckDb(Dialect):
         """See the base. Users write DuckDB's own SQL; what can fail on a row fails without its value."""
         tree = expr.tree.copy()
         return guarded(tree, owner_of(tree))
-
-    def tick(self, event_time: exp.Expr, clock: Clock) -> exp.Expr:
-        """See the base. ``time_bucket`` rounds towards the past also before 1970."""
-        if clock.interval is None:
-            return plus(func("epoch_us", event_time), 0 if clock.inclusive else 1)
-        origin = "1970-01-01" if clock.anchor == 0 else "1970-01-05"
-        bucket = func("time_bucket", _interval(clock.unit), event_time, _timestamp(origin))
-        since = plus(func("epoch_us", bucket), -clock.anchor)
-        if clock.anchor:
-            since = exp.Paren(this=since)
-        return plus(exp.IntDiv(this=since, expression=number(clock.unit)), 1)
-
-    def instant(self, tick: exp.Expr, clock: Clock, delay: int) -> exp.Expr:
-        """See the base."""
-        return func("make_timestamp", plus(times(tick, clock.unit), clock.anchor + delay))
-
-    def earlier(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
-        """See the base."""
-        if microseconds == 0:
-            return timestamp
-        return exp.Sub(this=timestamp, expression=_interval(microseconds))
-
-    def later(self, timestamp: exp.Expr, microseconds: int) -> exp.Expr:
-        """See the base."""
-        if microseconds == 0:
-            return timestamp
-        return exp.Add(this=timestamp, expression=_interval(microseconds))
-
-    def last_tick(self, timestamp: exp.Expr, clock: Clock) -> exp.Expr:
-        """See the base. Weeks are truncated to Mondays."""
-        for unit, word in _TRUNCATED:
-            if clock.unit == MICROSECONDS[unit]:
-                return func("date_trunc", exp.Literal.string(word), timestamp)
-        origin = _timestamp("1970-01-05" if clock.anchor else "1970-01-01")
-        return func("time_bucket", _interval(clock.unit), timestamp, origin)
-
-    def is_instant(self, timestamp: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("isfinite", timestamp)
 
     def event_time(
         self, stored: EventTime, value: exp.Expr, time: exp.Expr | None = None
@@ -149,27 +107,6 @@ class DuckDb(Dialect):
         )
         micros = exp.Sub(this=func("epoch_us", local.copy()), expression=exp.Paren(this=offset))
         return func("make_timestamp", micros)
-
-    def key_text(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
-        """See the base. DuckDB writes ``.50`` for a decimal without room before the point."""
-        if kind.kind is Kind.TEXT:
-            return value
-        if kind.kind is Kind.DECIMAL and kind.precision == kind.scale:
-            wider = ColumnType(Kind.DECIMAL, precision=kind.precision + 1, scale=kind.scale)
-            value = self.cast(value, wider)
-        return self.cast(value, TEXT)
-
-    def sha256_hex(self, text: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("sha256", text)
-
-    def text_length(self, text: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("length", text)
-
-    def is_finite(self, value: exp.Expr) -> exp.Expr:
-        """See the base."""
-        return func("isfinite", value)
 
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """See the base. A decimal of 38 digits times its unit has no type here, but its text has no point."""
@@ -228,20 +165,6 @@ def guarded(tree: exp.Expr, owner: str | None) -> exp.Expr:
     tried = func("try", func("row", tree))
     either = func("coalesce", tried, func("error", text))
     return exp.Bracket(this=either, expressions=[number(1)], offset=1)
-
-
-def _interval(microseconds: int) -> exp.Expr:
-    for unit, word in _UNITS:
-        count, rest = divmod(microseconds, MICROSECONDS[unit])
-        if rest == 0:
-            named = word if count != 1 else word.removesuffix("s")
-            return exp.Interval(this=exp.Literal.string(f"{count} {named}"))
-    named = "microseconds" if microseconds != 1 else "microsecond"
-    return exp.Interval(this=exp.Literal.string(f"{microseconds} {named}"))
-
-
-def _timestamp(text: str) -> exp.Expr:
-    return exp.Var(this=f"timestamp '{text}'")
 
 
 def _floor_thousand(value: exp.Expr) -> exp.Expr:

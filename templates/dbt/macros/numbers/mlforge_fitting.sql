@@ -19,16 +19,3 @@
         ~ exact ~ ') then ' ~ mlforge_error(message) ~ ' else cast(' ~ value ~ ' as ' ~ type ~ ') end'
     ) -}}
 {% endmacro %}
-
-{# SQL that stops the query with a message where it is computed. #}
-{% macro mlforge_error(message) %}
-    {{- return(adapter.dispatch('mlforge_error')(message)) -}}
-{% endmacro %}
-
-{% macro default__mlforge_error(message) %}
-    {{- return('error(' ~ mlforge_literal(message) ~ ')') -}}
-{% endmacro %}
-
-{% macro databricks__mlforge_error(message) %}
-    {{- return('raise_error(' ~ mlforge_literal(message) ~ ')') -}}
-{% endmacro %}

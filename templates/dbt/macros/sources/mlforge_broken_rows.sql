@@ -28,11 +28,3 @@
     {%- do mlforge_forget(rejects, scans) -%}
     {{- return(found) -}}
 {% endmacro %}
-
-{# Drop the tables that hold the rows themselves; they are temporary. #}
-{% macro mlforge_forget(rejects, scans) %}
-    {%- for table in [rejects, scans] -%}
-        {%- do run_query('drop table if exists temp.' ~ table) -%}
-    {%- endfor -%}
-    {{- return('') -}}
-{% endmacro %}

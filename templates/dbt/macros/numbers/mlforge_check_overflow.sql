@@ -35,25 +35,3 @@
         ~ stops | join('') ~ ' end'
     ) -}}
 {% endmacro %}
-
-{# SQL that stops the query: the values of a column add up to something that no double is. #}
-{% macro mlforge_too_large(feature, column) %}
-    {{- return(mlforge_error(
-        'feature `' ~ feature ~ '`: the values of column `' ~ column ~ '` are finite, but what they add up to is too '
-        ~ 'large for a double. Divide them in `select`, or leave out those that cannot be right with `where`'
-    )) -}}
-{% endmacro %}
-
-{# True where a double is neither infinite nor NaN. #}
-{% macro mlforge_is_number(value) %}
-    {{- return(adapter.dispatch('mlforge_is_number')(value)) -}}
-{% endmacro %}
-
-{% macro default__mlforge_is_number(value) %}
-    {{- return('isfinite(' ~ value ~ ')') -}}
-{% endmacro %}
-
-{# NaN is greater than infinity here. #}
-{% macro databricks__mlforge_is_number(value) %}
-    {{- return("(abs(" ~ value ~ ") < double('infinity'))") -}}
-{% endmacro %}

@@ -12,12 +12,3 @@
     {%- endif -%}
     {{- return(adapter.dispatch('mlforge_string_literal')(value | string)) -}}
 {% endmacro %}
-
-{% macro default__mlforge_string_literal(text) %}
-    {{- return("'" ~ (text | replace("'", "''")) ~ "'") -}}
-{% endmacro %}
-
-{# In Spark a backslash escapes the next character, '' may also mean two strings side by side, and ${name} is a variable. #}
-{% macro databricks__mlforge_string_literal(text) %}
-    {{- return("'" ~ (text | replace('\\', '\\\\') | replace("'", "\\'") | replace('${', '\\u0024{')) ~ "'") -}}
-{% endmacro %}
