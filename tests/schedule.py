@@ -1,25 +1,46 @@
 """Which files a process of `pytest -n` takes next.
 
-A file is run by one process. All that use the shared warehouse go to the same one, so that Spark
-starts once and stays warm; the others come slowest first, so that no long file is left over at the
-end, when the other process has nothing more to do. No result depends on it: a figure that is out of
-date costs time and nothing else.
+A file is run by one process. Those that use the shared warehouse come first: each process starts a
+Spark of its own (a gigabyte), which stays warm until they are through, and Spark plans small queries on
+one core, so that two of them are twice as fast. Then come the others. Both kinds go slowest first, so
+that no long file is left over at the end, when the other process has nothing more to do. No result
+depends on it: a figure that is out of date costs time and nothing else.
 """
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warehouse.live import SWITCH
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 ROOT = Path(__file__).parents[1]
-SHARED = "the shared warehouse"
+SHARED = "the workspace"
 FIXTURES = ("shared_warehouse", "online_warehouse")
+
+SPARK_SECONDS = {
+    "tests/property/test_both_engines.py": 240,
+    "tests/databricks_online/test_hooks.py": 230,
+    "tests/functional/test_example_on_both_engines.py": 110,
+    "tests/property/test_online_values_on_databricks.py": 90,
+    "tests/functional/test_databricks_audit.py": 75,
+    "tests/retrieval/test_databricks_training_data.py": 70,
+    "tests/functional/test_databricks_tables.py": 65,
+    "tests/property/test_history.py": 60,
+    "tests/functional/test_other_settings.py": 50,
+    "tests/property/test_training_data_on_both_engines.py": 50,
+    "tests/databricks_online/test_chain.py": 45,
+    "tests/functional/test_databricks_time_travel.py": 40,
+    "tests/functional/test_databricks_planted_values.py": 20,
+    "tests/functional/test_databricks_doctor.py": 10,
+}
+"""How long files take that use the shared warehouse, about; those not named some seconds."""
 
 SECONDS = {
     "tests/functional/test_databricks_failures.py": 80,
@@ -47,24 +68,31 @@ SECONDS = {
 
 
 class SlowestFirst(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """`--dist loadfile`, with another order, and the files of the shared warehouse as one."""
+    """`--dist loadfile`, with another order."""
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(super()._split_scope(nodeid))
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """Give a process the slowest unit that is left; of those not named, the most tests."""
-        self.workqueue.move_to_end(max(self.workqueue, key=seconds_of), last=False)
+        self.workqueue.move_to_end(max(self.workqueue, key=rank_of), last=False)
         super()._assign_work_unit(node)
 
 
-@cache
 def unit_of(file: str) -> str:
-    """What is run together with a file: nothing, or all that use the shared warehouse."""
+    """What is run together with a file: nothing, or in a real workspace all that use it."""
+    return SHARED if os.environ.get(SWITCH) == "1" and uses_spark(file) else file
+
+
+def rank_of(unit: str) -> tuple[bool, float]:
+    """What comes first: Spark, and then what takes longest."""
+    return unit == SHARED or uses_spark(unit), {**SECONDS, **SPARK_SECONDS}.get(unit, 0)
+
+
+@cache
+def uses_spark(file: str) -> bool:
+    """Whether a file uses the shared warehouse."""
+    if not (ROOT / file).is_file():
+        return False
     text = (ROOT / file).read_text(encoding="utf-8")
-    return SHARED if any(name in text for name in FIXTURES) else file
-
-
-def seconds_of(unit: str) -> float:
-    """How long a unit takes."""
-    return float("inf") if unit == SHARED else SECONDS.get(unit, 0)
+    return any(name in text for name in FIXTURES)

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 from examples import COUNTS, SWITCH, examples
-from schedule import ROOT, SECONDS, SlowestFirst
+from schedule import ROOT, SECONDS, SPARK_SECONDS, SlowestFirst, uses_spark
+from warehouse.live import SWITCH as WORKSPACE
 
 SPARK = ("tests/property/test_both_engines.py", "tests/test_spark_plans.py")
 SLOW, MANY, FEW = sorted(SECONDS, key=SECONDS.__getitem__)[-1], "tests/test_units.py", "README.md"
@@ -30,9 +31,8 @@ class Node:
         self.shutting_down = True
 
 
-def test_one_process_has_all_of_spark_and_the_other_begins_with_the_slowest() -> None:
-    tests = [f"{FEW}::one", *(f"{MANY}::{number}" for number in range(9))]
-    tests += [f"{SPARK[0]}::one", f"{SLOW}::one", f"{SPARK[1]}::one", f"{SPARK[1]}::two"]
+def ran(tests: list[str]) -> list[list[str]]:
+    """What each of two processes is given first."""
     config = SimpleNamespace(
         getvalue=lambda _: ["2*popen"], option=SimpleNamespace(loadscopereorder=True)
     )
@@ -42,14 +42,37 @@ def test_one_process_has_all_of_spark_and_the_other_begins_with_the_slowest() ->
         scheduling.add_node(cast("Any", node))
         scheduling.add_node_collection(cast("Any", node), tests)
     scheduling.schedule()
-    spark, other = (node.ran for node in nodes)
-    assert spark == [f"{SPARK[0]}::one", f"{SPARK[1]}::one", f"{SPARK[1]}::two"]
-    assert other == [f"{SLOW}::one", *(f"{MANY}::{number}" for number in range(9))]
+    return [node.ran for node in nodes]
 
 
-@pytest.mark.parametrize("file", [*SECONDS, *COUNTS])
+TESTS = [f"{FEW}::one", *(f"{MANY}::{number}" for number in range(9))]
+TESTS += [f"{SPARK[1]}::one", f"{SLOW}::one", f"{SPARK[0]}::one", f"{SPARK[1]}::two"]
+
+
+def test_spark_comes_first_in_both_processes_and_then_the_slowest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(WORKSPACE, raising=False)
+    first, second = ran(TESTS)
+    assert first == [f"{SPARK[0]}::one", f"{SLOW}::one"]
+    assert second[:3] == [f"{SPARK[1]}::one", f"{SPARK[1]}::two", f"{MANY}::0"]
+
+
+def test_one_process_has_all_of_a_real_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKSPACE, "1")
+    first, second = ran(TESTS)
+    assert first == [f"{SPARK[1]}::one", f"{SPARK[0]}::one", f"{SPARK[1]}::two"]
+    assert second == [f"{SLOW}::one", *(f"{MANY}::{number}" for number in range(9))]
+
+
+@pytest.mark.parametrize("file", [*SECONDS, *SPARK_SECONDS, *COUNTS])
 def test_the_tables_name_files_that_are_there(file: str) -> None:
     assert (ROOT / file).is_file()
+
+
+def test_the_files_of_spark_are_told_apart() -> None:
+    assert all(map(uses_spark, SPARK_SECONDS))
+    assert not any(map(uses_spark, SECONDS))
 
 
 @pytest.mark.parametrize("file", COUNTS)
