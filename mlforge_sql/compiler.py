@@ -16,6 +16,8 @@ from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dbt.templates import static_files
 from mlforge_sql.dbt.write import Changes, Linked, NotWritten, compare, finish, write
 from mlforge_sql.dbt.written import broken_journal, kept_edits, not_written
+from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
 from mlforge_sql.loading.load import PROJECT_FILE, load_config, read_specs
 from mlforge_sql.loading.schemas import SchemaReader
@@ -26,8 +28,6 @@ from mlforge_sql.project.resolve import resolve
 from mlforge_sql.spec.config import LocalStore, ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.specs import Specs
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.dialects.databricks import Databricks
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from harness import CONFIG, Run, compile_and_run, project_macros, write_parquet,
 
 from mlforge_sql.dbt.files import project_files
 from mlforge_sql.dbt.macros import MacroError
+from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.trees import func, number
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.build import func, number
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -13,9 +13,9 @@ from jinja2 import Environment
 
 from mlforge_sql.compiler import compile_project
 from mlforge_sql.dbt.files import project_files
+from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.trees import func
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.build import func
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.types import ColumnType, Kind
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from jinja2 import Environment
 from sqlglot import exp
 from warehouse.client import Warehouse
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.expressions import Expr, annotate, column
-from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.sql.dialects.databricks import Databricks
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import BOOLEAN, TEXT
 

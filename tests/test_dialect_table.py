@@ -15,8 +15,8 @@ from dialect_table import TABLES, Row, databricks, duckdb_type, read_table
 from dialect_values import VALUES, equal, rows, table_sql
 from warehouse.client import Connection, StatementError, Warehouse
 
+from mlforge_sql.dialects.translation import databricks_type
 from mlforge_sql.expressions import parse_expression
-from mlforge_sql.translation import databricks_type
 
 TABLE = [row for file in sorted(TABLES.glob("*.sql")) for row in read_table(file)]
 SAID = [row for row in TABLE if not row.refused]

@@ -16,17 +16,18 @@ from sqlglot import exp
 from test_dialect_table import CATALOG, plain
 from warehouse.client import Connection, StatementError, Warehouse
 
+from mlforge_sql.clock import Clock
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dbt.templates import static_files
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.trees import func, jinja
 from mlforge_sql.durations import Duration
+from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import column
 from mlforge_sql.keys import surrogate_key
-from mlforge_sql.plan.clock import Clock
-from mlforge_sql.plan.nodes import EventTime, SurrogateKey, TimeKind
-from mlforge_sql.sql.build import func, jinja
-from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.sql.dialects.databricks import Databricks
-from mlforge_sql.sql.dialects.duckdb import DuckDb
+from mlforge_sql.plan.nodes import SurrogateKey
 from mlforge_sql.sql.staging import surrogate_key as key_sql
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import parse_type

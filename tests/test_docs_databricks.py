@@ -11,14 +11,14 @@ from dialect_table import TABLES, read_table
 from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.yaml_text import yaml_text
+from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.translation import translate
 from mlforge_sql.doctor.checks import checks_of
 from mlforge_sql.errors import CODES
 from mlforge_sql.expressions import parse_expression
 from mlforge_sql.project.portability import typed
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
-from mlforge_sql.sql.dialects.databricks import Databricks
 from mlforge_sql.sql.text import sql_text
-from mlforge_sql.translation import translate
 from mlforge_sql.types import parse_type
 
 PAGE = (Path(__file__).parents[1] / "docs" / "databricks.md").read_text(encoding="utf-8")

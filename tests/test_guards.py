@@ -14,11 +14,11 @@ from events import at, feature
 from harness import CONFIG, write_parquet, write_project
 
 from mlforge_sql.compiler import schema_reader
+from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.failing import may_fail
 from mlforge_sql.expressions import Expr, annotate, own, parse_expression
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
-from mlforge_sql.sql.dialects.duckdb import DuckDb
-from mlforge_sql.sql.dialects.failing import may_fail
 from mlforge_sql.sql.text import sql_text
 
 WRITTEN = [row.duckdb for file in sorted(TABLES.glob("*.sql")) for row in read_table(file)]

@@ -10,6 +10,7 @@ from dialect_table import read_table
 from dialect_values import column_types
 
 from mlforge_sql.compiler import schema_reader
+from mlforge_sql.dialects.translation import translate
 from mlforge_sql.expressions import (
     DEEPEST,
     LONGEST,
@@ -20,7 +21,6 @@ from mlforge_sql.expressions import (
 )
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
-from mlforge_sql.translation import translate
 from mlforge_sql.types import BIGINT, TEXT
 
 COLUMNS = {"id": BIGINT, "kind": TEXT}

@@ -17,11 +17,11 @@ from warehouse.client import Warehouse
 
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dbt.properties import _pattern
+from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.project.bounds import with_plain_bounds
 from mlforge_sql.spec.validators import Validator
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.dialects.databricks import Databricks
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.types import ColumnType, parse_type
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "dbt"

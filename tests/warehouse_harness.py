@@ -21,7 +21,7 @@ from warehouse.live import SWITCH
 
 from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.macros import Macros
-from mlforge_sql.sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.types import parse_type
 
 CONFIG: dict[str, Any] = {

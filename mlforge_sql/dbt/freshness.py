@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_safe, jinja_text
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.durations import MICROSECONDS, Duration
 from mlforge_sql.plan.stagings import source_time
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.instants import instant
 from mlforge_sql.sql.text import sql_text
 

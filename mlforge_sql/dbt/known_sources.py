@@ -8,12 +8,13 @@ from typing import Any
 from mlforge_sql.dbt.headers import MARK
 from mlforge_sql.dbt.paths import project_dir
 from mlforge_sql.dbt.training import Code, mapping
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.trees import jinja_string
+from mlforge_sql.event_time import EventTime
 from mlforge_sql.formats import reader_of
-from mlforge_sql.plan.nodes import EventTime, Reading, Typed
+from mlforge_sql.plan.nodes import Reading, Typed
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.build import jinja_string
-from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.staging import stored_alike
 from mlforge_sql.types import ColumnType, Kind, held_type, is_converted, plain_type
 

@@ -9,14 +9,8 @@ from functools import partial
 from typing import Any
 
 from mlforge_sql.dbt.headers import MARK
-from mlforge_sql.plan.nodes import (
-    EventTime,
-    Joinable,
-    JoinedColumn,
-    SurrogateKey,
-    TimeKind,
-    TrainingSet,
-)
+from mlforge_sql.event_time import EventTime, TimeKind
+from mlforge_sql.plan.nodes import Joinable, JoinedColumn, SurrogateKey, TrainingSet
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.sql.joins import (
     LABELS,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.doctor.findings import Finding, Patient, Refused, fail, ok, warn
 from mlforge_sql.doctor.machine import salt_step
 from mlforge_sql.engine_settings import SYMPTOMS, UTC, symptoms_query
@@ -16,7 +17,6 @@ from mlforge_sql.errors import SpecErrors
 from mlforge_sql.project.model import ResolvedSource
 from mlforge_sql.redaction import without_values
 from mlforge_sql.spec.config import UnityCatalogStore
-from mlforge_sql.sql.dialects.databricks import Databricks
 from mlforge_sql.types import Kind
 from mlforge_sql.workspace.adapter import INSTALL, adapter_problem, adapter_version
 from mlforge_sql.workspace.connection import connect, connection_errors, error_text, sdk_config

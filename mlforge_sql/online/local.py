@@ -8,6 +8,8 @@ from typing import Any
 
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dbt.macros import IN_PROCESS, Macros
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
 from mlforge_sql.online.model import (
     Key,
@@ -22,8 +24,6 @@ from mlforge_sql.online.rows import last_builds
 from mlforge_sql.online.values import arrow_type
 from mlforge_sql.retrieval.backends.duckdb import DuckDbStore
 from mlforge_sql.retrieval.local import first_line, quoted
-from mlforge_sql.sql.dialects.base import Dialect
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 
 _ENTITIES = "mlforge_entities"
 _ROW = "mlforge_entity_row"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dbt.files import FileSet
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.local import LocalOnline
 from mlforge_sql.online.model import OnlineStore, Truth
@@ -22,7 +23,6 @@ from mlforge_sql.spec.config import (
     UnityCatalogStore,
 )
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
-from mlforge_sql.sql.dialects.base import Dialect
 
 if TYPE_CHECKING:
     from mlforge_sql.online.postgres.store import PostgresOnline

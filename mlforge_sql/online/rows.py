@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.errors import OnlineError
 from mlforge_sql.online.model import Served
 from mlforge_sql.retrieval.backends.duckdb import DuckDbStore
 from mlforge_sql.retrieval.backends.store import METADATA
 from mlforge_sql.retrieval.local import quoted
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.joins import empty_value
 
 if TYPE_CHECKING:

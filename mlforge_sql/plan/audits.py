@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from mlforge_sql.clock import Clock
 from mlforge_sql.expressions import Expr
-from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import Audit, AuditColumn, AuditedLabels, SurrogateKey, Window
 from mlforge_sql.plan.stagings import label_time
 from mlforge_sql.project.model import (

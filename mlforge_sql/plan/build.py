@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mlforge_sql.clock import Clock
 from mlforge_sql.plan.accounts import accounts
 from mlforge_sql.plan.audits import audits
-from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import (
     Current,
     Input,

@@ -5,49 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mlforge_sql.clock import Clock
 from mlforge_sql.durations import Duration
+from mlforge_sql.event_time import EventTime
 from mlforge_sql.expressions import Expr
-from mlforge_sql.plan.clock import Clock
 from mlforge_sql.spec.pin import Pin
 from mlforge_sql.types import TIMESTAMP, ColumnType
-
-
-class TimeKind(StrEnum):
-    """How a source stores its event time."""
-
-    TIMESTAMP = "timestamp"
-    TIMESTAMP_TZ = "timestamp_tz"
-    TIMESTAMP_NS = "timestamp_ns"
-    DATE = "date"
-    DATE_AND_TIME = "date_and_time"
-    EPOCH = "epoch"
-    TEXT = "text"
-    ISO_TEXT = "iso_text"
-
-
-@dataclass(frozen=True, slots=True)
-class EventTime:
-    """The time of a source's events, or of labels, and how to read it.
-
-    Attributes:
-        column: Its column; the one with the date, where the time of the day has one of its own.
-        kind: How it is stored.
-        format: strftime format of text.
-        per_second: Units in a second, for integers.
-        per_day: Whether integers count days.
-        time: Column with the time of the day.
-        timezone: Zone of local times; None for those in UTC, and for those that say their own.
-        earlier: Whether a local hour that comes twice is the first: it is for labels, not for events.
-    """
-
-    column: str
-    kind: TimeKind
-    format: str | None = None
-    per_second: int = 0
-    per_day: bool = False
-    time: str | None = None
-    timezone: str | None = None
-    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

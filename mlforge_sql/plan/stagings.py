@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mlforge_sql.plan.nodes import (
-    Dedupe,
-    EventTime,
-    Reading,
-    Staging,
-    SurrogateKey,
-    TimeKind,
-    Typed,
-)
+from mlforge_sql.event_time import EventTime, TimeKind
+from mlforge_sql.plan.nodes import Dedupe, Reading, Staging, SurrogateKey, Typed
 from mlforge_sql.project.model import ResolvedSource, staging_name
 from mlforge_sql.project.times import is_time
 from mlforge_sql.spec.source import Timestamp

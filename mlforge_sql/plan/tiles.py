@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mlforge_sql.clock import Clock
 from mlforge_sql.expressions import Expr
-from mlforge_sql.plan.clock import Clock
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles, Use
 from mlforge_sql.plan.powers import power_parts, sum_parts
 from mlforge_sql.project.model import (

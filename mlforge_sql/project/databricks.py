@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from mlforge_sql.dialects.translation import Untranslatable, has_databricks_type
+from mlforge_sql.dialects.translation.patterns import java_pattern
+from mlforge_sql.dialects.translation.time_formats import spark_pattern
 from mlforge_sql.errors import Diagnostic, Location
 from mlforge_sql.project.model import ResolvedFeature, ResolvedTrainingSet
 from mlforge_sql.project.scope import TypeReader
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.spec.specs import Located, Specs
-from mlforge_sql.translation import Untranslatable, has_databricks_type
-from mlforge_sql.translation.patterns import java_pattern
-from mlforge_sql.translation.time_formats import spark_pattern
 from mlforge_sql.types import ColumnType, Kind
 
 _EXTREMES = frozenset({"min", "max"})

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.translation import Untranslatable, translate
 from mlforge_sql.errors import Diagnostic, InvalidExpression, Location, suggest
 from mlforge_sql.expressions import Expr, ExpressionError, annotate, own, parse_expression
 from mlforge_sql.project.portability import typed
-from mlforge_sql.translation import Untranslatable, translate
 from mlforge_sql.types import ColumnType, FileSchema, Kind
 
 

@@ -12,14 +12,14 @@ from sqlglot import exp
 
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dbt.macros import IN_PROCESS, MacroError, Macros
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.translation import Untranslatable
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.plan.stagings import label_time
 from mlforge_sql.project.labels import LabelColumns, is_null_type
 from mlforge_sql.project.model import KeyColumn, Requested
 from mlforge_sql.spec.source import Timestamp
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.joins import PLAIN_TIMES, instant_text
-from mlforge_sql.translation import Untranslatable
 from mlforge_sql.types import TIMESTAMP, ColumnType
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
 from mlforge_sql.project.labels import is_uuid
@@ -14,7 +15,6 @@ from mlforge_sql.retrieval.frames import check_names, is_stream
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.label_types import csv_types, json_text, json_types
 from mlforge_sql.retrieval.local import described, exact_columns, first_line, literal, quoted
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.types import TEXT, ColumnType, Kind
 
 if TYPE_CHECKING:

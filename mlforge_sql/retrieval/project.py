@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from mlforge_sql.compiler import plan_project
 from mlforge_sql.dbt.files import FileSet, macro_files
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors
 from mlforge_sql.loading.load import PROJECT_FILE, find_project
 from mlforge_sql.retrieval.backends.opening import open_store
@@ -21,7 +22,6 @@ from mlforge_sql.retrieval.wanted import Wanted, resolve_wanted, several
 from mlforge_sql.spec.base import is_recording
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.dialects.base import Dialect
 
 if TYPE_CHECKING:
     from mlforge_sql.online.serving import Serving

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.files import FileSet
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import reader_of
 from mlforge_sql.project.labels import LabelColumns, check_labels
@@ -20,7 +21,6 @@ from mlforge_sql.retrieval.label_times import local_sources
 from mlforge_sql.retrieval.labels import LabelTable, arrow_labels, file_labels, stored_labels
 from mlforge_sql.retrieval.wanted import Wanted, nowhere, resolve_wanted
 from mlforge_sql.spec.source import Timestamp
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.types import TIMESTAMP
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Account
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     all_of,
     columns,
@@ -23,7 +22,8 @@ from mlforge_sql.sql.build import (
     source,
     star_from,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Account
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.staging import typed_value
 

@@ -12,12 +12,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Audit, AuditColumn, AuditedLabels, Window
-from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
-from mlforge_sql.sql.audit_samples import Samples
-from mlforge_sql.sql.audit_values import RELATIVE, AuditValues, is_number, is_rounded
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     all_of,
     columns,
@@ -32,7 +28,11 @@ from mlforge_sql.sql.build import (
     star_from,
     union,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import column, identifier
+from mlforge_sql.plan.nodes import Audit, AuditColumn, AuditedLabels, Window
+from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
+from mlforge_sql.sql.audit_samples import Samples
+from mlforge_sql.sql.audit_values import RELATIVE, AuditValues, is_number, is_rounded
 from mlforge_sql.sql.instants import staged_instant
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.staging import surrogate_key

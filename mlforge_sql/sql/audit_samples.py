@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Audit
-from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     all_of,
     columns,
@@ -29,7 +27,9 @@ from mlforge_sql.sql.build import (
     times,
     union,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import column, identifier
+from mlforge_sql.plan.nodes import Audit
+from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
 from mlforge_sql.sql.query import Step
 from mlforge_sql.types import BIGINT, TEXT, TIMESTAMP
 

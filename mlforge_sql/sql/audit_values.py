@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import all_of, func, literal, number, only_when, times
 from mlforge_sql.expressions import Expr, column
 from mlforge_sql.plan.nodes import AuditColumn, Window
 from mlforge_sql.sql.audit_names import AuditNames
-from mlforge_sql.sql.build import all_of, func, literal, number, only_when, times
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.tiles import as_double, summable
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
 

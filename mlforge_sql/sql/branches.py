@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import reduce
 
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.plan.nodes import Node
 from mlforge_sql.sql.compile import compile_sql
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.types import ColumnType
 
 Parts = tuple[str, ...]

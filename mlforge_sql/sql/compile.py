@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.plan.nodes import (
     Account,
     Audit,
@@ -20,7 +21,6 @@ from mlforge_sql.plan.nodes import (
 from mlforge_sql.sql.accounts import account_query
 from mlforge_sql.sql.audit import audit_query
 from mlforge_sql.sql.current import published_query
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.inputs import input_query
 from mlforge_sql.sql.labels import labels_query
 from mlforge_sql.sql.latest import latest_query

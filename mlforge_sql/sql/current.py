@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.trees import (
+    aliased,
+    columns,
+    from_step,
+    func,
+    jinja,
+    ref,
+    select,
+    star_from,
+)
 from mlforge_sql.expressions import column, identifier
 from mlforge_sql.plan.nodes import Current, Upcoming
-from mlforge_sql.sql.build import aliased, columns, from_step, func, jinja, ref, select, star_from
 from mlforge_sql.sql.query import ModelQuery, Step
 
 TIME = "feature_timestamp"

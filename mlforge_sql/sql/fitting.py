@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import jinja
 from mlforge_sql.plan.nodes import Measure, RollingColumn
-from mlforge_sql.sql.build import jinja
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.rolling_names import over_name
 from mlforge_sql.types import ColumnType, Kind
 

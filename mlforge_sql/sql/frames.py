@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Observation, Rolling, Window
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     columns,
     from_step,
@@ -16,7 +15,8 @@ from mlforge_sql.sql.build import (
     select,
     union,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import column, identifier
+from mlforge_sql.plan.nodes import Observation, Rolling, Window
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, over, over_name, spread_name
 from mlforge_sql.sql.tiles import AGAIN, as_double, countable, tiles_select

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import aliased, columns, from_step, ref, select, star_from
 from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Input
-from mlforge_sql.sql.build import aliased, columns, from_step, ref, select, star_from
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery, Step
 
 

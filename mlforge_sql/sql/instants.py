@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import jinja
+from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import EventTime, TimeKind
-from mlforge_sql.sql.build import jinja
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.zones import UTC_NAME
 

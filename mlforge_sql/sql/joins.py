@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from mlforge_sql.plan.nodes import EventTime, JoinedColumn, TimeKind
-from mlforge_sql.sql.build import literal
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import literal
+from mlforge_sql.event_time import EventTime, TimeKind
+from mlforge_sql.plan.nodes import JoinedColumn
 from mlforge_sql.sql.instants import instant
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import BIGINT

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import aliased, ref, source
 from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Labels
-from mlforge_sql.sql.build import aliased, ref, source
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import ModelQuery
 from mlforge_sql.sql.staging import rows_query, surrogate_key
 from mlforge_sql.types import TEXT

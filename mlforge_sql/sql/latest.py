@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Latest
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     columns,
     descending,
@@ -16,7 +15,8 @@ from mlforge_sql.sql.build import (
     select,
     star_from,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Latest
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.sql.tiles import countable, ticked_step
 

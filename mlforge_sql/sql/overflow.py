@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import all_of, columns, func, jinja, jinja_string
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Use
-from mlforge_sql.sql.build import all_of, columns, func, jinja, jinja_string
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.rolling_names import over_name, spread_name
 from mlforge_sql.types import Kind
 

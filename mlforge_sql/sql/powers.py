@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import aliased, enclosed, from_step, func, jinja, select
 from mlforge_sql.plan import powers
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Spread
-from mlforge_sql.sql.build import aliased, enclosed, from_step, func, jinja, select
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.query import Step
 from mlforge_sql.sql.rolling_names import over_name
 from mlforge_sql.types import ColumnType

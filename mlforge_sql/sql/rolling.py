@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     columns,
     from_step,
@@ -16,7 +15,8 @@ from mlforge_sql.sql.build import (
     select,
     star_from,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
 from mlforge_sql.sql.fitting import fitting, may_not_fit, whole_of_thirds
 from mlforge_sql.sql.frames import frame_steps, needs_flag
 from mlforge_sql.sql.overflow import window_check

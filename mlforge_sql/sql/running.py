@@ -25,9 +25,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, Window
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     columns,
     descending,
@@ -39,7 +38,8 @@ from mlforge_sql.sql.build import (
     select,
     union,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, Window
 from mlforge_sql.sql.overflow import had_infinite, infinite_name, may_overflow
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, new_window, old_window, over, over_name

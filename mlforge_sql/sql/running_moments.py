@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import aliased, func, number, only_when
 from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Observation, Rolling, RollingColumn, Spread, Window
-from mlforge_sql.sql.build import aliased, func, number, only_when
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.sql.rolling_names import new_window, old_window, over, spread_name
 from mlforge_sql.sql.tiles import as_double
 

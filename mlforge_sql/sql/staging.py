@@ -6,17 +6,8 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import (
-    Dedupe,
-    EventTime,
-    Labels,
-    Reading,
-    Staging,
-    SurrogateKey,
-    Typed,
-)
-from mlforge_sql.sql.build import (
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     columns,
     descending,
@@ -29,7 +20,9 @@ from mlforge_sql.sql.build import (
     source,
     star_from,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.event_time import EventTime
+from mlforge_sql.expressions import column
+from mlforge_sql.plan.nodes import Dedupe, Labels, Reading, Staging, SurrogateKey, Typed
 from mlforge_sql.sql.instants import staged_instant
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import TEXT, ColumnType, Kind, held_type, is_converted, plain_type

@@ -7,7 +7,7 @@ import textwrap
 
 from sqlglot import exp
 
-from mlforge_sql.sql.dialects.base import DOUBLED, ESCAPED, Dialect
+from mlforge_sql.dialects.base import DOUBLED, ESCAPED, Dialect
 from mlforge_sql.sql.query import ModelQuery, NamedWindow, Step
 
 _PARTS = {

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import Expr, column
-from mlforge_sql.plan.clock import Clock
-from mlforge_sql.plan.nodes import Latest, Measure, MeasureKind, Rolling, Tiles
-from mlforge_sql.sql.build import (
+from mlforge_sql.clock import Clock
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
     aliased,
     all_of,
     columns,
@@ -20,7 +19,8 @@ from mlforge_sql.sql.build import (
     select,
     star_from,
 )
-from mlforge_sql.sql.dialects.base import Dialect
+from mlforge_sql.expressions import Expr, column
+from mlforge_sql.plan.nodes import Latest, Measure, MeasureKind, Rolling, Tiles
 from mlforge_sql.sql.overflow import is_sum_of_doubles, tile_stops
 from mlforge_sql.sql.powers import is_power, power
 from mlforge_sql.sql.query import ModelQuery, Step

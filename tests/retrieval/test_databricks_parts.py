@@ -24,6 +24,7 @@ from two_stores import config
 
 from mlforge_sql.compiler import plan_project
 from mlforge_sql.dbt.files import FileSet, macro_files
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.plan.nodes import Plan
@@ -51,7 +52,6 @@ from mlforge_sql.retrieval.wanted import resolve_wanted
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.branches import Branches
-from mlforge_sql.sql.dialects.base import Dialect
 from mlforge_sql.types import BIGINT, TEXT, parse_type
 
 TEMPORARY = "create temporary table `mlforge_labels_"

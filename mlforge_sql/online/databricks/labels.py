@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.online.model import Key
 from mlforge_sql.project.model import KeyColumn
 from mlforge_sql.retrieval.backends.databricks.names import literal, quoted
-from mlforge_sql.sql.dialects.databricks import Databricks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlforge_sql.dbt.files import FileSet
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import OnlineError, RetrievalError
 from mlforge_sql.online.databricks.history import Commit, commits
 from mlforge_sql.online.databricks.labels import labels_query
@@ -22,7 +23,6 @@ from mlforge_sql.retrieval.training import TrainingDataBuilder
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.spec.training_set import FeatureSpec
-from mlforge_sql.sql.dialects.base import Dialect
 
 Macros = Callable[[Dialect], FileSet]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.profiles import DATABASE_FILE
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.engine_settings import free_settings, required_settings, set_statements
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.isolation import guarded, sealed
@@ -16,7 +17,6 @@ from mlforge_sql.retrieval.labels import LabelTable, numbered
 from mlforge_sql.retrieval.local import described, exact_casts, first_line, literal, problem, quoted
 from mlforge_sql.scratch import spill_folder
 from mlforge_sql.spec.config import LocalStore, ProjectConfig
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.joins import LABELS
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.local import quoted
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.types import ColumnType, Kind
 
 if TYPE_CHECKING:

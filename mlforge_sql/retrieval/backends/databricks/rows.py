@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.labels import LabelColumns
 from mlforge_sql.retrieval.backends.databricks.arrow import alike, feature_types
@@ -23,8 +25,6 @@ from mlforge_sql.retrieval.joining import Join, free
 from mlforge_sql.retrieval.labels import LabelTable, numbered
 from mlforge_sql.retrieval.local import exact_casts, problem
 from mlforge_sql.spec.source import Timestamp
-from mlforge_sql.sql.dialects.databricks import Databricks
-from mlforge_sql.sql.dialects.duckdb import DuckDb
 from mlforge_sql.sql.joins import LABELS
 from mlforge_sql.types import BIGINT, TIMESTAMP, ColumnType, Kind
 

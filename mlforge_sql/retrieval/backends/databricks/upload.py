@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.retrieval.backends.databricks.encoding import Encoded
 from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, quoted
 from mlforge_sql.retrieval.backends.databricks.session import Session
-from mlforge_sql.sql.dialects.databricks import Databricks
 from mlforge_sql.types import ColumnType
 
 if TYPE_CHECKING:

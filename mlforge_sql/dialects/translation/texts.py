@@ -7,10 +7,10 @@ from functools import partial
 
 from sqlglot import exp
 
-from mlforge_sql.translation.casts import as_text
-from mlforge_sql.translation.operators import whole_literal
-from mlforge_sql.translation.patterns import java_pattern
-from mlforge_sql.translation.terms import (
+from mlforge_sql.dialects.translation.casts import as_text
+from mlforge_sql.dialects.translation.operators import whole_literal
+from mlforge_sql.dialects.translation.patterns import java_pattern
+from mlforge_sql.dialects.translation.terms import (
     Rule,
     Say,
     Term,

@@ -11,8 +11,8 @@ from functools import partial
 
 from sqlglot import exp
 
-from mlforge_sql.translation.operators import FLOAT, digits, exact_literal, whole_literal
-from mlforge_sql.translation.terms import (
+from mlforge_sql.dialects.translation.operators import FLOAT, digits, exact_literal, whole_literal
+from mlforge_sql.dialects.translation.terms import (
     Rule,
     Say,
     Term,
@@ -31,7 +31,7 @@ from mlforge_sql.translation.terms import (
     special,
     user_type,
 )
-from mlforge_sql.translation.times import time_difference, time_shift
+from mlforge_sql.dialects.translation.times import time_difference, time_shift
 from mlforge_sql.types import BIGINT, BOOLEAN, DOUBLE, ColumnType, Kind
 
 WHOLE_FROM = 2**52

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mlforge_sql.translation.terms import Untranslatable
+from mlforge_sql.dialects.translation.terms import Untranslatable
 
 _ALONE = {
     "Y": "y",

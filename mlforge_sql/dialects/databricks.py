@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import ESCAPED, OFFSET, Dialect
+from mlforge_sql.dialects.printing import DatabricksText
+from mlforge_sql.dialects.translation import databricks_type, guarded, translate
+from mlforge_sql.dialects.translation.patterns import java_pattern
+from mlforge_sql.dialects.translation.time_formats import spark_pattern
+from mlforge_sql.dialects.trees import enclosed, func, number, times, without_point
 from mlforge_sql.durations import MICROSECONDS
+from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import Expr, owner_of
-from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
-from mlforge_sql.sql.build import enclosed, func, number, times, without_point
-from mlforge_sql.sql.dialects.base import ESCAPED, OFFSET, Dialect
-from mlforge_sql.sql.dialects.printing import DatabricksText
-from mlforge_sql.translation import databricks_type, guarded, translate
-from mlforge_sql.translation.patterns import java_pattern
-from mlforge_sql.translation.time_formats import spark_pattern
 from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, HUGEINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _FROM_NUMBER = {1: "timestamp_seconds", 1_000: "timestamp_millis", 1_000_000: "timestamp_micros"}
@@ -93,7 +93,7 @@ class Databricks(Dialect):
 
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
-        return func("stddev_samp" if function == Spread.STD else "var_samp", value)
+        return func("stddev_samp" if function == "std" else "var_samp", value)
 
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """See the base. A decimal of 38 digits times its unit loses digits here, but its text has no point."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.expressions import known_type
-from mlforge_sql.translation.terms import (
+from mlforge_sql.dialects.translation.terms import (
     Rule,
     Say,
     Term,
@@ -17,7 +16,8 @@ from mlforge_sql.translation.terms import (
     refuse,
     user_type,
 )
-from mlforge_sql.translation.times import literal_time
+from mlforge_sql.dialects.translation.times import literal_time
+from mlforge_sql.expressions import known_type
 from mlforge_sql.types import DATE, TEXT, TIMESTAMP, ColumnType, Kind
 
 _NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL})

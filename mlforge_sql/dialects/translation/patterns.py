@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mlforge_sql.translation.terms import Untranslatable
+from mlforge_sql.dialects.translation.terms import Untranslatable
 
 _HINT = "write it with characters, classes such as `[a-z]` or `\\d`, groups, `|`, `*`, `+`, `?`, `{m,n}`, `^` and `$`"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import OFFSET, Dialect
+from mlforge_sql.dialects.failing import may_fail
+from mlforge_sql.dialects.printing import DuckDbText
+from mlforge_sql.dialects.trees import enclosed, func, number, times, without_point
 from mlforge_sql.durations import MICROSECONDS
+from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import Expr, failure_text, owner_of
-from mlforge_sql.plan.nodes import EventTime, Spread, TimeKind
-from mlforge_sql.sql.build import enclosed, func, number, times, without_point
-from mlforge_sql.sql.dialects.base import OFFSET, Dialect
-from mlforge_sql.sql.dialects.failing import may_fail
-from mlforge_sql.sql.dialects.printing import DuckDbText
 from mlforge_sql.types import (
     BIGINT,
     DIGITS_OF_BIGINT,
@@ -138,7 +138,7 @@ class DuckDb(Dialect):
 
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""
-        return func("stddev_samp" if function == Spread.STD else "var_samp", value)
+        return func("stddev_samp" if function == "std" else "var_samp", value)
 
 
 def guarded(tree: exp.Expr, owner: str | None) -> exp.Expr:

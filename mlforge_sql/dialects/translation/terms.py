@@ -8,8 +8,8 @@ from typing import Protocol
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.translation.type_names import databricks_type
 from mlforge_sql.expressions import DIALECT, known_type
-from mlforge_sql.translation.type_names import databricks_type
 from mlforge_sql.types import ColumnType, Kind
 
 _NULL = '"null"'

@@ -7,8 +7,7 @@ from datetime import date, datetime
 
 from sqlglot import exp
 
-from mlforge_sql.durations import MICROSECONDS
-from mlforge_sql.translation.terms import (
+from mlforge_sql.dialects.translation.terms import (
     Rule,
     Say,
     Term,
@@ -22,6 +21,7 @@ from mlforge_sql.translation.terms import (
     text,
     user_type,
 )
+from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.types import BIGINT, BOOLEAN, DATE, DOUBLE, TIMESTAMP, ColumnType, Kind
 
 INT = ColumnType(Kind.INTEGER, bits=32)

@@ -14,11 +14,18 @@ from itertools import islice
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.translation import casts, numbers, operators, texts, times
+from mlforge_sql.dialects.translation.guards import guarded
+from mlforge_sql.dialects.translation.terms import (
+    Rule,
+    Term,
+    Untranslatable,
+    fitted,
+    refuse,
+    user_type,
+)
+from mlforge_sql.dialects.translation.type_names import databricks_type, has_databricks_type
 from mlforge_sql.expressions import DEEPEST, DIALECT
-from mlforge_sql.translation import casts, numbers, operators, texts, times
-from mlforge_sql.translation.guards import guarded
-from mlforge_sql.translation.terms import Rule, Term, Untranslatable, fitted, refuse, user_type
-from mlforge_sql.translation.type_names import databricks_type, has_databricks_type
 
 _RULES: dict[type[exp.Expr], Rule] = {
     **operators.RULES,

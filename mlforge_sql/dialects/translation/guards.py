@@ -12,8 +12,8 @@ from itertools import islice
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.translation.terms import call, either, is_marked, text
 from mlforge_sql.expressions import failure_text
-from mlforge_sql.translation.terms import call, either, is_marked, text
 
 _MOST_NODES = 2_000
 """Parts of a guarded expression; what is inside of a guarded operation is said twice."""

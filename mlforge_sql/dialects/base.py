@@ -8,11 +8,11 @@ from typing import ClassVar
 import sqlglot
 from sqlglot import exp
 
+from mlforge_sql.clock import Clock
+from mlforge_sql.dialects.trees import func, jinja, jinja_string
 from mlforge_sql.durations import MICROSECONDS
+from mlforge_sql.event_time import EventTime
 from mlforge_sql.expressions import Expr
-from mlforge_sql.plan.clock import Clock
-from mlforge_sql.plan.nodes import EventTime
-from mlforge_sql.sql.build import func, jinja, jinja_string
 from mlforge_sql.types import DOUBLE, TEXT, ColumnType, Kind
 
 DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from mlforge_sql.translation.terms import (
+from mlforge_sql.dialects.translation.terms import (
     Rule,
     Say,
     Term,
@@ -23,7 +23,7 @@ from mlforge_sql.translation.terms import (
     text,
     user_type,
 )
-from mlforge_sql.translation.times import interval_comparison, literal_time
+from mlforge_sql.dialects.translation.times import interval_comparison, literal_time
 from mlforge_sql.types import BOOLEAN, DOUBLE, TEXT, ColumnType, Kind
 
 FLOAT = ColumnType(Kind.FLOAT, bits=32)
