@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from mlforge_sql.databricks_workspace.explanations import explain, hide_secrets
 from mlforge_sql.dbt.artifacts import NodeResult
 from mlforge_sql.dbt.problems import problems
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import CODES
-from mlforge_sql.workspace.explanations import explain, hide_secrets
 
 CONTRACT = """Compilation Error in model last_payment (models/features/last_payment.sql)
   This model has an enforced contract that failed.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mlforge_sql.databricks_workspace.adapter import adapter_problem
+from mlforge_sql.databricks_workspace.login import Auth, Login, find_login, missing_variables
 from mlforge_sql.errors import SpecErrors
 from mlforge_sql.spec.config import UnityCatalogStore
-from mlforge_sql.workspace.adapter import adapter_problem
-from mlforge_sql.workspace.login import Auth, Login, find_login, missing_variables
 
 ADDRESS = {"DATABRICKS_HOST": "dbc-1.cloud.databricks.com", "DATABRICKS_WAREHOUSE_ID": "abc"}
 TOKEN = {"DATABRICKS_TOKEN": "dapi-secret"}

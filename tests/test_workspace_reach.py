@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from mlforge_sql.databricks_workspace.reach import Silence, check_reachable, reach
 from mlforge_sql.errors import SpecErrors
-from mlforge_sql.workspace.reach import Silence, check_reachable, reach
 
 CHECK = "check DATABRICKS_HOST for a typing mistake, and the network: VPN, firewall, proxy"
 ADMITTED = f"{CHECK}; a workspace may also admit only the addresses of its IP access list"

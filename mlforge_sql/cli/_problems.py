@@ -8,9 +8,9 @@ from mlforge_sql.cli._render import say, show_diagnostic
 from mlforge_sql.errors import Diagnostic
 
 if TYPE_CHECKING:
+    from mlforge_sql.databricks_workspace.explanations import Explanation
     from mlforge_sql.dbt.artifacts import NodeResult
     from mlforge_sql.dbt.problems import Problem
-    from mlforge_sql.workspace.explanations import Explanation
 
 _NAMED = 5
 _LINES = 20

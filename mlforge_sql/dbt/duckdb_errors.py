@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mlforge_sql.databricks_workspace.explanations import Explanation
 from mlforge_sql.dbt.holding import conflict
-from mlforge_sql.workspace.explanations import Explanation
 
 _MEMORY = re.compile(
     r"Out of Memory Error: .*?(?:\(([\d.]+ \w+)/([\d.]+ \w+) used\)|$)", re.MULTILINE

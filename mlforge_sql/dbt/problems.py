@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from mlforge_sql.dbt import duckdb_errors
-from mlforge_sql.dbt.artifacts import NodeResult, known_columns
-from mlforge_sql.dbt.run import DbtRun
-from mlforge_sql.redaction import without_values
-from mlforge_sql.workspace.explanations import (
+from mlforge_sql.databricks_workspace.explanations import (
     Explanation,
     explain,
     explain_source,
     explain_sum,
     hide_secrets,
 )
+from mlforge_sql.dbt import duckdb_errors
+from mlforge_sql.dbt.artifacts import NodeResult, known_columns
+from mlforge_sql.dbt.run import DbtRun
+from mlforge_sql.redaction import without_values
 
 
 @dataclass(frozen=True, slots=True)

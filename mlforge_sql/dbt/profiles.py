@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlforge_sql.dbt.escape import jinja_safe, safe_values
-from mlforge_sql.dbt.paths import in_project
-from mlforge_sql.engine_settings import SESSION, free_settings, required_settings
-from mlforge_sql.isolation import GUARDS
-from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
-from mlforge_sql.workspace.login import (
+from mlforge_sql.databricks_workspace.login import (
     CLIENT_ID,
     CLIENT_SECRET,
     HOST,
@@ -18,7 +13,12 @@ from mlforge_sql.workspace.login import (
     WAREHOUSE,
     WAREHOUSE_ID,
 )
-from mlforge_sql.workspace.retries import RETRIES
+from mlforge_sql.databricks_workspace.retries import RETRIES
+from mlforge_sql.dbt.escape import jinja_safe, safe_values
+from mlforge_sql.dbt.paths import in_project
+from mlforge_sql.engine_settings import SESSION, free_settings, required_settings
+from mlforge_sql.isolation import GUARDS
+from mlforge_sql.spec.config import LocalStore, Profile, ProjectConfig, UnityCatalogStore
 
 DATABASE_FILE = "features.duckdb"
 

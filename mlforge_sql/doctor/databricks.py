@@ -9,19 +9,15 @@ from typing import Any
 
 from sqlglot import exp
 
-from mlforge_sql.dialects.databricks import Databricks
-from mlforge_sql.doctor.findings import Finding, Patient, Refused, fail, ok, warn
-from mlforge_sql.doctor.machine import salt_step
-from mlforge_sql.engine_settings import SYMPTOMS, UTC, symptoms_query
-from mlforge_sql.errors import SpecErrors
-from mlforge_sql.project.model import ResolvedSource
-from mlforge_sql.redaction import without_values
-from mlforge_sql.spec.config import UnityCatalogStore
-from mlforge_sql.types import Kind
-from mlforge_sql.workspace.adapter import INSTALL, adapter_problem, adapter_version
-from mlforge_sql.workspace.connection import connect, connection_errors, error_text, sdk_config
-from mlforge_sql.workspace.explanations import explain, hide_secrets
-from mlforge_sql.workspace.login import (
+from mlforge_sql.databricks_workspace.adapter import INSTALL, adapter_problem, adapter_version
+from mlforge_sql.databricks_workspace.connection import (
+    connect,
+    connection_errors,
+    error_text,
+    sdk_config,
+)
+from mlforge_sql.databricks_workspace.explanations import explain, hide_secrets
+from mlforge_sql.databricks_workspace.login import (
     HOST,
     RIVAL_HINT,
     Auth,
@@ -33,8 +29,17 @@ from mlforge_sql.workspace.login import (
     rival_text,
     rival_variables,
 )
-from mlforge_sql.workspace.reach import reach
-from mlforge_sql.workspace.retries import RETRIES
+from mlforge_sql.databricks_workspace.reach import reach
+from mlforge_sql.databricks_workspace.retries import RETRIES
+from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.doctor.findings import Finding, Patient, Refused, fail, ok, warn
+from mlforge_sql.doctor.machine import salt_step
+from mlforge_sql.engine_settings import SYMPTOMS, UTC, symptoms_query
+from mlforge_sql.errors import SpecErrors
+from mlforge_sql.project.model import ResolvedSource
+from mlforge_sql.redaction import without_values
+from mlforge_sql.spec.config import UnityCatalogStore
+from mlforge_sql.types import Kind
 
 _IMPATIENT = {
     **RETRIES,

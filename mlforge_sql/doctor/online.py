@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mlforge_sql.databricks_workspace.connection import connection_errors, error_text, sdk_config
 from mlforge_sql.doctor.databricks import explained, run
 from mlforge_sql.doctor.findings import Finding, Patient, fail, ok, warn
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
-from mlforge_sql.workspace.connection import connection_errors, error_text, sdk_config
 
 _STORES = "/2.0/feature-store/online-stores/"
 _SECONDS = 15

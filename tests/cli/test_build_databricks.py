@@ -53,7 +53,7 @@ def build(project: Path, **environment: str) -> Result:
 
 
 def test_without_the_adapter(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlforge_sql.workspace.adapter.adapter_version", lambda: None)
+    monkeypatch.setattr("mlforge_sql.databricks_workspace.adapter.adapter_version", lambda: None)
     result = build(project, **ENVIRONMENT)
     assert result.exit_code == 1
     assert result.stderr == (
@@ -65,7 +65,9 @@ def test_without_the_adapter(project: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_with_an_adapter_that_is_too_old(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlforge_sql.workspace.adapter.adapter_version", lambda: "1.12.3")
+    monkeypatch.setattr(
+        "mlforge_sql.databricks_workspace.adapter.adapter_version", lambda: "1.12.3"
+    )
     result = build(project, **ENVIRONMENT)
     assert result.exit_code == 1
     assert "error[MF075]: dbt-databricks 1.12.3 is too old" in result.stderr

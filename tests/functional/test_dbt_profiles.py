@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from mlforge_sql.databricks_workspace.login import Auth, find_login
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.engine_settings import SESSION
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
-from mlforge_sql.workspace.login import Auth, find_login
 
 pytestmark = pytest.mark.functional
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.databricks_workspace.connection import sdk_config
+from mlforge_sql.databricks_workspace.explanations import hide_secrets
+from mlforge_sql.databricks_workspace.login import Login
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.databricks.steps import Published, Wanted
 from mlforge_sql.redaction import without_values
-from mlforge_sql.workspace.connection import sdk_config
-from mlforge_sql.workspace.explanations import hide_secrets
-from mlforge_sql.workspace.login import Login
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient

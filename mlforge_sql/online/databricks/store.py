@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from mlforge_sql.databricks_workspace.login import find_login
+from mlforge_sql.databricks_workspace.reach import check_reachable
 from mlforge_sql.dbt.artifacts import failed_tests
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.databricks.api import WorkspaceApi
@@ -35,8 +37,6 @@ from mlforge_sql.online.postgres.pool import Pool, connect
 from mlforge_sql.project.model import current_name
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
-from mlforge_sql.workspace.login import find_login
-from mlforge_sql.workspace.reach import check_reachable
 
 if TYPE_CHECKING:
     from mlforge_sql.online.databricks.statuses import OpenSources

@@ -6,10 +6,10 @@ import os
 import re
 from typing import Any
 
+from mlforge_sql.databricks_workspace.connection import error_text
+from mlforge_sql.databricks_workspace.explanations import explain, hide_secrets
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.redaction import without_values
-from mlforge_sql.workspace.connection import error_text
-from mlforge_sql.workspace.explanations import explain, hide_secrets
 
 _STATE = re.compile(r"\s*SQLSTATE: ([0-9A-Z]{5})\b.*", re.DOTALL)
 _CLASS = re.compile(r"\A\[[A-Z0-9_.]+\]\s*")

@@ -9,6 +9,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.databricks_workspace.connection import (
+    check_connector,
+    connection_errors,
+    open_connection,
+)
+from mlforge_sql.databricks_workspace.login import find_login
+from mlforge_sql.databricks_workspace.reach import check_reachable
 from mlforge_sql.engine_settings import required_settings, set_statements
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors, suggest
 from mlforge_sql.isolation import guarded, sealed
@@ -24,9 +31,6 @@ from mlforge_sql.retrieval.labels import LabelTable
 from mlforge_sql.scratch import spill_folder
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.types import ColumnType, parse_type
-from mlforge_sql.workspace.connection import check_connector, connection_errors, open_connection
-from mlforge_sql.workspace.login import find_login
-from mlforge_sql.workspace.reach import check_reachable
 
 if TYPE_CHECKING:
     import duckdb

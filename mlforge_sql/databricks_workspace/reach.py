@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from threading import Thread
 
+from mlforge_sql.databricks_workspace.login import HOST
 from mlforge_sql.errors import Diagnostic, SpecErrors
-from mlforge_sql.workspace.login import HOST
 
 SECONDS = 10.0
 """How long a host has to answer."""

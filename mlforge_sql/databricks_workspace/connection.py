@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.databricks_workspace.adapter import INSTALL
+from mlforge_sql.databricks_workspace.login import Auth, Login
+from mlforge_sql.databricks_workspace.retries import RETRIES
 from mlforge_sql.engine_settings import SESSION
 from mlforge_sql.errors import Diagnostic, SpecErrors
-from mlforge_sql.workspace.adapter import INSTALL
-from mlforge_sql.workspace.login import Auth, Login
-from mlforge_sql.workspace.retries import RETRIES
 
 if TYPE_CHECKING:
     from databricks.sdk.core import Config

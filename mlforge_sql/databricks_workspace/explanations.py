@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from mlforge_sql.workspace.login import (
+from mlforge_sql.databricks_workspace.login import (
     CLIENT_ID,
     CLIENT_SECRET,
     HOST,
