@@ -35,7 +35,7 @@ from warehouse.client import ensure_environment
 from warehouse_harness import CONFIG, warehouse_macros
 from workload import customer_spend, write_events
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 FUNCTIONS: dict[str, dict[str, list[str]]] = {
     "count": {"*": ["count"]},

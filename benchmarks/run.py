@@ -394,7 +394,7 @@ def main(events: int, customers: int, repeat: int, step: str | None, folder: Pat
 
 def prepare(root: Path, events: int, customers: int) -> None:
     """Write the events, and the dbt project."""
-    from mlforge_sql.compiler import compile_project, write_project
+    from mlforge_sql.workflows.compile import compile_project, write_project
 
     write_events(root / "events.parquet", events=events, customers=customers)
     store = {"offline_store": {"KIND": "local", "path": "./feature_store"}}

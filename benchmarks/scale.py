@@ -24,7 +24,7 @@ import click
 import yaml
 from workload import customer_spend
 
-from mlforge_sql.compiler import compile_project, write_project
+from mlforge_sql.workflows.compile import compile_project, write_project
 
 EVENTS_PER_CUSTOMER = 100
 DBT = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]

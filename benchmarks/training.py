@@ -277,8 +277,8 @@ def prepare(root: Path, labels: int, rows: int) -> None:
     """Write the project, a database file with the tables, and the same rows as parquet files."""
     import duckdb
 
-    from mlforge_sql.compiler import compile_project
     from mlforge_sql.dbt.macros import Macros
+    from mlforge_sql.workflows.compile import compile_project
 
     write_spec(root, {})
     files = compile_project(root).files

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mlforge_sql.api import Definitions, load_project
 from mlforge_sql.errors import OnlineError, RetrievalError, SpecErrors
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.loading.decorators import feature
-from mlforge_sql.retrieval import Definitions, load_project
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Dedupe, Source, Timestamp

@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors, plain
+from mlforge_sql.workflows.compile import compile_project
 
 CASES = Path(__file__).parent / "diagnostics"
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from dialect_values import column_types
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.dialects.translation import Untranslatable, translate
 from mlforge_sql.expressions import parse_expression
@@ -20,6 +19,7 @@ from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import ColumnType
+from mlforge_sql.workflows.compile import schema_reader
 
 TABLES = Path(__file__).parent / "dialects"
 

@@ -32,9 +32,9 @@ import yaml
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mlforge_sql.compiler import compile_project, edit_warnings, write_project
 from mlforge_sql.errors import Diagnostic, SpecErrors, plain
 from mlforge_sql.loading.load import load
+from mlforge_sql.workflows.compile import compile_project, edit_warnings, write_project
 
 SECONDS = 5
 """CPU that a case may take."""

@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from mlforge_sql.compiler import Compiled, compile_project
 from mlforge_sql.dbt.macros import IN_PROCESS, Macros
+from mlforge_sql.workflows.compile import Compiled, compile_project
 
 CONFIG: dict[str, Any] = {
     "name": "test_project",

@@ -28,7 +28,7 @@ if __name__ == "__main__":
 
 from harness import CONFIG, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 EVENTS = 60_000
 LABELS = 400_000

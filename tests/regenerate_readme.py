@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from test_readme import MODEL, README, ROOT, project
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:

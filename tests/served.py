@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 from harness import compile_and_run, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.online.lookups import served
 from mlforge_sql.online.model import Synced, SyncOptions
 from mlforge_sql.project.definition import spec_hash
-from mlforge_sql.retrieval.project import LoadedProject
+from mlforge_sql.workflows.compile import compile_project
 
 LOCAL = {"KIND": "local", "path": "./feature_store"}
 DSN = "MLFORGE_POSTGRES_DSN"

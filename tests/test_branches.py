@@ -11,12 +11,12 @@ from events import feature
 from harness import write_parquet, write_project
 from jinja2 import Environment
 
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.dbt.files import project_files
 from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.trees import func
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import ColumnType, Kind
+from mlforge_sql.workflows.compile import compile_project
 
 if TYPE_CHECKING:
     from sqlglot import exp

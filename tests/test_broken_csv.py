@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.errors import SchemaUnreadable
+from mlforge_sql.workflows.compile import schema_reader
 
 HEAD = b"id,at,name\n1,2024-01-01 10:00:00,Q7X\n2,2024-01-02 10:00:00,Q7X\n"
 

@@ -10,9 +10,9 @@ import yaml
 from harness import CONFIG, write_project
 from warehouse_harness import CONFIG as BOTH
 
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.doctor.databricks import _kind_of_type
+from mlforge_sql.workflows.compile import compile_project
 
 COLUMNS = {"user_id": "string", "at": "timestamp", "amount": "decimal(10, 2)", "more": "integer[]"}
 SPEC: dict[str, Any] = {

@@ -16,9 +16,9 @@ from harness import compile_and_run, write_parquet, write_project
 from served import build, config, rebuild
 
 import mlforge_sql as mlf
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import RetrievalError
 from mlforge_sql.project.definition import spec_hash
+from mlforge_sql.workflows.compile import compile_project
 
 NOON = datetime(2024, 1, 1, 12)
 SCHEMA = {

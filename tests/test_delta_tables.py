@@ -15,8 +15,8 @@ from harness import CONFIG, write_project
 from jinja2 import Environment, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
-from mlforge_sql.compiler import Compiled, compile_project
 from mlforge_sql.dbt.online import HOOK
+from mlforge_sql.workflows.compile import Compiled, compile_project
 
 LOCAL: Document = CONFIG["profiles"]["dev"]
 COLUMNS = {"user_id": "string", "event_time": "timestamp", "amount": "double"}

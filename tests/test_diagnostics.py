@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from diagnostic_cases import CASES, Case, diagnostics, read_cases, write_data
 
 from mlforge_sql.cli import main
-from mlforge_sql.compiler import compile_project, write_project
 from mlforge_sql.errors import CODES, SpecErrors, plain
 from mlforge_sql.loading.load import find_project
 from mlforge_sql.project.selection import find_profile, select_features
 from mlforge_sql.spec.feature import Feature
+from mlforge_sql.workflows.compile import compile_project, write_project
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mlforge_sql"
 FILES = sorted(CASES.glob("*.yml"))

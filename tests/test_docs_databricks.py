@@ -8,7 +8,6 @@ from pathlib import Path
 import yaml
 from dialect_table import TABLES, read_table
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.yaml_text import yaml_text
 from mlforge_sql.dialects.databricks import Databricks
@@ -20,6 +19,7 @@ from mlforge_sql.project.portability import typed
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import parse_type
+from mlforge_sql.workflows.compile import schema_reader
 
 PAGE = (Path(__file__).parents[1] / "docs" / "databricks.md").read_text(encoding="utf-8")
 

@@ -10,7 +10,6 @@ import yaml
 from harness import CONFIG, write_project
 from purchases import build
 
-from mlforge_sql.compiler import compile_project, schema_reader
 from mlforge_sql.engine_settings import (
     ALIASES,
     HARMLESS,
@@ -25,6 +24,7 @@ from mlforge_sql.engine_settings import (
 )
 from mlforge_sql.errors import SchemaUnreadable, SpecErrors
 from mlforge_sql.retrieval.backends.opening import open_store
+from mlforge_sql.workflows.compile import compile_project, schema_reader
 
 REFUSED = frozenset(
     [

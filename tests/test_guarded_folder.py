@@ -13,11 +13,11 @@ from click.testing import CliRunner, Result
 from test_write import HEAD, PROJECT, everything, new_files, old_files, on_disk, project
 
 from mlforge_sql.cli import main
-from mlforge_sql.compiler import compile_project, write_project
 from mlforge_sql.dbt.headers import is_edited
 from mlforge_sql.dbt.journal import JOURNAL, BrokenJournal
 from mlforge_sql.dbt.places import WORK
 from mlforge_sql.dbt.write import Edited, InTheWay, Linked, NotWritten, compare, write
+from mlforge_sql.workflows.compile import compile_project, write_project
 
 __all__ = ["project"]
 CHANGED = PurePosixPath("models/features/changed.sql")

@@ -13,13 +13,13 @@ from dialect_values import column_types, table_sql
 from events import at, feature
 from harness import CONFIG, write_parquet, write_project
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.failing import may_fail
 from mlforge_sql.expressions import Expr, annotate, own, parse_expression
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
 from mlforge_sql.sql.text import sql_text
+from mlforge_sql.workflows.compile import schema_reader
 
 WRITTEN = [row.duckdb for file in sorted(TABLES.glob("*.sql")) for row in read_table(file)]
 MORE = [
@@ -144,7 +144,7 @@ TYPES = {"user_id": "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE", "v
 
 def compiled(root: Path, **keys: Any) -> dict[str, str]:
     """The compiled files of a project with one feature over the columns of ``TYPES``."""
-    from mlforge_sql.compiler import compile_project
+    from mlforge_sql.workflows.compile import compile_project
 
     count = [{"windows": ["1d"], "aggregations": {"*": ["count"]}}]
     document = events.spec([feature(interval="1d", metrics=count, **keys)])

@@ -10,13 +10,13 @@ from dialect_values import column_types
 from test_dialect_table import CATALOG, Failed, Local, values_table
 from warehouse.client import Connection, StatementError, Warehouse
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.dialects.translation.terms import narrows
 from mlforge_sql.expressions import own, parse_expression
 from mlforge_sql.project.portability import typed
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import parse_type
+from mlforge_sql.workflows.compile import schema_reader
 
 READER = schema_reader(TABLES)
 

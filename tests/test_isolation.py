@@ -9,12 +9,12 @@ import duckdb
 import pytest
 from harness import CONFIG, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project, schema_reader
 from mlforge_sql.errors import InvalidExpression, SpecErrors
 from mlforge_sql.isolation import GUARDS
 from mlforge_sql.retrieval.backends.duckdb import open_duckdb
 from mlforge_sql.spec.config import LocalStore, ProjectConfig
 from mlforge_sql.types import TEXT
+from mlforge_sql.workflows.compile import compile_project, schema_reader
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mlforge_sql"
 SPEC = {

@@ -9,7 +9,6 @@ import pytest
 from dialect_table import read_table
 from dialect_values import column_types
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dialects.translation import translate
 from mlforge_sql.expressions import (
     DEEPEST,
@@ -22,6 +21,7 @@ from mlforge_sql.expressions import (
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.project.portability import typed
 from mlforge_sql.types import BIGINT, TEXT
+from mlforge_sql.workflows.compile import schema_reader
 
 COLUMNS = {"id": BIGINT, "kind": TEXT}
 TABLES = sorted((Path(__file__).parent / "dialects").glob("*.sql"))

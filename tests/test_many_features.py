@@ -9,7 +9,7 @@ import pytest
 import yaml
 from diagnostic_cases import BASE, write_data
 
-from mlforge_sql.compiler import compile_project, write_project
+from mlforge_sql.workflows.compile import compile_project, write_project
 
 COUNT = 1000
 FIELDS = ("amount", "score", "at_epoch", "transaction_id")

@@ -10,8 +10,8 @@ import pytest
 from events import at, feature
 from harness import write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors, plain
+from mlforge_sql.workflows.compile import compile_project
 
 LAST = feature("last", select={"amount": "amount"})
 DAYS = [at("01-01 00:00"), at("01-02 00:00"), None]

@@ -13,10 +13,10 @@ import pytest
 from events import Document, Rows, at, feature
 from harness import write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
-from mlforge_sql.compiler import write_project as write_dbt
 from mlforge_sql.dbt.headers import is_ours
 from mlforge_sql.errors import SpecErrors
+from mlforge_sql.workflows.compile import compile_project
+from mlforge_sql.workflows.compile import write_project as write_dbt
 
 ODD_COLUMNS = [
     "order",

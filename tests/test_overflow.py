@@ -13,7 +13,7 @@ from harness import Run, compile_and_run, write_parquet, write_project
 from warehouse.client import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 SCHEMA = "main.overflow"
 COLUMNS = {"Order": "BIGINT", "user_id": "VARCHAR", "at": "TIMESTAMP", "x": "DOUBLE"}

@@ -18,8 +18,8 @@ from harness import (
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
 
 import mlforge_sql as mlf
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors, plain
+from mlforge_sql.workflows.compile import compile_project
 
 
 def project(

@@ -12,11 +12,11 @@ from textwrap import dedent
 import pytest
 from diagnostic_cases import BASE, diagnostics, write_data
 
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors
 from mlforge_sql.loading.load import load
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Specs
+from mlforge_sql.workflows.compile import compile_project
 
 YAML = """\
 entities:

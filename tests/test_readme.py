@@ -10,7 +10,7 @@ import pytest
 import yaml
 from harness import CONFIG, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

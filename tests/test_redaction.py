@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import errors
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.errors import SchemaUnreadable
 from mlforge_sql.online.postgres.problems import words
 from mlforge_sql.redaction import without_values
+from mlforge_sql.workflows.compile import schema_reader
 
 MARK = "Q7Xmark"
 

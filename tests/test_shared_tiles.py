@@ -12,8 +12,8 @@ import events
 import pytest
 from events import Document, at, feature
 
-from mlforge_sql.compiler import Compiled, compile_project
 from mlforge_sql.plan.nodes import MeasureKind, Plan, Rolling, Tiles
+from mlforge_sql.workflows.compile import Compiled, compile_project
 
 EXAMPLE = Path(__file__).parents[1] / "example_project"
 

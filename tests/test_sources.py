@@ -22,8 +22,8 @@ import yaml
 from events import Document, Rows, at, feature, steps
 from harness import Run, compile_and_run, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors
+from mlforge_sql.workflows.compile import compile_project
 
 COUNT: Document = {"field": "*", "function": "count", "windows": ["lifetime"]}
 SUM: Document = {"windows": ["1d"], "aggregations": {"amount": ["sum"]}}

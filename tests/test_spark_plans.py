@@ -11,7 +11,7 @@ from harness import write_parquet, write_project
 from warehouse.client import Connection, Warehouse
 from warehouse_harness import CONFIG, load_table, run_on_warehouse, warehouse_macros
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 SCHEMA = "main.spark_plans"
 EVENTS = {

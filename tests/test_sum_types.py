@@ -17,9 +17,9 @@ from warehouse.client import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse, warehouse_macros
 
 from mlforge_sql.cli import main
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import SpecErrors
 from mlforge_sql.project.definition import spec_hash
+from mlforge_sql.workflows.compile import compile_project
 
 COLUMNS = {
     "user_id": "VARCHAR",

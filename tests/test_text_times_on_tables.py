@@ -13,8 +13,8 @@ from jinja2 import Undefined
 from warehouse.client import Connection, Warehouse
 from warehouse_harness import CONFIG
 
-from mlforge_sql.compiler import Compiled, compile_project
 from mlforge_sql.dbt.macros import _ENVIRONMENT, Macros
+from mlforge_sql.workflows.compile import Compiled, compile_project
 
 TIMES: dict[str, tuple[Any, dict[str, str], str]] = {
     "ISO 8601": ("at", {"at": "2024-01-02T12:00:00+01:00"}, "timestamp"),

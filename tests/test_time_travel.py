@@ -16,12 +16,12 @@ from events import Document, at, feature
 from harness import CONFIG, project_macros, write_parquet, write_project
 
 import mlforge_sql as mlf
-from mlforge_sql.auditing import Chosen, audited, unaudited
-from mlforge_sql.building import build_features, unbuildable
 from mlforge_sql.cli import main
-from mlforge_sql.compiler import Compiled, compile_project
 from mlforge_sql.dbt.macros import MacroError, Macros
 from mlforge_sql.errors import SpecErrors
+from mlforge_sql.workflows.audit import Chosen, audited, unaudited
+from mlforge_sql.workflows.build import build_features, unbuildable
+from mlforge_sql.workflows.compile import Compiled, compile_project
 
 UNITY = {"offline_store": {"KIND": "unity_catalog", "catalog": "c", "schema": "s"}}
 BOTH = {**CONFIG, "default_profile": "dev", "profiles": {**CONFIG["profiles"], "databricks": UNITY}}

@@ -14,7 +14,7 @@ from warehouse.client import Warehouse
 from warehouse_harness import CONFIG as BOTH
 from warehouse_harness import load_table, run_on_warehouse
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 SCHEMA = "main.time_zones"
 ROW = {"n": "BIGINT", "user_id": "VARCHAR"}

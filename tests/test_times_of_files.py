@@ -13,7 +13,7 @@ import yaml
 from events import at, feature
 from harness import Run, compile_and_run, project_macros, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 LAST = feature("last", select={"amount": "amount"})
 

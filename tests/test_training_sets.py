@@ -16,9 +16,9 @@ import yaml
 from events import SCHEMA, USER, Document, Rows, at, feature, table
 from harness import CONFIG, Run, project_macros, write_parquet, write_project
 
-from mlforge_sql.compiler import Compiled, compile_project
 from mlforge_sql.dbt.macros import MacroError, Macros
 from mlforge_sql.errors import SpecErrors
+from mlforge_sql.workflows.compile import Compiled, compile_project
 
 PORTABLE = frozenset({"mlforge_asof_joins"})
 EXAMPLE: Rows = table(

@@ -15,7 +15,7 @@ from harness import compile_and_run, model_names, write_parquet, write_project
 from warehouse.client import Connection, Warehouse
 from warehouse_harness import load_table, warehouse_macros
 
-from mlforge_sql.compiler import Compiled
+from mlforge_sql.workflows.compile import Compiled
 
 Rows = Sequence[Mapping[str, Any]]
 

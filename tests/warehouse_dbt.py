@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
-from mlforge_sql.compiler import compile_project, write_project
+from mlforge_sql.workflows.compile import compile_project, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

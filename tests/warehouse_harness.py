@@ -19,10 +19,10 @@ from harness import model_names
 from warehouse.client import Connection
 from warehouse.live import SWITCH
 
-from mlforge_sql.compiler import Compiled
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.types import parse_type
+from mlforge_sql.workflows.compile import Compiled
 
 CONFIG: dict[str, Any] = {
     "name": "test_project",

@@ -8,12 +8,12 @@ from mlforge_sql.cli._options import Settings
 from mlforge_sql.cli._render import show_diagnostics
 
 if TYPE_CHECKING:
-    from mlforge_sql.compiler import Compiled
+    from mlforge_sql.workflows.compile import Compiled
 
 
 def write_compiled(settings: Settings, compiled: Compiled, *, keep_edits: bool = False) -> None:
     """Write a compiled project and warn of edits that were overwritten."""
-    from mlforge_sql.compiler import edit_warnings, write_project
+    from mlforge_sql.workflows.compile import edit_warnings, write_project
 
     changes = write_project(compiled, keep_edits=keep_edits)
     if not settings.quiet:

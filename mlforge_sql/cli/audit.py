@@ -21,7 +21,7 @@ from mlforge_sql.cli._render import print_json, print_table, say
 from mlforge_sql.cli._writing import write_compiled
 
 if TYPE_CHECKING:
-    from mlforge_sql.auditing import Outcome, TableVerdict, Unaudited, Verdict, Verdicts
+    from mlforge_sql.workflows.audit import Outcome, TableVerdict, Unaudited, Verdict, Verdicts
 
 
 @click.command("audit")
@@ -60,10 +60,10 @@ def audit(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     A training set is audited with the tables of its features; with --features
     it is their tables alone. All are audited as they were last built.
     """
-    from mlforge_sql.auditing import Chosen, audit_run, audited, unaudited, verdicts
-    from mlforge_sql.building import store_to_ourselves
-    from mlforge_sql.compiler import compile_project, finish_interrupted
     from mlforge_sql.dbt.problems import Problem, problems
+    from mlforge_sql.workflows.audit import Chosen, audit_run, audited, unaudited, verdicts
+    from mlforge_sql.workflows.build import store_to_ourselves
+    from mlforge_sql.workflows.compile import compile_project, finish_interrupted
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)

@@ -52,8 +52,8 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     Without --features, --tags and --training-sets everything is built; with
     --features or --tags no training set is. What stands after `--` goes to `dbt build`, such as: mlforge build -- --vars '{as_of: 2024-06-01}'
     """
-    from mlforge_sql.building import build_features, store_to_ourselves, unbuildable
-    from mlforge_sql.compiler import compile_project, finish_interrupted
+    from mlforge_sql.workflows.build import build_features, store_to_ourselves, unbuildable
+    from mlforge_sql.workflows.compile import compile_project, finish_interrupted
 
     finish_interrupted(settings.root)
     compiled = compile_project(settings.root)

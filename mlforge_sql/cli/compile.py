@@ -26,7 +26,7 @@ def compile_(settings: Settings, check: bool, dry_run: bool, keep_edits: bool) -
     A compiled file that somebody has edited is written anew, and the edit is
     kept beside it, in a file that ends in `.orig`.
     """
-    from mlforge_sql.compiler import (
+    from mlforge_sql.workflows.compile import (
         compile_project,
         edit_warnings,
         finish_interrupted,

@@ -21,8 +21,8 @@ def inspect() -> None:
 @pass_settings
 def feature(settings: Settings, name: str, as_json: bool) -> None:
     """Show a feature: its clock, its columns and types, its models."""
-    from mlforge_sql.compiler import plan_project
     from mlforge_sql.plan.describe import describe_feature
+    from mlforge_sql.workflows.compile import plan_project
 
     found = describe_feature(*plan_project(settings.root), name)
     if as_json:
@@ -56,8 +56,8 @@ def feature(settings: Settings, name: str, as_json: bool) -> None:
 @pass_settings
 def training_set(settings: Settings, name: str, as_json: bool) -> None:
     """Show a training set: its labels, its time, its features and columns."""
-    from mlforge_sql.compiler import plan_project
     from mlforge_sql.plan.describe import describe_training_set
+    from mlforge_sql.workflows.compile import plan_project
 
     found = describe_training_set(*plan_project(settings.root), name)
     if as_json:

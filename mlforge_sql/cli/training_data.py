@@ -78,9 +78,9 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
     mlforge training-data labels.parquet --timestamp label_time \\
         --features customer_spend,merchant_spend:amount_sum_7d --out train.parquet
     """  # noqa: D301 - click's mark for a paragraph that is not filled
+    from mlforge_sql.api.project import load
     from mlforge_sql.retrieval.export import write_training_data
     from mlforge_sql.retrieval.label_times import label_timestamp
-    from mlforge_sql.retrieval.project import load
 
     if not names:
         raise click.UsageError("name at least one feature, such as --features customer_spend")

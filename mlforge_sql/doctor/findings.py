@@ -9,10 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlforge_sql.compiler import Compiled
 from mlforge_sql.databricks_workspace.login import Login
 from mlforge_sql.errors import MlforgeError
 from mlforge_sql.spec.config import Profile, ProjectConfig
+from mlforge_sql.workflows.compile import Compiled
 
 if TYPE_CHECKING:
     from databricks.sql.client import Connection

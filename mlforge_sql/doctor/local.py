@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.dbt.holding import conflict
 from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.doctor.findings import Finding, Patient, fail, ok, warn
@@ -14,6 +13,7 @@ from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.redaction import without_values
 from mlforge_sql.spec.config import LocalStore
 from mlforge_sql.types import held_type
+from mlforge_sql.workflows.compile import schema_reader
 
 
 def folder(patient: Patient) -> Finding:

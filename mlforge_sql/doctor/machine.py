@@ -6,10 +6,10 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.databricks_workspace.login import missing_text
 from mlforge_sql.doctor.findings import Finding, Patient, fail, ok, warn
 from mlforge_sql.errors import Diagnostic, SpecErrors
+from mlforge_sql.workflows.compile import compile_project
 
 OLDEST_PYTHON = (3, 11)
 SHOWN = ("dbt-core", "dbt-duckdb", "duckdb", "sqlglot")

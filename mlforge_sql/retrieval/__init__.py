@@ -1,27 +1,3 @@
-"""Features for Python: training sets from any labels."""
+"""Training data: labels of any kind in, the same kind out with features beside them."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from mlforge_sql.retrieval.definitions import Definitions
-
-if TYPE_CHECKING:
-    from mlforge_sql.retrieval.project import LoadedProject
-
-__all__ = ["Definitions", "load_project"]
-
-
-def load_project(path: str | Path = ".") -> LoadedProject:
-    """Read the project at ``path`` or in the nearest folder above it.
-
-    Args:
-        path: Folder of ``mlforge.yaml``, or one inside the project.
-
-    Raises:
-        SpecErrors: There is no project, or its specs have problems.
-    """
-    from mlforge_sql.retrieval.project import load
-
-    return load(path)

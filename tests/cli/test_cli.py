@@ -15,8 +15,8 @@ from harness import CONFIG, write_parquet, write_project
 
 from mlforge_sql.cli import main
 from mlforge_sql.cli._render import fit
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.dbt.write import write
+from mlforge_sql.workflows.compile import compile_project
 
 SCHEMA = {"customer_id": "VARCHAR", "paid_at": "TIMESTAMP", "amount": "DOUBLE"}
 ROWS: list[dict[str, Any]] = [
@@ -196,7 +196,7 @@ def test_our_own_mistakes_exit_2(project: Path, monkeypatch: pytest.MonkeyPatch)
     def broken(_root: Path) -> None:
         raise RuntimeError("oops")
 
-    monkeypatch.setattr("mlforge_sql.compiler.compile_project", broken)
+    monkeypatch.setattr("mlforge_sql.workflows.compile.compile_project", broken)
     result = call(project, "compile")
     assert result.exit_code == 2
     assert "internal error: RuntimeError: oops" in result.stderr

@@ -25,8 +25,8 @@ from databricks_online.payments import (
     minutes_ago,
     profile,
 )
+from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.cli import main
-from mlforge_sql.retrieval.project import LoadedProject
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer

@@ -15,7 +15,7 @@ import yaml
 from harness import CONFIG
 from test_names import odd_project
 
-from mlforge_sql.compiler import compile_project, write_project
+from mlforge_sql.workflows.compile import compile_project, write_project
 
 pytestmark = pytest.mark.functional
 

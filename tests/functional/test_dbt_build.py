@@ -18,7 +18,7 @@ import pytest
 import yaml
 from harness import Run, compile_and_run
 
-from mlforge_sql.compiler import Compiled, compile_project, write_project
+from mlforge_sql.workflows.compile import Compiled, compile_project, write_project
 
 pytestmark = pytest.mark.functional
 

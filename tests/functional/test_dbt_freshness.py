@@ -13,8 +13,8 @@ import pytest
 import yaml
 from harness import CONFIG, write_parquet, write_project
 
-from mlforge_sql.compiler import compile_project
-from mlforge_sql.compiler import write_project as write_dbt
+from mlforge_sql.workflows.compile import compile_project
+from mlforge_sql.workflows.compile import write_project as write_dbt
 
 pytestmark = pytest.mark.functional
 

@@ -14,8 +14,8 @@ from events import at, feature
 from harness import CONFIG, write_parquet, write_project
 
 import mlforge_sql as mlf
-from mlforge_sql.compiler import compile_project
-from mlforge_sql.compiler import write_project as write_compiled
+from mlforge_sql.workflows.compile import compile_project
+from mlforge_sql.workflows.compile import write_project as write_compiled
 
 pytestmark = pytest.mark.functional
 

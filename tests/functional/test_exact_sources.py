@@ -20,8 +20,8 @@ from click.testing import CliRunner
 from harness import CONFIG, write_project
 
 from mlforge_sql.cli import main
-from mlforge_sql.compiler import compile_project
-from mlforge_sql.compiler import write_project as write_compiled
+from mlforge_sql.workflows.compile import compile_project
+from mlforge_sql.workflows.compile import write_project as write_compiled
 
 pytestmark = pytest.mark.functional
 

@@ -17,7 +17,7 @@ import yaml
 from warehouse_dbt import WarehouseProject
 from warehouse_harness import load_parquet
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 if TYPE_CHECKING:
     from warehouse.client import Warehouse

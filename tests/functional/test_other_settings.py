@@ -16,8 +16,8 @@ from harness import write_parquet, write_project
 from two_stores import config
 from warehouse.client import Warehouse
 
-from mlforge_sql.compiler import compile_project
-from mlforge_sql.compiler import write_project as write_dbt
+from mlforge_sql.workflows.compile import compile_project
+from mlforge_sql.workflows.compile import write_project as write_dbt
 
 pytestmark = pytest.mark.functional
 

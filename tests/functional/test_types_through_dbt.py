@@ -15,9 +15,9 @@ import duckdb
 import pytest
 from harness import CONFIG, write_project
 
-from mlforge_sql.compiler import compile_project
-from mlforge_sql.compiler import write_project as write_compiled
 from mlforge_sql.errors import SpecErrors
+from mlforge_sql.workflows.compile import compile_project
+from mlforge_sql.workflows.compile import write_project as write_compiled
 
 pytestmark = pytest.mark.functional
 

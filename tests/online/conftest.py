@@ -12,7 +12,7 @@ import served
 from purchases import ROWS, SCHEMA, SPEC
 
 import mlforge_sql as mlf
-from mlforge_sql.retrieval.project import LoadedProject
+from mlforge_sql.api.project import LoadedProject
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer

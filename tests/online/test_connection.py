@@ -25,10 +25,10 @@ from click.testing import CliRunner
 from postgres_server import PostgresServer, start_postgres
 
 import mlforge_sql as mlf
+from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.cli import main
 from mlforge_sql.errors import OnlineError, plain
 from mlforge_sql.online.postgres.address import address_of
-from mlforge_sql.retrieval.project import LoadedProject
 from mlforge_sql.spec.config import PostgresOnlineStore
 from online.conftest import AS_OF
 

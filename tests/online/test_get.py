@@ -17,8 +17,8 @@ from harness import write_parquet, write_project
 from purchases import ROWS, SCHEMA, START
 
 import mlforge_sql as mlf
+from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.errors import RetrievalError
-from mlforge_sql.retrieval.project import LoadedProject
 from online.conftest import AS_OF
 from online.conftest import FEATURES as SPEC
 

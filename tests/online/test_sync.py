@@ -20,11 +20,11 @@ from harness import write_parquet, write_project
 from purchases import ROWS, SCHEMA
 
 import mlforge_sql as mlf
+from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.errors import OnlineError, SpecErrors, plain
 from mlforge_sql.online.model import Synced
 from mlforge_sql.online.postgres.loading import lock_key
 from mlforge_sql.online.rows import needed_rows
-from mlforge_sql.retrieval.project import LoadedProject
 from online.conftest import AS_OF
 from online.conftest import FEATURES as SPEC
 

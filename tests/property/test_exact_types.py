@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.loading.schemas import SchemaReader
 from mlforge_sql.types import Kind
+from mlforge_sql.workflows.compile import schema_reader
 
 EXACT = Context(prec=400)
 BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64, "hugeint": 128}

@@ -27,7 +27,7 @@ from test_rule_of_time import Readable, at, build, instants, steps_of
 from warehouse.client import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 COMPARED = 20
 """How many values are compared at least, over all drawn projects."""

@@ -29,11 +29,11 @@ from two_stores import login
 from warehouse_harness import load_table, run_on_warehouse
 
 import mlforge_sql as mlf
-from mlforge_sql.compiler import Compiled, compile_project
+from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.online.checking import Sample
 from mlforge_sql.plan.nodes import Current, Upcoming
-from mlforge_sql.retrieval.project import LoadedProject
+from mlforge_sql.workflows.compile import Compiled, compile_project
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
 from two_stores import config
 
-from mlforge_sql.compiler import plan_project
 from mlforge_sql.dbt.files import FileSet, macro_files
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError
@@ -53,6 +52,7 @@ from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import BIGINT, TEXT, parse_type
+from mlforge_sql.workflows.compile import plan_project
 
 TEMPORARY = "create temporary table `mlforge_labels_"
 

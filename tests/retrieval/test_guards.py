@@ -20,8 +20,8 @@ from purchases import LABELS
 
 import mlforge_sql as mlf
 from mlforge_sql.cli import main
-from mlforge_sql.compiler import plan_project
 from mlforge_sql.project.definition import spec_hash
+from mlforge_sql.workflows.compile import plan_project
 
 
 @pytest.fixture

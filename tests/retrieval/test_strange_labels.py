@@ -17,7 +17,7 @@ from harness import compile_and_run, write_parquet, write_project
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC, build
 
 import mlforge_sql as mlf
-from mlforge_sql.compiler import compile_project
+from mlforge_sql.workflows.compile import compile_project
 
 
 @pytest.fixture(scope="module")

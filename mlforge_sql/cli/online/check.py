@@ -54,9 +54,9 @@ def check(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     For a sample of entities from both sides every column must be equal, floats
     to a relative 1e-9. Exits with 1 if a value differs.
     """
+    from mlforge_sql.api.project import load
     from mlforge_sql.online.checking import Sample
     from mlforge_sql.online.model import utc_now
-    from mlforge_sql.retrieval.project import load
 
     serving = load(settings.root).serving
     sampled = Sample(rows, seed, at or utc_now())

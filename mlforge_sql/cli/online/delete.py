@@ -34,8 +34,8 @@ def delete(
     Takes features that are no longer in the project, too. Only tables that
     syncs have made are removed; the feature tables stay.
     """
+    from mlforge_sql.api.project import load
     from mlforge_sql.errors import Diagnostic, OnlineError, suggest
-    from mlforge_sql.retrieval.project import load
 
     if everything == bool(names):
         raise click.UsageError("name --features, or say --all")

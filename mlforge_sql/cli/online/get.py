@@ -18,7 +18,7 @@ from mlforge_sql.cli._render import print_json, print_table
 from mlforge_sql.cli.online._values import in_json, instant, key_value, shown
 
 if TYPE_CHECKING:
-    from mlforge_sql.retrieval.project import LoadedProject
+    from mlforge_sql.api.project import LoadedProject
 
 
 @click.command("get")
@@ -56,7 +56,7 @@ def get(
     \b
     mlforge online get --features customer_spend --entity customer_id=c42
     """  # noqa: D301 - click's mark for a paragraph that is not filled
-    from mlforge_sql.retrieval.project import load
+    from mlforge_sql.api.project import load
 
     project = load(settings.root)
     entity = _entity(project, names, parts)

@@ -45,9 +45,9 @@ def status(
     source, how it is doing, and what it is behind: versions of the source with
     other rows than are online, and how many rows those changed.
     """
+    from mlforge_sql.api.project import load
     from mlforge_sql.online.lookups import served
     from mlforge_sql.online.model import utc_now
-    from mlforge_sql.retrieval.project import load
 
     serving = load(settings.root).serving
     try:

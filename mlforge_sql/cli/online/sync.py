@@ -71,9 +71,9 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     On Databricks, tables that are not published yet are, and updates of the
     others are started. They hold what was built, so there is no --as-of.
     """
+    from mlforge_sql.api.project import load
     from mlforge_sql.online.lookups import served
     from mlforge_sql.online.model import SyncOptions, utc_now
-    from mlforge_sql.retrieval.project import load
 
     now = utc_now()
     if as_of is not None and as_of > now:

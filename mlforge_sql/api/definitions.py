@@ -17,8 +17,8 @@ from mlforge_sql.spec.source import Source, Timestamp
 from mlforge_sql.spec.training_set import TrainingSet
 
 if TYPE_CHECKING:
+    from mlforge_sql.api.project import LoadedProject
     from mlforge_sql.retrieval.frames import Output
-    from mlforge_sql.retrieval.project import LoadedProject
     from mlforge_sql.retrieval.wanted import Wanted
 
 
@@ -64,7 +64,7 @@ class Definitions:
         Raises:
             SpecErrors: There is no project, or its specs have problems.
         """
-        from mlforge_sql.retrieval.project import load
+        from mlforge_sql.api.project import load
 
         return load(self.project_dir or ".")
 

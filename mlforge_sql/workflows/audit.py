@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlforge_sql.building import dbt_run, ready_profile, unbuildable
-from mlforge_sql.compiler import Compiled
 from mlforge_sql.databricks_workspace.explanations import explain, hide_secrets
 from mlforge_sql.dbt.artifacts import NodeResult
 from mlforge_sql.dbt.audits import set_tag, table_tag
@@ -23,6 +21,8 @@ from mlforge_sql.project.selection import find_profile, select_features, select_
 from mlforge_sql.redaction import without_values
 from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.backends.store import Store
+from mlforge_sql.workflows.build import dbt_run, ready_profile, unbuildable
+from mlforge_sql.workflows.compile import Compiled
 
 SHOWN = 5
 """Differences that a verdict shows."""

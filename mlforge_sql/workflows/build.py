@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from mlforge_sql.compiler import Compiled
 from mlforge_sql.databricks_workspace.adapter import check_adapter
 from mlforge_sql.databricks_workspace.login import find_login
 from mlforge_sql.databricks_workspace.reach import check_reachable
@@ -18,6 +17,7 @@ from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.project.model import current_name
 from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
 from mlforge_sql.spec.config import LocalStore, UnityCatalogStore
+from mlforge_sql.workflows.compile import Compiled
 
 
 def build_features(

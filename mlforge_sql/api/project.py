@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from mlforge_sql.compiler import plan_project
 from mlforge_sql.dbt.files import FileSet, macro_files
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors
@@ -22,6 +21,7 @@ from mlforge_sql.retrieval.wanted import Wanted, resolve_wanted, several
 from mlforge_sql.spec.base import is_recording
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.branches import Branches
+from mlforge_sql.workflows.compile import plan_project
 
 if TYPE_CHECKING:
     from mlforge_sql.online.serving import Serving
