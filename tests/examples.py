@@ -27,12 +27,14 @@ class Count:
 
 COUNTS = {
     "tests/online/test_kill.py": Count("killed syncs", 20, 200),
-    "tests/property/test_both_engines.py": Count("features", 80, 1000),
-    "tests/property/test_honest_audits.py": Count("projects", 60, 1000),
-    "tests/property/test_online_values.py": Count("projects", 30, 300),
-    "tests/property/test_online_values_on_databricks.py": Count("projects", 3, 30),
-    "tests/property/test_rule_of_time.py": Count("projects", 200, 3000),
-    "tests/property/test_training_data_on_both_engines.py": Count("projects", 4, 40),
+    "tests/property/test_both_engines.py": Count("features", 30, 1000),
+    "tests/property/test_history.py": Count("projects", 20, 300),
+    "tests/property/test_honest_audits.py": Count("projects", 40, 1000),
+    "tests/property/test_online_values.py": Count("projects", 20, 300),
+    "tests/property/test_online_values_on_databricks.py": Count("projects", 2, 30),
+    "tests/property/test_rule_of_time.py": Count("projects", 120, 3000),
+    "tests/property/test_spread.py": Count("tables", 4, 80),
+    "tests/property/test_training_data_on_both_engines.py": Count("projects", 3, 40),
     "tests/property/test_training_set_values.py": Count("projects", 40, 500),
     "tests/property/test_translation_values.py": Count("expressions", 90, 1000),
 }

@@ -338,6 +338,7 @@ for number in range(20):
 """
 
 
+@pytest.mark.slow
 def test_eight_writers_at_once_never_take_ours_for_others(tmp_path: Path) -> None:
     """Each looks at files that another one is just moving."""
     tests = Path(__file__).parent

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from diagnostic_cases import BASE, write_data
+from examples import profile
 from fuzzing import Workshop, draw, fuzz
 
 from mlforge_sql.cli import main
 
-FUZZED = 300
+FUZZED = 3000 if profile() == "long" else 100
 CONFIG = BASE["mlforge.yaml"]
 
 
@@ -110,6 +111,7 @@ def test_names_of_files_stay_in_their_line(name: str, data: Path, tmp_path: Path
     assert f"\n  --> features/{shown}:1:11\n" in told.stderr
 
 
+@pytest.mark.slow
 def test_fuzzed_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``make fuzz`` runs thousands; here some, other ones each time."""
     monkeypatch.setenv("HOME", str(tmp_path))

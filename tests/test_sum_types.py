@@ -265,6 +265,7 @@ def test_whole_digits_of_very_wide_numbers(tmp_path: Path, scale: int) -> None:
     assert [row["price_sum_2d"] for row in found][:2] == sorted(prices)
 
 
+@pytest.mark.functional
 def test_a_sum_of_more_than_38_digits_is_said_without_digits(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -245,6 +245,7 @@ def test_what_an_audit_leaves_out(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.functional
 def test_the_commands_say_so(tmp_path: Path) -> None:
     found = compiled(tmp_path, MIXED)
     runner = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1"})

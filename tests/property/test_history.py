@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import oracle
 import strategies
+from examples import examples
 from harness import write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -29,10 +30,13 @@ from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
 from mlforge_sql.workflows.compile import compile_project
 
+PROJECTS = examples(__file__)
+"""How many projects are built, twice each."""
+
 COMPARED = 20
 """How many values are compared at least, over all drawn projects."""
 
-ON_DATABRICKS = 4
+ON_DATABRICKS = PROJECTS // 10
 """How many projects are built on the warehouse, twice each."""
 
 LATER = 10**9
@@ -131,7 +135,7 @@ def test_later_events_change_nothing_before() -> None:
     compared = 0
 
     @settings(
-        max_examples=60,
+        max_examples=PROJECTS,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate],

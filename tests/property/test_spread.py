@@ -16,6 +16,7 @@ from typing import Any
 
 import oracle
 import pytest
+from examples import examples
 from harness import compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -164,7 +165,7 @@ LOCAL = {**CONFIG, "profiles": {"dev": CONFIG["profiles"]["dev"]}}
 
 
 @settings(
-    max_examples=8,
+    max_examples=examples(__file__),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes
@@ -210,7 +211,7 @@ def condition(values: list[float]) -> float:
 
 
 @settings(
-    max_examples=8,
+    max_examples=examples(__file__),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
