@@ -48,8 +48,9 @@ def compiled(root: Path, profiles: Mapping[str, Any], **changes: Any) -> Compile
 
 def model(found: Compiled, name: str, target: tuple[str, str] | None = None) -> Any:
     """The properties of a model; for a target's name and type, as dbt reads them."""
-    path = next(item for item in found.files if item.name == f"{name}.yml")
-    properties = yaml.safe_load(found.files[path])["models"][0]
+    files = (text for path, text in found.files.items() if path.match("models/*/*.yml"))
+    models = (item for text in files for item in yaml.safe_load(text).get("models", ()))
+    properties = next(item for item in models if item["name"] == name)
     return rendered(properties, target) if target else properties
 
 
@@ -98,7 +99,7 @@ def test_no_jinja_where_every_profile_is_on_databricks(tmp_path: Path) -> None:
     found = compiled(tmp_path, {"databricks": unity("s", "triggered")}, tags=["core"])
     for path, text in found.files.items():
         if path.parts[0] == "models" and path.suffix == ".yml" and path.name != "_sources.yml":
-            plain = re.sub(r"\{\{ mlforge_check_source\(''\w+''\) \}\}", "", text.replace(HOOK, ""))
+            plain = re.sub(r"\{\{ mlforge_check_source\('\w+'\) \}\}", "", text.replace(HOOK, ""))
             assert "{{" not in plain, path
     assert model(found, "f_current")["config"]["materialized"] == "incremental"
 

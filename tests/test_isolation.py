@@ -95,7 +95,7 @@ def test_the_compiled_target_has_the_same(tmp_path: Path) -> None:
         text for path, text in compile_project(root).files.items() if path.name == "profiles.yml"
     )
     for name, value in GUARDS.items():
-        assert re.search(rf"{name}: '?{value}'?\n", text)
+        assert re.search(rf'{name}: "?{value}"?\n', text)
 
 
 def test_every_duckdb_is_guarded() -> None:

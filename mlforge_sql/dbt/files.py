@@ -12,6 +12,7 @@ from mlforge_sql.dbt.headers import header, sealed
 from mlforge_sql.dbt.known_sources import known_sources
 from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.pinned_settings import pinned_settings
+from mlforge_sql.dbt.profile_notes import noted
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
 from mlforge_sql.dbt.properties import (
@@ -20,6 +21,7 @@ from mlforge_sql.dbt.properties import (
     current_properties,
     feature_properties,
     input_properties,
+    models_properties,
     staging_properties,
     tiles_properties,
     upcoming_properties,
@@ -95,7 +97,7 @@ class _Writer:
         self._yaml(
             "dbt_project.yml", dbt_project(self._project, self._delta, self._online), [PROJECT_FILE]
         )
-        self._yaml("profiles.yml", profiles(config), [PROJECT_FILE])
+        self._yaml("profiles.yml", noted(profiles(config)), [PROJECT_FILE])
         ignore = PurePosixPath(".gitignore")
         self.files[ignore] = (
             f"{header(ignore)}\ntarget/\nlogs/\ndbt_packages/\n.user.yml\n.mlforge/\n"
@@ -127,26 +129,29 @@ class _Writer:
             self._model(INTERMEDIATE, tiles, properties, origins)
 
     def write_features(self) -> None:
+        upcomings = {node.feature: node for node in self._plan.upcomings}
         for node, current in zip(self._plan.features, self._plan.currents, strict=True):
             feature = self._features[node.name]
-            origins = [feature.origin.path]
             properties = feature_properties(
                 node, feature, spec_hash(feature), self._branches, self._names
             )
-            self._model(FEATURES, node, self._delta.feature(properties, node), origins)
+            models: list[tuple[Model, Properties]] = [(node, self._delta.feature(properties, node))]
             properties = current_properties(current, node, feature, self._branches, self._names)
             properties = self._delta.current(properties, current, node)
-            self._model(FEATURES, current, self._online.current(properties), origins)
-        self._write_upcomings()
-
-    def _write_upcomings(self) -> None:
-        nodes = {node.name: node for node in self._plan.features}
-        for upcoming in self._plan.upcomings:
-            feature, node = self._features[upcoming.feature], nodes[upcoming.feature]
-            properties = upcoming_properties(upcoming, node, feature, self._branches, self._names)
-            properties = self._delta.upcoming(properties, upcoming, node)
-            properties = self._online.upcoming(properties)
-            self._model(FEATURES, upcoming, properties, [feature.origin.path])
+            models.append((current, self._online.current(properties)))
+            upcoming = upcomings.get(node.name)
+            if upcoming is not None:
+                properties = upcoming_properties(
+                    upcoming, node, feature, self._branches, self._names
+                )
+                properties = self._delta.upcoming(properties, upcoming, node)
+                models.append((upcoming, self._online.upcoming(properties)))
+            origins = [feature.origin.path]
+            for model, _ in models:
+                path = FEATURES / f"{model.name}.sql"
+                self.files[path] = f"{header(path, origins)}\n\n{self._branches.model(model, '')}"
+            shared = models_properties([properties for _, properties in models])
+            self._yaml(FEATURES / f"{node.name}.yml", shared, origins)
 
     def write_training_sets(self) -> None:
         origins = {item.name: [item.origin.path] for item in self._project.training_sets}
@@ -208,7 +213,7 @@ class _Writer:
         path = stem.with_name(f"{stem.name}.sql")
         self.files[path] = f"{header(path, origins)}\n\n{text}"
         file = stem.with_name(f"{stem.name}.yml")
-        self._yaml(file, {"version": 2, "models": [properties]}, origins)
+        self._yaml(file, models_properties([properties]), origins)
 
     def _yaml(self, path: str | PurePosixPath, value: Any, origins: Iterable[str]) -> None:
         path = PurePosixPath(path)

@@ -15,6 +15,9 @@ from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import ColumnType, Kind
 
+PUBLIC = {"+access": "public"}
+"""Tables with a contract, for other projects too; what is before them may change from run to run."""
+
 
 def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
     """``dbt_project.yml``."""
@@ -22,10 +25,10 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
     folders = {
         "staging": {"+materialized": "view"},
         "intermediate": {"+materialized": "view"},
-        "features": {"+materialized": "table", **delta.persist_docs()},
+        "features": {"+materialized": "table", **PUBLIC, **delta.persist_docs()},
     }
     if project.training_sets:  # dbt warns of folders without models
-        folders["training"] = {"+materialized": "table", **delta.persist_docs()}
+        folders["training"] = {"+materialized": "table", **PUBLIC, **delta.persist_docs()}
     return {
         "name": config.name,
         "version": "1.0.0",
@@ -61,6 +64,7 @@ def sources(project: Project, branches: Branches) -> dict[str, Any] | None:
     found = [
         {
             "name": name,
+            "description": "What features and labels are computed from: files on DuckDB, tables on Databricks.",
             **_schema(items),
             "tables": [_table(source, project.config, branches) for source in items],
         }
@@ -102,9 +106,7 @@ def _schema(sources: list[ResolvedSource]) -> dict[str, Any]:
 
 
 def _table(source: ResolvedSource, config: ProjectConfig, branches: Branches) -> dict[str, Any]:
-    table: dict[str, Any] = {"name": source.spec.name}
-    if source.spec.description:
-        table["description"] = jinja_safe(source.spec.description)
+    table: dict[str, Any] = {"name": source.spec.name, "description": jinja_safe(_about(source))}
     if source.spec.table is not None and source.spec.table.split(".")[2] != source.spec.name:
         table["identifier"] = jinja_safe(source.spec.table.split(".")[2])
     found = freshness(source, branches)
@@ -114,15 +116,26 @@ def _table(source: ResolvedSource, config: ProjectConfig, branches: Branches) ->
         meta |= {"external_location": location, "formatter": "oldstyle"}
     if source.spec.table is not None:
         meta["mlforge"] = {"kind": "source"}
-        read = reading(source)
-        table["columns"] = [
-            _column(item.name, read.on_tables(item), branches) for item in read.columns
-        ]
     if meta:
         found["meta"] = meta
     if found:
         table["config"] = found
+    if source.spec.table is not None:
+        read = reading(source)
+        table["columns"] = [
+            _column(item.name, read.on_tables(item), branches) for item in read.columns
+        ]
     return table
+
+
+def _about(source: ResolvedSource) -> str:
+    """The description of a source; without one, where it is and what its time is."""
+    spec = source.spec
+    if spec.description:
+        return spec.description
+    places = [place for place in (spec.path, spec.table) if place is not None]
+    columns = " and ".join(f"`{name}`" for name in source.time_columns)
+    return f"Rows of {', or '.join(places)}; {columns} says when a row happened."
 
 
 def _column(name: str, kind: ColumnType, branches: Branches) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_safe, safe_values
+from mlforge_sql.dbt.yaml_text import Shared
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.describe import column_text
 from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles, Upcoming
@@ -17,6 +18,17 @@ from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import BIGINT, TIMESTAMP, ColumnType
 
 Properties = dict[str, Any]
+
+MODEL_KEYS = ("name", "description", "config", "constraints", "data_tests", "columns")
+CONFIG_KEYS = (
+    "enabled",
+    "materialized",
+    "incremental_strategy",
+    "unique_key",
+    "on_schema_change",
+    "contract",
+    "tags",
+)
 
 
 @dataclass
@@ -35,6 +47,23 @@ class TestNames:
             name = f"{wanted}_{number}"
         self.taken.add(name.casefold())
         return name
+
+
+def models_properties(models: Sequence[Properties]) -> Properties:
+    """The properties file of models; columns that several have are written once, and referred to."""
+    written = [_ordered(model, MODEL_KEYS) for model in models]
+    for model in written:
+        model["config"] = _ordered(model["config"], CONFIG_KEYS)
+        if len(written) > 1 and model.get("columns") == models[0].get("columns"):
+            model["columns"] = Shared("columns", model["columns"])
+    return {"version": 2, "models": written}
+
+
+def _ordered(values: Properties, keys: Sequence[str]) -> Properties:
+    """In the order in which dbt's own documentation has them."""
+    first = {key: values[key] for key in keys if key in values}
+    last = {key: values[key] for key in ("meta",) if key in values}
+    return {**first, **{key: values[key] for key in values if key not in last}, **last}
 
 
 def staging_properties(node: Staging) -> Properties:

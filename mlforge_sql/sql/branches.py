@@ -15,7 +15,7 @@ from functools import reduce
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.plan.nodes import Node
 from mlforge_sql.sql.compile import compile_sql
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import ColumnType, Kind
 
 Parts = tuple[str, ...]
 Differ = Callable[[Sequence[Parts]], list[str]]
@@ -93,7 +93,9 @@ class Branches:
         return [*lines, f"{start} endif %}}"]
 
     def type_name(self, kind: ColumnType) -> str:
-        """The name of a type: one text, or a Jinja expression over ``target.type``."""
+        """The name of a type: one that all know, or a Jinja expression over ``target.type``."""
+        if kind.kind is Kind.TEXT:
+            return "string"
         names = {dialect.name: dialect.type_name(kind) for dialect in self.dialects}
         if len(set(names.values())) == 1:
             return next(iter(names.values()))

@@ -156,10 +156,10 @@ def test_v2(project: Path) -> None:
 def test_v2_says_what_is_wrong(project: Path, tmp_path: Path) -> None:
     """The check above can fail: a key that is none is found."""
     copy = Path(shutil.copytree(project, tmp_path / "dbt"))
-    file = next((copy / "models" / "features").glob("*_current.yml"))
+    file = next((copy / "models" / "features").glob("*.yml"))
     text = file.read_text(encoding="utf-8")
     file.write_text(
-        text.replace("    meta:\n", "    no_such_key: 1\n    meta:\n", 1), encoding="utf-8"
+        text.replace("      meta:\n", "      no_such_key: 1\n      meta:\n", 1), encoding="utf-8"
     )
     done = subprocess.run(
         [str(PARSER), "parse", "--profiles-dir", ".", "--target", targets(project)[0]],
