@@ -159,7 +159,8 @@ def _rolling_column(
     if is_spread and not parts and column.value is not None and column.value_type:
         where = column.where.input if column.where else None
         key = (column.value.input, where)
-        name = f"observed_{len(observations) + 1}"
+        names = frozenset(item.name for item in observations.values())
+        name = measures.observed(column, names)
         observation = observations.setdefault(
             key, Observation(name, column.value.input, column.value_type, where)
         )

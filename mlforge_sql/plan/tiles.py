@@ -75,16 +75,28 @@ class MeasureSet:
             return None
         return scoped.staging if self.staging else scoped.input
 
+    def observed(self, column: WindowColumn, taken: frozenset[str]) -> str:
+        """A name for the values that std and variance look at, beside other such names."""
+        return self._free(f"{_base(column)}_observed", self.taken | taken)
+
     def _name(self, column: WindowColumn, kind: MeasureKind) -> str:
-        label = re.sub(r"[^a-z0-9_]+", "_", column.label.lower()).strip("_") or "field"
-        base = label if label[0].isalpha() else f"field_{label}"
-        wanted = f"{base}_{'count' if kind is MeasureKind.ROWS else kind}"
-        name, number = wanted, 1
-        while name in self.taken or any(key.startswith(f"{name}_") for key in self.keys):
-            number += 1
-            name = f"{wanted}_{number}"
+        part = "count" if kind is MeasureKind.ROWS else kind
+        name = self._free(f"{_base(column)}_{part}", self.taken)
         self.taken.add(name)
         return name
+
+    def _free(self, wanted: str, taken: set[str]) -> str:
+        name, number = wanted, 1
+        while name in taken or any(key.startswith(f"{name}_") for key in self.keys):
+            number += 1
+            name = f"{wanted}_{number}"
+        return name
+
+
+def _base(column: WindowColumn) -> str:
+    """What names of measures of a column begin with: what the user calls it, as a name of SQL."""
+    label = re.sub(r"[^a-z0-9_]+", "_", column.label.lower()).strip("_") or "field"
+    return label if label[0].isalpha() else f"field_{label}"
 
 
 def _parts(column: WindowColumn) -> tuple[MeasureKind, ...]:
