@@ -23,7 +23,7 @@ from mlforge_sql.engine_settings import (
     setting_problems,
 )
 from mlforge_sql.errors import SchemaUnreadable, SpecErrors
-from mlforge_sql.retrieval.backends.opening import open_store
+from mlforge_sql.stores.opening import open_store
 from mlforge_sql.workflows.compile import compile_project, schema_reader
 
 REFUSED = frozenset(

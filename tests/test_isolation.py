@@ -11,8 +11,8 @@ from harness import CONFIG, write_parquet, write_project
 
 from mlforge_sql.errors import InvalidExpression, SpecErrors
 from mlforge_sql.isolation import GUARDS
-from mlforge_sql.retrieval.backends.duckdb import open_duckdb
 from mlforge_sql.spec.config import LocalStore, ProjectConfig
+from mlforge_sql.stores.duckdb import open_duckdb
 from mlforge_sql.types import TEXT
 from mlforge_sql.workflows.compile import compile_project, schema_reader
 

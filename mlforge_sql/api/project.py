@@ -13,7 +13,6 @@ from mlforge_sql.dbt.files import FileSet, macro_files
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors
 from mlforge_sql.loading.load import PROJECT_FILE, find_project
-from mlforge_sql.retrieval.backends.opening import open_store
 from mlforge_sql.retrieval.frames import Output, output_for
 from mlforge_sql.retrieval.label_times import label_timestamp
 from mlforge_sql.retrieval.training import TrainingData, TrainingDataBuilder
@@ -21,6 +20,7 @@ from mlforge_sql.retrieval.wanted import Wanted, resolve_wanted, several
 from mlforge_sql.spec.base import is_recording
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.branches import Branches
+from mlforge_sql.stores.opening import open_store
 from mlforge_sql.workflows.compile import plan_project
 
 if TYPE_CHECKING:

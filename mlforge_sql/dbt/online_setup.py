@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from mlforge_sql.dbt.headers import MARK
+from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 
@@ -25,7 +26,7 @@ def setup_sql(
     """
     connection = online.connection
     schema = f"{online.catalog}.{online.schema_}"
-    source = f"{_quoted(offline.catalog)}.{_quoted(offline.schema_)}"
+    source = f"{DATABRICKS.name(offline.catalog)}.{DATABRICKS.name(offline.schema_)}"
     created = json.dumps({"name": store, "capacity": online.capacity})
     return f"""\
 -- {MARK} from mlforge.yaml. Do not edit.
@@ -67,7 +68,7 @@ grant use connection on connection {connection} to `<principal>`;
 create schema if not exists {schema};
 grant use catalog on catalog {online.catalog} to `<principal>`;
 grant use schema, create table on schema {schema} to `<principal>`;
-grant use catalog on catalog {_quoted(offline.catalog)} to `<principal>`;
+grant use catalog on catalog {DATABRICKS.name(offline.catalog)} to `<principal>`;
 grant use schema, select on schema {source} to `<principal>`;
 
 
@@ -83,7 +84,3 @@ select to_json(http_request(
     conn => '{connection}', method => 'GET', path => '/2.0/feature-store/online-stores/{store}'
 )) as answer;
 """
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

@@ -32,6 +32,7 @@ from mlforge_sql.databricks_workspace.login import (
 from mlforge_sql.databricks_workspace.reach import reach
 from mlforge_sql.databricks_workspace.retries import RETRIES
 from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.doctor.findings import Finding, Patient, Refused, fail, ok, warn
 from mlforge_sql.doctor.machine import salt_step
 from mlforge_sql.engine_settings import SYMPTOMS, UTC, symptoms_query
@@ -156,8 +157,8 @@ def session(patient: Patient) -> Finding:
 def catalog(patient: Patient) -> Finding:
     """Whether the catalog is there and may be used."""
     name = _store(patient).catalog
-    run(patient, f"use catalog {_quoted(name)}")
-    run(patient, f"show schemas in {_quoted(name)}")
+    run(patient, f"use catalog {DATABRICKS.name(name)}")
+    run(patient, f"show schemas in {DATABRICKS.name(name)}")
     return ok(name)
 
 
@@ -165,9 +166,10 @@ def schema(patient: Patient) -> Finding:
     """Whether the schema is there or may be made; one made for this is removed at the end."""
     store = _store(patient)
     shown = f"{store.catalog}.{store.schema_}"
-    name = f"{_quoted(store.catalog)}.{_quoted(store.schema_)}"
+    name = f"{DATABRICKS.name(store.catalog)}.{DATABRICKS.name(store.schema_)}"
     known = {
-        str(row[0]).casefold() for row in run(patient, f"show schemas in {_quoted(store.catalog)}")
+        str(row[0]).casefold()
+        for row in run(patient, f"show schemas in {DATABRICKS.name(store.catalog)}")
     }
     if store.schema_.casefold() in known:
         run(patient, f"use schema {name}")
@@ -289,10 +291,6 @@ def explained(patient: Patient, text: str) -> Finding:
 
 def _table(catalog: str, schema: str, name: str) -> exp.Table:
     return exp.table_(name, db=schema, catalog=catalog, quoted=True)
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _store(patient: Patient) -> UnityCatalogStore:

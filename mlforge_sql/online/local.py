@@ -10,6 +10,7 @@ from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dbt.macros import IN_PROCESS, Macros
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
 from mlforge_sql.online.model import (
     Key,
@@ -22,8 +23,8 @@ from mlforge_sql.online.model import (
 )
 from mlforge_sql.online.rows import last_builds
 from mlforge_sql.online.values import arrow_type
-from mlforge_sql.retrieval.backends.duckdb import DuckDbStore
-from mlforge_sql.retrieval.local import first_line, quoted
+from mlforge_sql.stores.duckdb import DuckDbStore
+from mlforge_sql.stores.local import first_line
 
 _ENTITIES = "mlforge_entities"
 _ROW = "mlforge_entity_row"
@@ -92,7 +93,7 @@ class LocalOnline:
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities of a feature table; the same for the same seed."""
-        keys = ", ".join(quoted(key.name) for key in feature.keys)
+        keys = ", ".join(DUCKDB.name(key.name) for key in feature.keys)
         store = self._offline()
         try:
             found = store.connection.execute(
@@ -171,7 +172,7 @@ class LocalReader:
             label_columns={**columns, _ROW: "bigint", _AT: "timestamp"},
             label_instant=f"labels.{_AT}",
         )
-        names = ", ".join(map(quoted, self._lookup.names))
+        names = ", ".join(map(DUCKDB.name, self._lookup.names))
         return f"select {names} from ({joined}\n) as joined order by {_ROW}"  # noqa: S608 - quoted, or compiled
 
     def _entities(self, keys: Sequence[Key], at: datetime) -> Any:

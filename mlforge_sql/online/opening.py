@@ -15,7 +15,6 @@ from mlforge_sql.online.local import LocalOnline
 from mlforge_sql.online.model import OnlineStore, Truth
 from mlforge_sql.project.model import Project
 from mlforge_sql.project.selection import find_profile
-from mlforge_sql.retrieval.backends.duckdb import DuckDbStore, open_duckdb
 from mlforge_sql.spec.config import (
     LocalOnlineStore,
     LocalStore,
@@ -23,6 +22,7 @@ from mlforge_sql.spec.config import (
     UnityCatalogStore,
 )
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
+from mlforge_sql.stores.duckdb import DuckDbStore, open_duckdb
 
 if TYPE_CHECKING:
     from mlforge_sql.online.postgres.store import PostgresOnline
@@ -83,7 +83,7 @@ def _warehouse_truth(
     root: Path, project: Project, macros: Macros, profile: str, offline: UnityCatalogStore
 ) -> Truth:
     from mlforge_sql.online.databricks.sources import WarehouseTruth
-    from mlforge_sql.retrieval.backends.databricks.store import open_databricks
+    from mlforge_sql.stores.databricks.store import open_databricks
 
     return WarehouseTruth(root, project, macros, open_databricks(profile, offline))
 

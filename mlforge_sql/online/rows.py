@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import OnlineError
 from mlforge_sql.online.model import Served
-from mlforge_sql.retrieval.backends.duckdb import DuckDbStore
-from mlforge_sql.retrieval.backends.store import METADATA
-from mlforge_sql.retrieval.local import quoted
 from mlforge_sql.sql.joins import empty_value
+from mlforge_sql.stores.duckdb import DuckDbStore
+from mlforge_sql.stores.store import METADATA
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,12 +92,12 @@ def needed_rows_sql(
 ) -> str:
     """SQL of ``needed_rows``."""
     instant = f"timestamp '{since.isoformat(sep=' ')}'"
-    keys = [quoted(key.name) for key in feature.keys]
-    names = [*keys, TIME, *(quoted(column.name) for column in feature.columns)]
+    keys = [DUCKDB.name(key.name) for key in feature.keys]
+    names = [*keys, TIME, *(DUCKDB.name(column.name) for column in feature.columns)]
     same = " and ".join(f"history.{key} = held.{key}" for key in keys)
     dialect = DuckDb()
     empty = " and ".join(
-        f"history.{quoted(column.name)} is not distinct from {empty_value(column, dialect) or 'null'}"
+        f"history.{DUCKDB.name(column.name)} is not distinct from {empty_value(column, dialect) or 'null'}"
         for column in feature.columns
     )
     listed = ", ".join(f"{as_text(f'history.{name}')} as {name}" for name in names)

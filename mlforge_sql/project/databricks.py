@@ -9,7 +9,7 @@ from mlforge_sql.dialects.translation.patterns import java_pattern
 from mlforge_sql.dialects.translation.time_formats import spark_pattern
 from mlforge_sql.errors import Diagnostic, Location
 from mlforge_sql.project.model import ResolvedFeature, ResolvedTrainingSet
-from mlforge_sql.project.scope import TypeReader
+from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.spec.specs import Located, Specs

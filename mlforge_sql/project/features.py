@@ -20,7 +20,8 @@ from mlforge_sql.project.model import (
     WindowColumn,
 )
 from mlforge_sql.project.rules import resolve_rules
-from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
+from mlforge_sql.project.scope import Columns, ExpressionReader, bare
+from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located, Specs
 from mlforge_sql.types import next_step

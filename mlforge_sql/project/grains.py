@@ -9,7 +9,7 @@ from datetime import timedelta
 from mlforge_sql.durations import Duration
 from mlforge_sql.errors import Diagnostic, Severity
 from mlforge_sql.project.model import ResolvedFeature, ResolvedSource
-from mlforge_sql.project.scope import TypeReader
+from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import DIRECTIVE, Source, Timestamp
 from mlforge_sql.types import DATE, ColumnType, Kind, parse_type

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from mlforge_sql.errors import InvalidExpression
 from mlforge_sql.expressions import DIALECT, Expr, annotate, column
+from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.types import BIGINT, ColumnType, Kind
-
-if TYPE_CHECKING:
-    from mlforge_sql.project.scope import TypeReader
 
 _NO_VALUES = (exp.DataType, exp.Var, exp.Interval, exp.Identifier)
 _STAND = frozenset(

@@ -25,9 +25,9 @@ from mlforge_sql.project.model import (
     upcoming_name,
 )
 from mlforge_sql.project.online import check_online
-from mlforge_sql.project.scope import TypeReader
 from mlforge_sql.project.sources import resolve_source, staged_columns
 from mlforge_sql.project.training import TrainingSetResolver
+from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located, Specs
 from mlforge_sql.spec.training_set import TrainingSet

@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 from mlforge_sql.errors import Diagnostic, reading, suggest, written
 from mlforge_sql.project.bounds import with_plain_bounds
-from mlforge_sql.project.scope import Columns, TypeReader
+from mlforge_sql.project.scope import Columns
+from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located
 from mlforge_sql.spec.validators import Validator

@@ -11,8 +11,9 @@ from mlforge_sql.errors import Diagnostic, SchemaUnreadable, suggest
 from mlforge_sql.expressions import Expr, annotate, column
 from mlforge_sql.formats import TEXT_READERS, CsvForm, reader_of
 from mlforge_sql.project.model import ResolvedSource
-from mlforge_sql.project.scope import Columns, ExpressionReader, TypeReader, bare
+from mlforge_sql.project.scope import Columns, ExpressionReader, bare
 from mlforge_sql.project.times import is_time, timestamp_fits
+from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.specs import Located

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import WHOLE
-from mlforge_sql.retrieval.local import literal, problem, quoted
+from mlforge_sql.retrieval.exact import problem
 from mlforge_sql.retrieval.training import TrainingData
 from mlforge_sql.scratch import scratch
 
@@ -77,7 +78,7 @@ def write_training_data(data: TrainingData, out: Path | None, stdout: BinaryIO) 
             if out is None or FORMATS[out.suffix.lower()] != "parquet":
                 kind = FORMATS[out.suffix.lower()] if out else "csv"
                 text = own / f"rows.{kind}"
-                _copy(data, f"(from read_parquet({literal(str(staged))}, {WHOLE}))", text, kind)
+                _copy(data, f"(from read_parquet({DUCKDB.text(str(staged))}, {WHOLE}))", text, kind)
                 staged = text
             if out is None:
                 with staged.open("rb") as rows:
@@ -111,7 +112,7 @@ def _copy(data: TrainingData, source: str, file: Path, kind: str) -> None:
     if kind == "json":
         _check_json(data, source)
     options = "format csv, header" if kind == "csv" else f"format {kind}"
-    data.store.local.execute(f"copy {source} to {literal(str(file))} ({options})")
+    data.store.local.execute(f"copy {source} to {DUCKDB.text(str(file))} ({options})")
 
 
 def _check_json(data: TrainingData, source: str) -> None:
@@ -120,7 +121,7 @@ def _check_json(data: TrainingData, source: str) -> None:
     for name, kind, *_ in described:
         if kind not in {"FLOAT", "DOUBLE"}:
             continue
-        query = f"select count(*) {source[1:-1]} where not isfinite({quoted(name)})"
+        query = f"select count(*) {source[1:-1]} where not isfinite({DUCKDB.name(name)})"
         rows = int((data.store.local.execute(query).fetchone() or (0,))[0])
         if rows:
             many = f"{rows} row{'s' if rows > 1 else ''}"
@@ -130,8 +131,8 @@ def _check_json(data: TrainingData, source: str) -> None:
 
 
 def _summary(data: TrainingData, file: Path) -> Summary:
-    counts = ", ".join(f"count({quoted(name)})" for name in data.names)
-    query = f"select count(*), {counts} from read_parquet({literal(str(file))}, {WHOLE})"  # noqa: S608 - names are quoted
+    counts = ", ".join(f"count({DUCKDB.name(name)})" for name in data.names)
+    query = f"select count(*), {counts} from read_parquet({DUCKDB.text(str(file))}, {WHOLE})"  # noqa: S608 - names are quoted
     row = data.store.local.execute(query).fetchone() or (0,)
     rows = int(row[0])
     nulls = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.retrieval.local import literal, quoted
+from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.types import TEXT, ColumnType, parse_type
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ _WHOLE_DIGITS = 15
 
 _FACTS = (
     "count(value)",
-    f"bool_and(regexp_full_match(value, {literal(_INTEGER)}))",
+    f"bool_and(regexp_full_match(value, {DUCKDB.text(_INTEGER)}))",
     "bool_and(try_cast(value as bigint) is not null)",
     "max(length(ltrim(value, '-')))",
     (
         "bool_and(coalesce(cast(try_cast(value as double) as varchar) = value, false) "
-        f"or (regexp_full_match(value, {literal(_INTEGER)}) and length(value) <= {_WHOLE_DIGITS}))"
+        f"or (regexp_full_match(value, {DUCKDB.text(_INTEGER)}) and length(value) <= {_WHOLE_DIGITS}))"
     ),
-    f"bool_and(regexp_full_match(value, {literal(_DECIMAL)}) and not regexp_full_match(value, '-[0.]*'))",
+    f"bool_and(regexp_full_match(value, {DUCKDB.text(_DECIMAL)}) and not regexp_full_match(value, '-[0.]*'))",
     "min(length(value) - strpos(value, '.'))",
     "max(length(value) - strpos(value, '.'))",
     "bool_and(value in ('true', 'false'))",
-    f"bool_and(regexp_full_match(value, {literal(_DATE)}) and try_cast(value as date) is not null)",
+    f"bool_and(regexp_full_match(value, {DUCKDB.text(_DATE)}) and try_cast(value as date) is not null)",
     "bool_and(coalesce(cast(try_cast(value as timestamp) as varchar) = value, false) and length(value) >= 19)",
 )
 """What decides: of the column ``value``, which is text."""
@@ -53,7 +53,7 @@ def csv_types(
         relation: SQL for a from clause.
         names: The columns.
     """
-    facts = _facts(connection, relation, {name: quoted(name) for name in names}, _FACTS)
+    facts = _facts(connection, relation, {name: DUCKDB.name(name) for name in names}, _FACTS)
     return {name: _type(found) for name, found in facts.items()}
 
 
@@ -72,7 +72,7 @@ def json_types(
     kinds = _facts(
         connection,
         relation,
-        {name: f"json_type({quoted(name)})" for name in names},
+        {name: f"json_type({DUCKDB.name(name)})" for name in names},
         (
             "bool_or(value = 'VARCHAR')",
             "bool_or(value = 'BOOLEAN')",
@@ -84,7 +84,7 @@ def json_types(
 
 def json_text(name: str) -> str:
     """SQL of a JSON column's value as text, with all digits of its numbers."""
-    return f"({quoted(name)} ->> '$')"
+    return f"({DUCKDB.name(name)} ->> '$')"
 
 
 def _facts(

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
 from mlforge_sql.project.labels import is_uuid
+from mlforge_sql.retrieval.exact import exact_columns
 from mlforge_sql.retrieval.frames import check_names, is_stream
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.label_types import csv_types, json_text, json_types
-from mlforge_sql.retrieval.local import described, exact_columns, first_line, literal, quoted
+from mlforge_sql.stores.local import described, first_line
 from mlforge_sql.types import TEXT, ColumnType, Kind
 
 if TYPE_CHECKING:
@@ -49,18 +51,18 @@ def numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> str:
 
     Untyped NULLs get a type, and UUIDs that are keys are text, as the features' keys are.
     """
-    replaced = [f"{sql} as {quoted(name)}" for name, sql in labels.casts.items()]
+    replaced = [f"{sql} as {DUCKDB.name(name)}" for name, sql in labels.casts.items()]
     replaced += [
-        f"cast({quoted(name)} as varchar) as {quoted(name)}"
+        f"cast({DUCKDB.name(name)} as varchar) as {DUCKDB.name(name)}"
         for name, kind in labels.columns.items()
         if is_uuid(kind) and name.casefold() in {key.casefold() for key in join.key_types}
     ]
     replaced += [
-        f"cast(null as {DuckDb().type_name(kind)}) as {quoted(name)}"
+        f"cast(null as {DuckDb().type_name(kind)}) as {DUCKDB.name(name)}"
         for name, kind in join.without_type(labels.columns).items()
     ]
     star = f"* replace ({', '.join(replaced)})" if replaced else "*"
-    more = "".join(f", {sql} as {quoted(name)}" for name, sql in added.items())
+    more = "".join(f", {sql} as {DUCKDB.name(name)}" for name, sql in added.items())
     return f"select {star}{more} from {labels.relation}"  # noqa: S608 - names are quoted
 
 
@@ -83,7 +85,7 @@ def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -
     if "://" not in str(path) and not set("*?[") & set(str(path)) and not path.is_file():
         message = f"there is no file `{path}`"
         raise RetrievalError([Diagnostic("MF063", message, hint="check the path")])
-    location = literal(str(located))
+    location = DUCKDB.text(str(located))
     plain = f"{reader}({location}, {WHOLE})"
     found = described(connection, plain, str(path))
     if reader == "read_parquet":
@@ -114,7 +116,7 @@ def _text_labels(
         passed = [name for name in passed if name not in nested]
         types |= {name: dialect.type_name(kind) for name, kind in nested.items()}
         types |= dict.fromkeys(passed, "json")
-    listed = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
+    listed = ", ".join(f"{DUCKDB.text(name)}: {DUCKDB.text(kind)}" for name, kind in types.items())
     argument = "types" if reader == "read_csv" else "columns"
     typed = f"{reader}({location}, {argument} = {{{listed}}}, {WHOLE})"
     columns = described(connection, typed, str(path))
@@ -126,7 +128,7 @@ def _text_labels(
         raise RetrievalError([Diagnostic("MF063", message)]) from error
     casts = {name: _exact_cast(name, kind) for name, kind in keys.items() if kind != TEXT}
     for name, kind in inferred.items():
-        text = json_text(name) if reader == "read_json" else quoted(name)
+        text = json_text(name) if reader == "read_json" else DUCKDB.name(name)
         if reader == "read_json" or kind != TEXT:
             casts[name] = f"cast({text} as {dialect.type_name(kind)})"
     return LabelTable(typed, {**columns, **inferred, **keys}, path.absolute(), casts)
@@ -153,7 +155,7 @@ _EXACT = {
 def _exact_cast(name: str, kind: ColumnType) -> str:
     """SQL of text as another type; text that would lose something is an error."""
     pattern = _EXACT.get(kind.kind, rf"[+-]?[0-9]*([.][0-9]{{0,{kind.scale}}}0*)?")
-    text = quoted(name)
+    text = DUCKDB.name(name)
     column = name.replace("'", "''")
     return (
         f"case when {text} is null then null when regexp_full_match({text}, '{pattern}') "
@@ -181,7 +183,7 @@ def _differing(connection: duckdb.DuckDBPyConnection, location: str) -> str | No
     files = [str(row[0]) for row in connection.execute("from glob(?)", [location]).fetchall()]
     first: dict[str, str] = {}
     for file in files if len(files) > 1 else ():
-        rows = connection.execute(f"describe from read_parquet({literal(only(file))}, {WHOLE})")
+        rows = connection.execute(f"describe from read_parquet({DUCKDB.text(only(file))}, {WHOLE})")
         found = {str(name): str(kind) for name, kind, *_ in rows.fetchall()}
         first = first or found
         for name in {**first, **found}:

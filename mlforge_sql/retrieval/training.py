@@ -14,13 +14,15 @@ from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import reader_of
 from mlforge_sql.project.labels import LabelColumns, check_labels
-from mlforge_sql.retrieval.backends.store import Rows, Store
 from mlforge_sql.retrieval.frames import LabelFrame, Output, label_frame, to_pandas
+from mlforge_sql.retrieval.joiner import Rows
+from mlforge_sql.retrieval.joiners import joiner_of
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.label_times import local_sources
 from mlforge_sql.retrieval.labels import LabelTable, arrow_labels, file_labels, stored_labels
 from mlforge_sql.retrieval.wanted import Wanted, nowhere, resolve_wanted
 from mlforge_sql.spec.source import Timestamp
+from mlforge_sql.stores.store import Store
 from mlforge_sql.types import TIMESTAMP
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ class TrainingDataBuilder:
         self._project = project
         self._root = root
         self._store = store
+        self._joiner = joiner_of(store)
         self._macros = macros
 
     def build(
@@ -141,7 +144,7 @@ class TrainingDataBuilder:
         check_labels(columns, timestamp, requests, nowhere, problems)
         if problems:
             raise RetrievalError(problems)
-        rows = self._store.join(table, join, own=frame is None)
+        rows = self._joiner.join(table, join, own=frame is None)
         return TrainingData(
             self._store,
             rows,
@@ -156,9 +159,9 @@ class TrainingDataBuilder:
         self, labels: Any, join: Join, *, whole: bool
     ) -> tuple[LabelFrame | None, LabelTable]:
         if isinstance(labels, str) and is_query(labels):
-            return None, self._store.query_labels(labels)
+            return None, self._joiner.query_labels(labels)
         if isinstance(labels, str) and _is_table_name(labels):
-            return None, self._store.table_labels(labels)
+            return None, self._joiner.table_labels(labels)
         local = self._store.local
         if isinstance(labels, (str, Path)):
             return None, file_labels(local, Path(labels), join)

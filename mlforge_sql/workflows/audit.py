@@ -19,8 +19,8 @@ from mlforge_sql.project.model import Requested, ResolvedFeature, ResolvedTraini
 from mlforge_sql.project.requests import output_names
 from mlforge_sql.project.selection import find_profile, select_features, select_training_sets
 from mlforge_sql.redaction import without_values
-from mlforge_sql.retrieval.backends.opening import open_store
-from mlforge_sql.retrieval.backends.store import Store
+from mlforge_sql.stores.opening import open_store
+from mlforge_sql.stores.store import Store
 from mlforge_sql.workflows.build import dbt_run, ready_profile, unbuildable
 from mlforge_sql.workflows.compile import Compiled
 

@@ -27,30 +27,31 @@ from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.plan.nodes import Plan
-from mlforge_sql.retrieval.backends.databricks import upload as uploads
-from mlforge_sql.retrieval.backends.databricks.arrow import alike
-from mlforge_sql.retrieval.backends.databricks.encoding import encoded
-from mlforge_sql.retrieval.backends.databricks.paging import beside, in_order
-from mlforge_sql.retrieval.backends.databricks.problems import problem
-from mlforge_sql.retrieval.backends.databricks.rows import Paged
-from mlforge_sql.retrieval.backends.databricks.session import Session
-from mlforge_sql.retrieval.backends.databricks.store import (
-    DatabricksStore,
-    open_databricks,
-    scratch_place,
-)
-from mlforge_sql.retrieval.backends.databricks.upload import (
+from mlforge_sql.retrieval.databricks import upload as uploads
+from mlforge_sql.retrieval.databricks.arrow import alike
+from mlforge_sql.retrieval.databricks.encoding import encoded
+from mlforge_sql.retrieval.databricks.paging import beside, in_order
+from mlforge_sql.retrieval.databricks.rows import Paged
+from mlforge_sql.retrieval.databricks.upload import (
     SentColumn,
     Upload,
     chunks,
     insertion,
 )
+from mlforge_sql.retrieval.joiners import joiner_of
 from mlforge_sql.retrieval.joining import Join
 from mlforge_sql.retrieval.labels import arrow_labels
 from mlforge_sql.retrieval.wanted import resolve_wanted
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.branches import Branches
+from mlforge_sql.stores.databricks.problems import problem
+from mlforge_sql.stores.databricks.session import Session
+from mlforge_sql.stores.databricks.store import (
+    DatabricksStore,
+    open_databricks,
+    scratch_place,
+)
 from mlforge_sql.types import BIGINT, TEXT, parse_type
 from mlforge_sql.workflows.compile import plan_project
 
@@ -468,7 +469,7 @@ def test_the_salt_stays_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     session = Recorder()
     store = DatabricksStore("databricks", session, profile())
     labels = arrow_labels(store.local, pa.Table.from_pylist(LABELS[:2]))
-    rows = store.join(labels, Join.of(requests, Timestamp("taken"), macros), own=False)
+    rows = joiner_of(store).join(labels, Join.of(requests, Timestamp("taken"), macros), own=False)
     with pytest.raises(ZeroDivisionError):
         rows.table()
     born = LABELS[0]["born"]

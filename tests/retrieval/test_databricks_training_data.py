@@ -29,8 +29,8 @@ from warehouse.client import Connection, Warehouse
 
 import mlforge_sql as mlf
 from mlforge_sql.cli import main
-from mlforge_sql.retrieval.backends.databricks import upload as uploads
-from mlforge_sql.retrieval.backends.databricks.session import Session
+from mlforge_sql.retrieval.databricks import upload as uploads
+from mlforge_sql.stores.databricks.session import Session
 
 PLACE = "retrieval"
 FEATURES = ["spend", "shop_spend", "last"]
@@ -481,7 +481,7 @@ KILLED = """
 import os, signal, sys
 import pandas as pd
 import mlforge_sql as mlf
-from mlforge_sql.retrieval.backends.databricks.session import Session
+from mlforge_sql.stores.databricks.session import Session
 from purchases import LABELS
 
 def killed(self, text):

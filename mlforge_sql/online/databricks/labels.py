@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.online.model import Key
 from mlforge_sql.project.model import KeyColumn
-from mlforge_sql.retrieval.backends.databricks.names import literal, quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,16 +42,16 @@ def labels_query(
     kinds = Databricks()
     row, instant = names
     micros = (at.replace(tzinfo=UTC) - _EPOCH) // (_EPOCH.resolution)
-    chosen = [quoted(row), f"timestamp_micros({micros}) as {quoted(instant)}"]
+    chosen = [DATABRICKS.name(row), f"timestamp_micros({micros}) as {DATABRICKS.name(instant)}"]
     chosen += [
-        f"try_cast(key_{number} as {kinds.type_name(column.type)}) as {quoted(column.name)}"
+        f"try_cast(key_{number} as {kinds.type_name(column.type)}) as {DATABRICKS.name(column.name)}"
         for number, column in enumerate(columns)
     ]
     lines = ",\n".join(
         f"    ({', '.join([str(number), *map(_text, values)])})"
         for number, values in enumerate(keys)
     )
-    given = ", ".join([quoted(row), *(f"key_{number}" for number in range(len(columns)))])
+    given = ", ".join([DATABRICKS.name(row), *(f"key_{number}" for number in range(len(columns)))])
     return f"select {', '.join(chosen)}\nfrom values\n{lines}\nas entities ({given})"
 
 
@@ -63,4 +63,4 @@ def _text(value: Any) -> str:
         case bool():
             return f"'{str(value).lower()}'"
         case _:
-            return literal(str(value))
+            return DATABRICKS.text(str(value))

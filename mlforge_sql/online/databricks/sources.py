@@ -11,18 +11,18 @@ from pathlib import Path
 
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.errors import OnlineError, RetrievalError
 from mlforge_sql.online.databricks.history import Commit, commits
 from mlforge_sql.online.databricks.labels import labels_query
 from mlforge_sql.online.model import Key, Lookup, Row, Served
 from mlforge_sql.project.model import Project
-from mlforge_sql.retrieval.backends.databricks.names import quoted
-from mlforge_sql.retrieval.backends.databricks.store import DatabricksStore, open_databricks
 from mlforge_sql.retrieval.joining import free
 from mlforge_sql.retrieval.training import TrainingDataBuilder
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.spec.training_set import FeatureSpec
+from mlforge_sql.stores.databricks.store import DatabricksStore, open_databricks
 
 Macros = Callable[[Dialect], FileSet]
 
@@ -107,7 +107,7 @@ class WarehouseTruth:
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities of a feature table; the same for the same seed."""
-        keys = ", ".join(quoted(key.name) for key in feature.keys)
+        keys = ", ".join(DATABRICKS.name(key.name) for key in feature.keys)
         return self._store.session.rows(
             f"select {keys} from (select distinct {keys} from {self._store.relation(feature.name)}) "  # noqa: S608 - quoted
             f"order by xxhash64({keys}, {seed}), {keys} limit {rows}"

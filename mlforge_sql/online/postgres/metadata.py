@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.online.postgres.names import METADATA, literal, quoted
+from mlforge_sql.dialects.quoting import POSTGRES
+from mlforge_sql.online.postgres.names import METADATA, quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -60,7 +61,7 @@ def read(connection: psycopg.Connection[Any], schema: str) -> dict[str, Stored]:
     if exists is None or exists[0] is None:
         return {}
     rows = connection.execute(
-        f"select {_COLUMNS}, to_regclass({literal(quoted(schema))} || '.' || table_name)::oid::bigint "  # noqa: S608 - quoted
+        f"select {_COLUMNS}, to_regclass({POSTGRES.text(quoted(schema))} || '.' || table_name)::oid::bigint "  # noqa: S608 - quoted
         f"from {table(schema)} order by feature"
     ).fetchall()
     return {str(row[0]): _stored(row) for row in rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from mlforge_sql.dialects.quoting import POSTGRES
 from mlforge_sql.types import ColumnType, Kind
 
 METADATA = "_mlforge_online"
@@ -40,13 +41,7 @@ def stored_name(name: str) -> str:
 
 def quoted(name: str) -> str:
     """An identifier for Postgres, as it is stored."""
-    return '"' + stored_name(name).replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text for Postgres, whatever its settings say of backslashes."""
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'" if "\\" not in text else "E'" + doubled.replace("\\", "\\\\") + "'"
+    return POSTGRES.name(stored_name(name))
 
 
 def type_name(kind: ColumnType) -> str | None:

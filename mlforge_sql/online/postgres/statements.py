@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlforge_sql.dialects.quoting import POSTGRES
 from mlforge_sql.online.model import Lookup, Served
-from mlforge_sql.online.postgres.names import TIME, literal, quoted, type_name
+from mlforge_sql.online.postgres.names import TIME, quoted, type_name
 from mlforge_sql.plan.nodes import JoinedColumn
 from mlforge_sql.project.model import KeyColumn
 
@@ -90,7 +91,7 @@ def table_name(schema: str, feature: str) -> str:
 def _identity(features: Sequence[Served], schema: str) -> str:
     """One number for the tables of the statement; Postgres computes it when it plans."""
     terms = [
-        f"{literal(table_name(schema, feature.name))}::regclass::oid::bigint"
+        f"{POSTGRES.text(table_name(schema, feature.name))}::regclass::oid::bigint"
         for feature in features
     ]
     text = terms[0]
@@ -126,5 +127,5 @@ def empty_sql(column: JoinedColumn) -> str | None:
         value = 0
     if value is None:
         return None
-    text = literal(str(value).lower() if isinstance(value, bool) else str(value))
+    text = POSTGRES.text(str(value).lower() if isinstance(value, bool) else str(value))
     return f"{text}::{type_name(column.type)}"

@@ -30,9 +30,9 @@ from mlforge_sql.online.postgres.problems import problem
 from mlforge_sql.online.postgres.reading import PostgresReader
 from mlforge_sql.online.postgres.statements import table_name
 from mlforge_sql.online.rows import Built, check_built, last_builds, needed_rows
-from mlforge_sql.retrieval.backends.duckdb import DuckDbStore
-from mlforge_sql.retrieval.local import first_line
 from mlforge_sql.spec.config import PostgresOnlineStore
+from mlforge_sql.stores.duckdb import DuckDbStore
+from mlforge_sql.stores.local import first_line
 
 DELETE_WAIT_SECONDS = 60.0
 """How long a delete waits for a sync of the same table."""

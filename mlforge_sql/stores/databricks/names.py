@@ -1,36 +1,10 @@
-"""Names in Unity Catalog, as users write them and as SQL needs them."""
+"""Names in Unity Catalog, as users write them."""
 
 from __future__ import annotations
 
 import re
 
 _PART = re.compile(r"`((?:[^`]|``)+)`|([^.`\s]+)")
-
-
-def quoted(name: str) -> str:
-    """An identifier for Databricks SQL."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def literal(text: str) -> str:
-    r"""Text for Databricks SQL. Spark would put a variable in the place of ``${name}``.
-
-    Examples:
-        >>> print(literal("it's"), literal("a${env:HOME}"))
-        'it\'s' 'a\u0024{env:HOME}'
-    """
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\u0024{")
-    return f"'{escaped}'"
-
-
-def dotted(*parts: str) -> str:
-    """The SQL of a name of several parts.
-
-    Examples:
-        >>> dotted("main", "raw", "it`s")
-        '`main`.`raw`.`it``s`'
-    """
-    return ".".join(map(quoted, parts))
 
 
 def parts_of(name: str) -> tuple[str, ...] | None:

@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.retrieval.backends.databricks.encoding import Encoded
-from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, quoted
-from mlforge_sql.retrieval.backends.databricks.session import Session
+from mlforge_sql.retrieval.databricks.encoding import Encoded
+from mlforge_sql.stores.databricks.session import Session
 from mlforge_sql.types import ColumnType
 
 if TYPE_CHECKING:
@@ -99,22 +99,22 @@ class Upload:
         name = f"{PREFIX}_{datetime.now(UTC):{_STAMP}}_{secrets.token_hex(4)}"
         kinds = Databricks()
         listed = ", ".join(
-            f"{quoted(item.name)} {kinds.type_name(item.kind)}" for item in self.columns
+            f"{DATABRICKS.name(item.name)} {kinds.type_name(item.kind)}" for item in self.columns
         )
-        definition = f"({quoted(self.row)} bigint{', ' if listed else ''}{listed})"
+        definition = f"({DATABRICKS.name(self.row)} bigint{', ' if listed else ''}{listed})"
         if self.schema is None:
             try:
-                self.session.run(f"create temporary table {quoted(name)} {definition}")
+                self.session.run(f"create temporary table {DATABRICKS.name(name)} {definition}")
             except RetrievalError:
                 if self.session.lost:
                     raise
             else:
-                self.relation = quoted(name)
+                self.relation = DATABRICKS.name(name)
                 return
         catalog, schema = self.schema or self.otherwise
         self._sweep(catalog, schema)
-        relation = dotted(catalog, schema, name)
-        comment = literal("Labels of a training set that mlforge is reading. Safe to drop.")
+        relation = DATABRICKS.name(catalog, schema, name)
+        comment = DATABRICKS.text("Labels of a training set that mlforge is reading. Safe to drop.")
         try:
             self.session.run(f"create table {relation} {definition} comment {comment}")
         except RetrievalError as error:
@@ -126,12 +126,14 @@ class Upload:
     def _sweep(self, catalog: str, schema: str) -> None:
         """Drop what killed runs have left. What cannot be dropped is somebody else's."""
         with contextlib.suppress(RetrievalError):
-            pattern = literal(f"{PREFIX}_*")
-            tables = f"show tables in {dotted(catalog, schema)} like {pattern}"
+            pattern = DATABRICKS.text(f"{PREFIX}_*")
+            tables = f"show tables in {DATABRICKS.name(catalog, schema)} like {pattern}"
             for row in self.session.rows(tables):
                 if is_stale(str(row[1]), datetime.now(UTC)):
                     with contextlib.suppress(RetrievalError):
-                        self.session.run(f"drop table if exists {dotted(catalog, schema, row[1])}")
+                        self.session.run(
+                            f"drop table if exists {DATABRICKS.name(catalog, schema, row[1])}"
+                        )
 
     def _drop(self) -> None:
         if not self.session.lost:

@@ -4,57 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.project.model import Requested
-from mlforge_sql.retrieval.joining import Join
-from mlforge_sql.retrieval.labels import LabelTable
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 METADATA = "_mlforge_metadata"
-
-
-class Rows(ABC):
-    """Labels joined to features: rows that have not been read yet."""
-
-    @abstractmethod
-    def reader(self) -> pa.RecordBatchReader:
-        """The rows as a stream, in the order of the labels.
-
-        Raises:
-            RetrievalError: They cannot be read.
-        """
-
-    @abstractmethod
-    def table(self) -> pa.Table:
-        """The rows as a table, in the order of the labels.
-
-        Raises:
-            RetrievalError: They cannot be read.
-        """
-
-    @abstractmethod
-    def relation(self) -> Any:
-        """The rows as a lazy DuckDB relation, which keeps the store open.
-
-        Raises:
-            RetrievalError: The engine is another one.
-        """
-
-    @abstractmethod
-    def write_parquet(self, file: Path) -> None:
-        """Write the rows to a parquet file, in the order of the labels.
-
-        Raises:
-            RetrievalError: They cannot be read.
-            OSError: The file cannot be written.
-        """
 
 
 class Store(ABC):
@@ -71,7 +30,7 @@ class Store(ABC):
     @property
     @abstractmethod
     def local(self) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection in UTC, in which local labels are read."""
+        """A DuckDB connection in UTC, for what is on this machine."""
 
     @abstractmethod
     def relation(self, model: str) -> str:
@@ -97,35 +56,6 @@ class Store(ABC):
     @abstractmethod
     def built_hashes(self) -> dict[str, str]:
         """The hash of the spec that each feature was last built from, where a build recorded it."""
-
-    @abstractmethod
-    def table_labels(self, name: str) -> LabelTable:
-        """Labels in a table or view of the store.
-
-        Raises:
-            RetrievalError: There is none of this name, or it cannot be read.
-        """
-
-    @abstractmethod
-    def query_labels(self, query: str) -> LabelTable:
-        """Labels that a query of the store gives.
-
-        Raises:
-            RetrievalError: The engine takes none, or it cannot run.
-        """
-
-    @abstractmethod
-    def join(self, labels: LabelTable, join: Join, *, own: bool) -> Rows:
-        """Labels with features; nothing has run yet.
-
-        Args:
-            labels: The labels: in the store, or local.
-            join: What is joined to them.
-            own: Whether the rows have the labels' own columns.
-
-        Raises:
-            RetrievalError: They cannot be joined.
-        """
 
     @abstractmethod
     def close(self) -> None:

@@ -16,21 +16,18 @@ from mlforge_sql.databricks_workspace.connection import (
 )
 from mlforge_sql.databricks_workspace.login import find_login
 from mlforge_sql.databricks_workspace.reach import check_reachable
+from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.engine_settings import required_settings, set_statements
-from mlforge_sql.errors import Diagnostic, RetrievalError, SpecErrors, suggest
+from mlforge_sql.errors import RetrievalError, SpecErrors
 from mlforge_sql.isolation import guarded, sealed
 from mlforge_sql.project.model import Requested
-from mlforge_sql.retrieval.backends.databricks.names import dotted, literal, parts_of, quoted
-from mlforge_sql.retrieval.backends.databricks.problems import problem
-from mlforge_sql.retrieval.backends.databricks.rows import LocalRows, Paged, StoredRows
-from mlforge_sql.retrieval.backends.databricks.session import Session
-from mlforge_sql.retrieval.backends.databricks.versions import settle
-from mlforge_sql.retrieval.backends.store import METADATA, Store
-from mlforge_sql.retrieval.joining import Join
-from mlforge_sql.retrieval.labels import LabelTable
 from mlforge_sql.scratch import spill_folder
 from mlforge_sql.spec.config import UnityCatalogStore
-from mlforge_sql.types import ColumnType, parse_type
+from mlforge_sql.stores.databricks.names import parts_of
+from mlforge_sql.stores.databricks.problems import problem
+from mlforge_sql.stores.databricks.session import Session
+from mlforge_sql.stores.databricks.versions import settle
+from mlforge_sql.stores.store import METADATA, Store
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,7 +68,7 @@ class DatabricksStore(Store):
 
     def relation(self, model: str) -> str:
         """See the base."""
-        return dotted(*self.place, model)
+        return DATABRICKS.name(*self.place, model)
 
     def check_built(self, requests: Iterable[Requested]) -> None:
         """See the base. All tables are looked up at once."""
@@ -100,10 +97,10 @@ class DatabricksStore(Store):
         catalog, schema = self.place
         names = {table.lower(): table for table in tables}
         self._columns |= {table: [] for table in names.values()}
-        listed = ", ".join(map(literal, names))
+        listed = ", ".join(map(DATABRICKS.text, names))
         rows = self.session.rows(
-            f"select table_name, column_name from {quoted(catalog)}.information_schema.columns "  # noqa: S608 - quoted
-            f"where table_schema = {literal(schema.lower())} and table_name in ({listed}) "
+            f"select table_name, column_name from {DATABRICKS.name(catalog)}.information_schema.columns "  # noqa: S608 - quoted
+            f"where table_schema = {DATABRICKS.text(schema.lower())} and table_name in ({listed}) "
             "order by table_name, ordinal_position"
         )
         for table, column in rows:
@@ -134,65 +131,6 @@ class DatabricksStore(Store):
         )
         return {str(name): str(found) for name, found in rows}
 
-    def table_labels(self, name: str) -> LabelTable:
-        """See the base."""
-        parts = parts_of(name)
-        if parts is None or len(parts) > 3:
-            message = f"`{name}` is not the name of a table"
-            hint = "write `catalog.schema.table`, each part in backticks where it has a point"
-            raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
-        full = (*self.place, "")[: 3 - len(parts)] + parts
-        relation = dotted(*full)
-        try:
-            return LabelTable(relation, self._described(relation), local=False)
-        except RetrievalError as error:
-            if self.session.lost:
-                raise
-            raise self._no_table(name, full, error) from None
-
-    def _no_table(self, name: str, full: tuple[str, ...], error: RetrievalError) -> RetrievalError:
-        """Why a table cannot be read, with the nearest name when there is none."""
-        try:
-            known = [
-                str(row[1]) for row in self.session.rows(f"show tables in {dotted(*full[:2])}")
-            ]
-        except RetrievalError:
-            known = []
-        if not known or full[2].lower() in map(str.lower, known):
-            found = error.diagnostics[0]
-            message = f"cannot read `{name}`: {found.message}"
-            return RetrievalError([Diagnostic("MF063", message, hint=found.hint)])
-        shown = [item for item in known if not item.startswith(("_", "int_", "stg_"))]
-        near = suggest(full[2], known)
-        hint = near if near.startswith("did you mean") else suggest(full[2], shown)
-        hint += "; or name a parquet, csv or json file"
-        message = f"there is no file and, in `{'.'.join(full[:2])}`, no table `{full[2]}`"
-        return RetrievalError([Diagnostic("MF063", message, hint=hint)])
-
-    def query_labels(self, query: str) -> LabelTable:
-        """See the base. Names in it that do not say their schema are those of the profile."""
-        relation = f"({query.strip().rstrip(';')}\n)"
-        try:
-            self.session.run(f"use schema {quoted(self.place[1])}")
-            return LabelTable(relation, self._described(relation), local=False)
-        except RetrievalError as error:
-            if self.session.lost:
-                raise
-            found = error.diagnostics[0]
-            message = f"the query of the labels cannot run: {found.message}"
-            raise RetrievalError([Diagnostic("MF063", message, hint=found.hint)]) from None
-
-    def _described(self, relation: str) -> dict[str, ColumnType]:
-        """The columns of a relation and their types."""
-        rows = self.session.rows(f"describe query select * from {relation} as labels")  # noqa: S608 - quoted, or the user's
-        return {str(name): _type(str(kind)) for name, kind, *_ in rows}
-
-    def join(self, labels: LabelTable, join: Join, *, own: bool) -> Paged:
-        """See the base."""
-        if labels.local:
-            return LocalRows(self, labels, join, own)
-        return StoredRows.of(self, labels, join)
-
     def close(self) -> None:
         """See the base."""
         self.session.close()
@@ -206,10 +144,6 @@ def scratch_place(spec: UnityCatalogStore) -> tuple[str, str] | None:
         return None
     parts = parts_of(spec.scratch_schema) or (spec.scratch_schema,)
     return (parts[0], parts[1]) if len(parts) == 2 else (spec.catalog, parts[0])
-
-
-def _type(name: str) -> ColumnType:
-    return parse_type("null" if name == "void" else name)
 
 
 def _plain(value: Any) -> Any:

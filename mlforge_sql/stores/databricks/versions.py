@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.retrieval.backends.store import METADATA
 from mlforge_sql.spec.pin import Pin
+from mlforge_sql.stores.store import METADATA
 
 if TYPE_CHECKING:
-    from mlforge_sql.retrieval.backends.databricks.session import Session
+    from mlforge_sql.stores.databricks.session import Session
 
 
 def settle(session: Session, feature: str, relation: str, pin: Pin) -> Pin:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mlforge_sql.project.model import Project
 from mlforge_sql.project.selection import find_profile
-from mlforge_sql.retrieval.backends.databricks.store import open_databricks
-from mlforge_sql.retrieval.backends.duckdb import open_duckdb
-from mlforge_sql.retrieval.backends.store import Store
 from mlforge_sql.spec.config import LocalStore, UnityCatalogStore
+from mlforge_sql.stores.databricks.store import open_databricks
+from mlforge_sql.stores.duckdb import open_duckdb
+from mlforge_sql.stores.store import Store
 
 
 def open_store(root: Path, project: Project, profile: str | None) -> Store:

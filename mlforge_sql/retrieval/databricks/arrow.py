@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.retrieval.joining import Join
-from mlforge_sql.retrieval.local import quoted
 from mlforge_sql.types import ColumnType, Kind
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def arrow_types(
         return {}
     dialect = DuckDb()
     listed = ", ".join(
-        f"cast(null as {dialect.type_name(kind)}) as {quoted(name)}"
+        f"cast(null as {dialect.type_name(kind)}) as {DUCKDB.name(name)}"
         for name, kind in columns.items()
     )
     schema = connection.sql(f"select {listed} limit 0").to_arrow_table().schema

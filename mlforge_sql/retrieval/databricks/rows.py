@@ -12,26 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.dialects.duckdb import DuckDb
+from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.labels import LabelColumns
-from mlforge_sql.retrieval.backends.databricks.arrow import alike, feature_types
-from mlforge_sql.retrieval.backends.databricks.encoding import encoded
-from mlforge_sql.retrieval.backends.databricks.names import quoted
-from mlforge_sql.retrieval.backends.databricks.paging import beside, in_order
-from mlforge_sql.retrieval.backends.databricks.session import page_rows
-from mlforge_sql.retrieval.backends.databricks.upload import BATCH_ROWS, SentColumn, Upload
-from mlforge_sql.retrieval.backends.store import Rows
+from mlforge_sql.retrieval.databricks.arrow import alike, feature_types
+from mlforge_sql.retrieval.databricks.encoding import encoded
+from mlforge_sql.retrieval.databricks.paging import beside, in_order
+from mlforge_sql.retrieval.databricks.upload import BATCH_ROWS, SentColumn, Upload
+from mlforge_sql.retrieval.exact import exact_casts, problem
+from mlforge_sql.retrieval.joiner import Rows
 from mlforge_sql.retrieval.joining import Join, free
 from mlforge_sql.retrieval.labels import LabelTable, numbered
-from mlforge_sql.retrieval.local import exact_casts, problem
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.sql.joins import LABELS
+from mlforge_sql.stores.databricks.session import page_rows
+from mlforge_sql.stores.databricks.store import DatabricksStore
 from mlforge_sql.types import BIGINT, TIMESTAMP, ColumnType, Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from mlforge_sql.retrieval.backends.databricks.store import DatabricksStore
 
     Pages = Generator[pa.Table, None, None]
 
@@ -116,17 +115,17 @@ class StoredRows(Paged):
         typed = join.without_type(labels.columns)
         dialect = Databricks()
         listed = [
-            f"cast(null as {dialect.type_name(typed[name])}) as {quoted(name)}"
+            f"cast(null as {dialect.type_name(typed[name])}) as {DATABRICKS.name(name)}"
             if name in typed
-            else quoted(name)
+            else DATABRICKS.name(name)
             for name in labels.columns
         ]
-        kept = ", ".join(map(quoted, [*labels.columns, *join.names]))
+        kept = ", ".join(map(DATABRICKS.name, [*labels.columns, *join.names]))
         instant: str | None
         if join.timestamp is None:
             name = free("mlforge_now", labels.columns)
-            listed.append(f"{_now(join)} as {quoted(name)}")
-            instant = f"{LABELS}.{quoted(name)}"
+            listed.append(f"{_now(join)} as {DATABRICKS.name(name)}")
+            instant = f"{LABELS}.{DATABRICKS.name(name)}"
         elif join.time_is_null(labels.columns):
             instant = join.instant(labels.columns, dialect)
         else:
@@ -204,14 +203,16 @@ class LocalRows(Paged):
         labels = f"select * from {upload.relation}"  # noqa: S608 - quoted
         time = self._time
         if time not in kinds:
-            labels = f"select *, {_now(self.join)} as {quoted(time)} from {upload.relation}"  # noqa: S608 - quoted
+            labels = (
+                f"select *, {_now(self.join)} as {DATABRICKS.name(time)} from {upload.relation}"  # noqa: S608 - quoted
+            )
             kinds[time] = TIMESTAMP
         join = replace(self.join, timestamp=Timestamp(time))
         joined = join.query(
-            Databricks(), self.store.relation, labels, kinds, f"{LABELS}.{quoted(time)}"
+            Databricks(), self.store.relation, labels, kinds, f"{LABELS}.{DATABRICKS.name(time)}"
         )
-        kept = ", ".join(map(quoted, [upload.row, *self.join.names]))
-        return f"select {kept} from ({joined}\n) as joined order by {quoted(upload.row)}"  # noqa: S608 - compiled, or quoted
+        kept = ", ".join(map(DATABRICKS.name, [upload.row, *self.join.names]))
+        return f"select {kept} from ({joined}\n) as joined order by {DATABRICKS.name(upload.row)}"  # noqa: S608 - compiled, or quoted
 
     @property
     def _keys(self) -> dict[str, ColumnType]:

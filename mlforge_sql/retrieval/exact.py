@@ -1,4 +1,4 @@
-"""DuckDB on this machine: where local labels are read, whatever the store is."""
+"""Rows as parquet and Arrow hold them exactly, and what DuckDB says of labels that it cannot read."""
 
 from __future__ import annotations
 
@@ -6,61 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.redaction import without_values
-from mlforge_sql.types import ColumnType, parse_type
+from mlforge_sql.stores.local import first_line
 
 if TYPE_CHECKING:
     import duckdb
-
-
-_KIND = re.compile(r"\A[A-Za-z ]+ Error: ")
-"""How DuckDB's errors begin."""
-
-
-def quoted(name: str) -> str:
-    """An identifier for DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Text for DuckDB."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def first_line(error: Exception, names: Iterable[str] = ()) -> str:
-    """What DuckDB says, without its kind of error and without values of rows.
-
-    Args:
-        error: What it raised.
-        names: Columns that may be named.
-    """
-    line = without_values(str(error), names).splitlines()[0]
-    return _KIND.sub("", line) or line
-
-
-def described(
-    connection: duckdb.DuckDBPyConnection, relation: str, name: str
-) -> dict[str, ColumnType]:
-    """The columns of a relation and their types.
-
-    Args:
-        connection: Where it is.
-        relation: SQL for a from clause.
-        name: What the user calls it.
-
-    Raises:
-        RetrievalError: It cannot be read.
-    """
-    import duckdb
-
-    try:
-        rows = connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608 - ours, or quoted
-    except duckdb.Error as error:
-        message = f"cannot read `{name}`: {first_line(error)}"
-        raise RetrievalError([Diagnostic("MF063", message)]) from None
-    return {str(column): parse_type(str(kind)) for column, kind, *_ in rows}
-
 
 _INEXACT = {
     "HUGEINT": "DECIMAL(38,0)",
@@ -98,7 +49,7 @@ def exact_columns(columns: Iterable[tuple[str, str]]) -> str:
     """
     casts: list[str] = []
     for column, kind in columns:
-        name = quoted(column)
+        name = DUCKDB.name(column)
         exact = _INEXACT_TYPE.sub(lambda part: part[1] or _INEXACT[part[2]], kind)
         if any(word in kind for word in _WHOLLY_TEXT):
             exact = "VARCHAR"

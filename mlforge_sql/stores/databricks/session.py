@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.retrieval.backends.databricks.problems import is_transport, problem
+from mlforge_sql.stores.databricks.problems import is_transport, problem
 
 if TYPE_CHECKING:
     import pyarrow as pa
