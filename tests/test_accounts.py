@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from events import at, table
 from harness import Run, compile_and_run, project_macros, write_project
+from mlforge_sql.compiler import compile_project
 from test_audit import EVENT_SCHEMA, EVENTS, LABEL_SCHEMA, LABELS, MARKED, SPEC, build
 
 ROWS = table(
@@ -25,6 +26,7 @@ ROWS = table(
     (None, at("01-03 12:00"), 3.0),
     ("u3", None, 4.0),
 )
+FEATURES = ("daily", "recent", "last")
 WHERE = {"where": "amount > 0"}
 DEDUPE = {"dedupe": {"key": ["user_id", "amount"]}}
 
@@ -38,22 +40,24 @@ def project(
 
 
 def account(run: Run, model: str = "stg_events") -> dict[str, int] | None:
-    """The numbers that do not add up."""
+    """The numbers that do not add up, by the account as it is compiled, whatever was edited."""
+    compiled = compile_project(run.compiled.root)
     path, text = next(
-        item for item in run.compiled.files.items() if item[0].stem == f"rows_of__{model}"
+        item for item in compiled.files.items() if item[0].stem == f"rows_of__{model}"
     )
     assert path.parts[:2] == ("tests", "rows")
-    found = run.connection.execute(project_macros(run.compiled, run.compiled.root).render(text))
+    found = run.connection.execute(project_macros(compiled, compiled.root).render(text))
     names = [item[0] for item in found.description or []]
     rows = found.fetchall()
     assert len(rows) <= 1
     return dict(zip(names, rows[0], strict=True)) if rows else None
 
 
-def change(run: Run, query: str, model: str = "stg_events") -> None:
-    """Stage other rows."""
+def change(run: Run, query: str, model: str = "stg_events", *, cascade: bool = True) -> None:
+    """Have other rows in a model."""
     run.connection.execute(f"create table changed as {query.format(model)}")
-    run.connection.execute(f"drop view {model} cascade")
+    kind = "table" if model in FEATURES else "view"
+    run.connection.execute(f"drop {kind} {model}{' cascade' if cascade else ''}")
     run.connection.execute(f"alter table changed rename to {model}")
 
 
@@ -119,6 +123,75 @@ def test_labels_of_a_source(tmp_path: Path) -> None:
     found = account(run, "int_judged__labels")
     assert found is not None
     assert (found["source_rows"], found["staged_rows"]) == (len(LABELS), len(LABELS) - 1)
+
+
+INPUTS = [*ROWS, {"user_id": "u1", "event_time": at("01-02 18:00"), "amount": 1.0}]
+
+
+def filtered(root: Path, **options: Any) -> Run:
+    """Features that read some rows of those that are staged."""
+    spec = deepcopy(SPEC)
+    spec["features"] = [{**item, "where": "amount > 0"} for item in spec["features"]]
+    return build(root, spec, INPUTS, **options)
+
+
+def test_rows_of_features_add_up(tmp_path: Path) -> None:
+    run = filtered(tmp_path)
+    assert [account(run, name) for name in FEATURES] == [None] * 3
+    assert [account(project(tmp_path / "all", {}), name) for name in FEATURES] == [None] * 3
+    empty = project(tmp_path / "empty", {}, rows=[])
+    assert [account(empty, name) for name in FEATURES] == [None] * 3
+
+
+@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize(
+    ("query", "more"),
+    [
+        ("from {0} qualify row_number() over (order by user_id, event_time, amount) > 1", -1),
+        ("from {0} union all (from {0} where user_id = 'u1' limit 1)", 1),
+        ("from {0} union all (from {0} where user_id is null limit 1)", 1),
+    ],
+    ids=["lost", "twice", "without a key, twice"],
+)
+def test_a_row_that_a_feature_reads_otherwise(
+    tmp_path: Path, name: str, query: str, more: int
+) -> None:
+    run = filtered(tmp_path)
+    change(run, query, f"int_{name}__input", cascade=False)
+    found = account(run, name)
+    assert found is not None
+    assert (found["staged_rows"], found["removed_by_where"]) == (9, 2)
+    assert found["input_rows"] == 7 + more
+
+
+def test_a_row_that_a_tile_has_lost_or_twice(tmp_path: Path) -> None:
+    for edit, rows in (
+        ({"count(*) as rows_count": "count(distinct amount) as rows_count"}, 3),
+        ({"count(*) as rows_count": "2 * count(*) as rows_count"}, 8),
+        ({"user_id is not null and tick is not null": "tick is not null"}, 6),
+    ):
+        root = tmp_path / str(rows)
+        found = account(filtered(root, edit=edit), "daily")
+        assert found == {
+            "staged_rows": 9,
+            "removed_by_where": 2,
+            "input_rows": 7,
+            "without_key_or_time": 3,
+            "rows_in_tiles": rows,
+        }
+
+
+@pytest.mark.parametrize("name", ["recent", "last"])
+def test_an_instant_that_a_feature_has_lost_or_twice(tmp_path: Path, name: str) -> None:
+    run = filtered(tmp_path)
+    for query, more in (
+        ("from {0} qualify row_number() over (order by user_id, feature_timestamp) > 1", -1),
+        ("from {0} union all (from {0} limit 2)", 1),
+    ):
+        change(run, query, name, cascade=False)
+        found = account(run, name)
+        assert found is not None
+        assert found["rows_in_table"] == found["instants"] + more
 
 
 def test_a_name_of_a_column_that_is_strange(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlforge_sql.plan.nodes import Account, Audit
+from mlforge_sql.plan.nodes import Account, Audit, FeatureAccount
 
 TAG = "mlforge_audit"
 
@@ -63,5 +63,19 @@ def account_text(node: Account, query: str) -> str:
         f"-- Every row of {node.source} is in {node.staging}, or removed by `where` or `dedupe`, which are counted here in\n"
         "-- another way. One row of numbers when they do not add up; none when all is well.\n"
         "-- Rows without a key or a time are staged, and counted at the inputs of features.\n\n"
+        f"{query}"
+    )
+
+
+def feature_account_text(node: FeatureAccount, query: str) -> str:
+    """The body of an account of a feature: its config, what it does, and its query."""
+    where = f"are counted in {node.tiles}" if node.tiles else f"begin rows of {node.feature}"
+    return (
+        "{{\n    config(\n"
+        f"{SEVERITY}"
+        f"        meta={{'mlforge': {{'kind': 'feature_rows', 'feature': '{node.feature}'}}}},\n"
+        "    )\n}}\n\n"
+        f"-- Every row of {node.staging} is in {node.input}, or removed by `where`. Rows without a key or a time count\n"
+        f"-- nowhere; all others {where}. One row of numbers when they do not add up; none when all is well.\n\n"
         f"{query}"
     )

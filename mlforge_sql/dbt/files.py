@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from mlforge_sql.dbt.audits import account_text, audit_text
+from mlforge_sql.dbt.audits import account_text, audit_text, feature_account_text
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header, sealed
 from mlforge_sql.dbt.known_sources import known_sources
@@ -199,6 +199,11 @@ class _Writer:
             query = self._branches.model(account, self._groups[account.source])
             text = account_text(account, query)
             self.files[path] = f"{header(path, [sources[account.source]])}\n\n{text}"
+        for item in self._plan.feature_accounts:
+            path = ACCOUNTS / f"{self._names.name(item.name)}.sql"
+            text = feature_account_text(item, self._branches.model(item, ""))
+            origin = self._features[item.feature].origin.path
+            self.files[path] = f"{header(path, [origin])}\n\n{text}"
 
     def _model(
         self, folder: PurePosixPath, node: Model, properties: Properties, origins: Iterable[str]

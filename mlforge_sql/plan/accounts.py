@@ -1,11 +1,18 @@
-"""Accounts: what becomes of the rows of each source."""
+"""Accounts: what becomes of the rows of each source, and of those that each feature reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from mlforge_sql.plan.nodes import Account
+from mlforge_sql.plan.nodes import (
+    Account,
+    FeatureAccount,
+    Input,
+    Latest,
+    Rolling,
+    Tiles,
+)
 from mlforge_sql.plan.stagings import reading
 from mlforge_sql.project.model import Project, ResolvedSource, labels_name, staging_name
 
@@ -50,4 +57,38 @@ def _account(source: ResolvedSource, staging: str, staged: Mapping[str, str]) ->
         where=source.where,
         dedupe=source.dedupe_key,
         staged_key=tuple(staged[name] for name in source.dedupe_key) if whole else (),
+    )
+
+
+def feature_accounts(
+    inputs: Iterable[Input], features: Iterable[Rolling | Latest], tiles: Iterable[Tiles]
+) -> tuple[FeatureAccount, ...]:
+    """One account for each feature, from its staged rows to its tiles or its own rows."""
+    read = {node.name: node for node in inputs}
+    tiled = {node.name: node for node in tiles}
+    return tuple(
+        _feature_account(node, read[node.input], tiled.get(_tiles_of(node) or ""))
+        for node in features
+    )
+
+
+def _tiles_of(node: Rolling | Latest) -> str | None:
+    return node.tiles if isinstance(node, Rolling) else None
+
+
+def _feature_account(node: Rolling | Latest, read: Input, tiles: Tiles | None) -> FeatureAccount:
+    rows = next((item.name for item in tiles.measures if item.is_rows), "") if tiles else ""
+    return FeatureAccount(
+        name=f"rows_of__{node.name}",
+        feature=node.name,
+        staging=read.staging,
+        input=read.name,
+        keys=read.keys,
+        event_time=read.event_time,
+        where=read.where,
+        clock=node.clock,
+        tick=node.tick,
+        shifts=node.shifts if isinstance(node, Rolling) else (0,),
+        tiles=_tiles_of(node),
+        rows=rows,
     )

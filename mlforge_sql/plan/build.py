@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlforge_sql.clock import Clock
-from mlforge_sql.plan.accounts import accounts
+from mlforge_sql.plan.accounts import accounts, feature_accounts
 from mlforge_sql.plan.audits import audits
 from mlforge_sql.plan.nodes import (
     Current,
@@ -46,8 +46,10 @@ def build_plan(project: Project) -> Plan:
         elif feature.spec.interval is None:
             features.append(_rolling(feature, _inline_measures(feature), None))
         else:
-            shared, measures = tiles[group_of(feature)]
-            features.append(_rolling(feature, measures, shared.name))
+            group, measures = tiles[group_of(feature)]
+            features.append(_rolling(feature, measures, group.name))
+    inputs = tuple(_input(feature) for feature in project.features)
+    shared = tuple(item for item, _ in tiles.values())
     at_once = sees_dates_early(project.features)
     return Plan(
         stagings=tuple(
@@ -57,8 +59,8 @@ def build_plan(project: Project) -> Plan:
             for source in project.sources
             if source.spec.name in used
         ),
-        inputs=tuple(_input(feature) for feature in project.features),
-        tiles=tuple(shared for shared, _ in tiles.values()),
+        inputs=inputs,
+        tiles=shared,
         features=tuple(features),
         currents=tuple(_current(feature) for feature in project.features),
         upcomings=tuple(_upcoming(feature) for feature in published_ahead(project)),
@@ -72,6 +74,7 @@ def build_plan(project: Project) -> Plan:
         training_sets=tuple(training_set(item) for item in project.training_sets),
         audits=audits(project),
         accounts=accounts(project),
+        feature_accounts=feature_accounts(inputs, features, shared),
     )
 
 

@@ -203,6 +203,11 @@ class Measure:
     where: Expr | None
     type: ColumnType
 
+    @property
+    def is_rows(self) -> bool:
+        """Whether it is the number of all events."""
+        return self.kind is MeasureKind.ROWS and self.where is None
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -718,8 +723,52 @@ class Account:
     staged_key: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureAccount:
+    """Rows that a feature reads, and what becomes of them: they add up.
+
+    interval = 1d, where: amount > 0; the tile of 01-02 has lost an event:
+
+    | user | at    | amount |      | staged | removed_by_where | input | without_key_or_time | in_tiles |
+    |------|-------|-------:|  ->  |--------|------------------|-------|---------------------|----------|
+    | u1   | 01-01 |     10 |      | 4      | 1                | 3     | 1                   | 1        |
+    | u1   | 01-01 |     20 |
+    | u1   | 01-01 |      0 |
+    | NULL | 01-01 |      5 |
+
+    Without tiles, the instants at which rows of the feature begin are counted instead.
+
+    Attributes:
+        name: Name of the test.
+        feature: Name of the feature and its table.
+        staging: The staging model.
+        input: The model with the feature's input.
+        keys: Join keys.
+        event_time: Event-time column of the input.
+        where: The feature's filter of staged rows.
+        clock: The clock.
+        tick: Name of the tick's column.
+        shifts: After how many ticks an event changes the feature.
+        tiles: Model with the tiles; None where there are none.
+        rows: Column of the tiles with the number of events.
+    """
+
+    name: str
+    feature: str
+    staging: str
+    input: str
+    keys: tuple[str, ...]
+    event_time: str
+    where: Expr | None
+    clock: Clock
+    tick: str
+    shifts: tuple[int, ...]
+    tiles: str | None
+    rows: str
+
+
 Model = Staging | Input | Tiles | Rolling | Latest | Current | Upcoming | Labels
-Node = Model | Audit | Account
+Node = Model | Audit | Account | FeatureAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -738,6 +787,7 @@ class Plan:
     training_sets: tuple[TrainingSet, ...] = ()
     audits: tuple[Audit, ...] = ()
     accounts: tuple[Account, ...] = ()
+    feature_accounts: tuple[FeatureAccount, ...] = ()
 
     @property
     def nodes(self) -> tuple[Model, ...]:

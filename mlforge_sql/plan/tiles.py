@@ -70,6 +70,14 @@ class MeasureSet:
             )
         return self.measures[key]
 
+    def count_rows(self) -> None:
+        """Have the number of all events among the measures, for the account of the rows."""
+        if not any(item.is_rows for item in self.measures.values()):
+            name = self._free("rows_count", self.taken)
+            self.taken.add(name)
+            kind = MeasureKind.ROWS
+            self.measures[kind, None, None] = Measure(name, kind, None, None, None, BIGINT)
+
     def _scope(self, scoped: Scoped | None) -> Expr | None:
         if scoped is None:
             return None
@@ -181,6 +189,7 @@ def _tiles(
         for column in feature.windows:
             for part in measures.parts(column):
                 uses.setdefault(part.name, Use(part.name, feature.name, column.name))
+    measures.count_rows()
     tiles = Tiles(
         name=_tiles_name(group, taken),
         relation=staging_name(first.source.spec),

@@ -9,6 +9,7 @@ from mlforge_sql.plan.nodes import (
     Account,
     Audit,
     Current,
+    FeatureAccount,
     Input,
     Labels,
     Latest,
@@ -21,6 +22,7 @@ from mlforge_sql.plan.nodes import (
 from mlforge_sql.sql.accounts import account_query
 from mlforge_sql.sql.audit import audit_query
 from mlforge_sql.sql.current import published_query
+from mlforge_sql.sql.feature_accounts import feature_account_query
 from mlforge_sql.sql.inputs import input_query
 from mlforge_sql.sql.labels import labels_query
 from mlforge_sql.sql.latest import latest_query
@@ -42,7 +44,7 @@ def compile_sql(node: Node, dialect: Dialect, source_group: str) -> tuple[str, .
     return layout(model_query(node, dialect, source_group), dialect)
 
 
-def model_query(  # noqa: PLR0911 - one for each kind of node
+def model_query(  # noqa: C901, PLR0911 - one for each kind of node
     node: Node, dialect: Dialect, source_group: str
 ) -> ModelQuery:
     """The steps of one dbt model."""
@@ -65,5 +67,7 @@ def model_query(  # noqa: PLR0911 - one for each kind of node
             return audit_query(node, dialect)
         case Account():
             return account_query(node, dialect, source_group)
+        case FeatureAccount():
+            return feature_account_query(node, dialect)
         case _:
             assert_never(node)

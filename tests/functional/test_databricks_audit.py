@@ -117,6 +117,15 @@ def test_rows_of_sources_on_spark(tmp_path: Path, shared_warehouse: Warehouse) -
     connection.sql(f"create table main.{place}.staged_again as {staged}")
     (found,) = connection.sql(wrong)
     assert [int(number) for number in found] == [46, 2, 4, 39, 0]
+    for item in compiled.plan.feature_accounts:
+        (path,) = (path for path in compiled.files if path.stem == item.name)
+        text = macros.render(compiled.files[path])
+        assert connection.sql(text) == [], item.name
+        model = item.tiles or item.feature
+        fewer = f"select * from main.{place}.`{model}` limit 3"
+        connection.sql(f"create or replace table main.{place}.fewer as {fewer}")
+        (found,) = connection.sql(text.replace(f"`{model}`", "`fewer`"))
+        assert int(found[-1]) < 40, item.name
 
 
 def test_training_sets_that_are_not_built(root: Path, shared_warehouse: Warehouse) -> None:

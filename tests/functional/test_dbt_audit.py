@@ -53,7 +53,8 @@ SPEC: dict[str, Any] = {
 }
 AUDITS = {f"audit_judged__{name}" for name in ("daily", "recent", "last")}
 TABLES = {f"audit_feature__{name}" for name in ("daily", "recent", "last")}
-ROWS_OF = {"rows_of__stg_payments", "rows_of__int_judged__labels"}
+COUNTED = ("stg_payments", "int_judged__labels", "daily", "recent", "last")
+ROWS_OF = {f"rows_of__{name}" for name in COUNTED}
 
 
 @dataclass(frozen=True)

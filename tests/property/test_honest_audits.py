@@ -117,5 +117,5 @@ def test_an_honest_training_set_has_no_differences(
     run.connection.close()
     names = [item["name"] for item in project.spec["features"]]
     audits = {f"audit_{of}__{name}" for name in names for of in ("judged", "feature")}
-    assert set(found) == audits | {f"rows_of__{name}" for name in MODELS}
+    assert set(found) == audits | {f"rows_of__{name}" for name in (*MODELS, *names)}
     assert not any(found.values()), (project.spec, found)
