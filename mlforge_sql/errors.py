@@ -116,6 +116,7 @@ CODES: dict[str, str] = {
     "MF146": "source on the network",
     "MF147": "out of memory",
     "MF158": "file that a new project would overwrite",
+    "MF159": "file that nothing can be proposed for",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

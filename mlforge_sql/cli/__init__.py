@@ -14,6 +14,7 @@ from mlforge_sql.cli._options import Settings
 from mlforge_sql.cli._render import say, show_diagnostics
 from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
+from mlforge_sql.cli.columns import columns
 from mlforge_sql.cli.compile import compile_
 from mlforge_sql.cli.doctor import doctor
 from mlforge_sql.cli.init import init
@@ -101,7 +102,7 @@ def main(
 
 _COMMANDS = (
     *(init, compile_, build, list_, inspect, profile, training_data, audit),
-    *(online, doctor),
+    *(columns, online, doctor),
 )
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -3,30 +3,84 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mlforge_sql.cli._options import Settings, pass_settings
-from mlforge_sql.cli._render import say
+from mlforge_sql.cli._render import say, show_diagnostics
+
+if TYPE_CHECKING:
+    from mlforge_sql.starting.guessing import Proposal
 
 
 @click.command("init")
-@click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[NAME]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="FILE",
+    help="Propose specs for a parquet, csv or json file, or a glob. Can be repeated.",
+)
 @pass_settings
-def init(settings: Settings, folder: Path) -> None:
+def init(settings: Settings, folder: Path | None, sources: tuple[str, ...]) -> None:
     """Start a project in the new folder NAME.
 
     It has sample data, and builds as it is: entities, sources, features in
     YAML and Python, a training set, editor settings, and a CI workflow.
     Nothing that is there already is overwritten.
-    """
+
+    With --from it is a project for your own files, in NAME or right here: each
+    is looked at, and what it may be is written with the reason of each guess.
+    In a project that is there, specs for the files are added.
+
+    \b
+    mlforge init shop
+    mlforge init --from data/orders.parquet --from data/visits.csv
+    """  # noqa: D301 - click's mark for a paragraph that is not filled
     from mlforge_sql.starting.scaffold import project_name, starter_files, write_new
 
-    root = settings.start.resolve() / folder
-    files = starter_files(project_name(root.resolve().name))
-    write_new(root, files)
+    if folder is None and not sources:
+        raise click.UsageError("name a folder, such as `mlforge init shop`, or a file with --from")
+    root = (settings.start / (folder or ".")).resolve()
+    if sources:
+        _propose(settings, root, sources)
+    else:
+        files = starter_files(project_name(root.name))
+        write_new(root, files)
+        if not settings.quiet:
+            say(f"wrote {len(files)} files in {folder}/; README.md says what they are")
     if not settings.quiet:
-        say(f"wrote {len(files)} files in {folder}/; README.md says what they are. Next:")
         say()
-        say(f"  cd {folder}")
+        say("next:")
+        if folder is not None and root != settings.start.resolve():
+            say(f"  cd {folder}")
         say("  mlforge build")
+
+
+def _propose(settings: Settings, root: Path, sources: tuple[str, ...]) -> None:
+    from mlforge_sql.starting.proposing import start_from
+    from mlforge_sql.starting.scaffold import project_name, write_new
+
+    start = start_from(root, settings.start.resolve(), sources, project_name(root.name))
+    write_new(root, start.files)
+    show_diagnostics(None, start.notes, "; there is no source for it")
+    if settings.quiet:
+        return
+    for proposal in start.proposals:
+        _show(proposal)
+    listed = [str(path) for path in start.files]
+    say(f"wrote {', '.join(listed)}; each guess has its reason there")
+
+
+def _show(proposal: Proposal) -> None:
+    from mlforge_sql.starting.writing import feature_names, training_set_name
+
+    table = proposal.table
+    say(f"{table.path}: {table.rows:,} rows, {len(table.columns)} columns")
+    say(f"  event time    {proposal.time.name}")
+    entities = [f"{key.entity} ({key.join_key})" for key in proposal.keys]
+    say(f"  entities      {', '.join(entities)}")
+    say(f"  features      {', '.join(feature_names(proposal))}")
+    say(f"  training set  {training_set_name(proposal)}")

@@ -401,8 +401,9 @@ class SchemaReader:
         else:
             held = f"columns = {{{_literal(column)}: 'JSON'}}"
             relation, text = self._relation("read_json", (held,)), f"({name} ->> '$')"
+        full = str(self.root / path)
         query = f"select 1 from {relation} where regexp_full_match(trim({text}), '{_DATE}') limit 1"  # noqa: S608 - quoted
-        return bool(self._query(query, [str(self.root / path)]))
+        return self._exists(full) and bool(self._query(query, [full]))
 
     def only_midnights(self, path: str, column: str, format_: str | None) -> bool:
         """Whether the times in a column of a file or glob are all midnights, and more than one.
