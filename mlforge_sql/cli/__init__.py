@@ -22,6 +22,7 @@ from mlforge_sql.cli.inspect import inspect
 from mlforge_sql.cli.list import list_
 from mlforge_sql.cli.online import online
 from mlforge_sql.cli.profile import profile
+from mlforge_sql.cli.schema import schema
 from mlforge_sql.cli.training_data import training_data
 from mlforge_sql.errors import MlforgeError, OnlineError, SpecErrors
 from mlforge_sql.redaction import without_values
@@ -102,7 +103,7 @@ def main(
 
 _COMMANDS = (
     *(init, compile_, build, list_, inspect, profile, training_data, audit),
-    *(columns, online, doctor),
+    *(columns, schema, online, doctor),
 )
 for _command in _COMMANDS:
     main.add_command(_command)

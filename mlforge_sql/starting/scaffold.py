@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -9,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from mlforge_sql.dbt.templates import template_files
 from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.loading.load import PROJECT_FILE
+from mlforge_sql.schema.json_schema import project_schema, spec_schema
 from mlforge_sql.starting.sample import sample_files
 
 _DOT = "dot_"
@@ -49,7 +51,11 @@ def starter_files(name: str) -> dict[PurePosixPath, str]:
 
 def common_files(name: str) -> dict[PurePosixPath, str]:
     """What every project begins with: its project file, and what git, CI and editors read."""
+    schemas = {"specs": spec_schema(), "project": project_schema()}
     return {
+        PurePosixPath(".mlforge", f"{what}.schema.json"): f"{json.dumps(schema, indent=2)}\n"
+        for what, schema in schemas.items()
+    } | {
         path: text.replace("PROJECT", name)
         for path, text in _templates().items()
         if path.parts[0].startswith(".") or path == PurePosixPath(PROJECT_FILE)

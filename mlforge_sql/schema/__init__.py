@@ -1,0 +1,3 @@
+"""The JSON schema of specs, and the reference pages that are made from it."""
+
+from __future__ import annotations
