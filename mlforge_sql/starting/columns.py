@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.errors import Diagnostic, SchemaUnreadable, SpecErrors, suggest
 from mlforge_sql.loading.load import load
 from mlforge_sql.spec.source import Source
 from mlforge_sql.types import UNKNOWN, FileSchema, StoredColumn, held_type, is_converted
+from mlforge_sql.workflows.compile import schema_reader
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\(\d+\))?")
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})

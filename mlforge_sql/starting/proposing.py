@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from mlforge_sql.compiler import schema_reader
 from mlforge_sql.errors import Diagnostic, SchemaUnreadable, SpecErrors
 from mlforge_sql.loading.load import PROJECT_FILE, load, load_config
 from mlforge_sql.starting.guessing import NothingToPropose, Proposal, propose
@@ -14,6 +13,7 @@ from mlforge_sql.starting.looking import look
 from mlforge_sql.starting.scaffold import common_files
 from mlforge_sql.starting.words import snake
 from mlforge_sql.starting.writing import feature_names, spec_text, training_set_name
+from mlforge_sql.workflows.compile import schema_reader
 
 
 @dataclass(frozen=True, slots=True)

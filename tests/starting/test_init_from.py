@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mlforge_sql.cli import main
-from mlforge_sql.compiler import compile_project
 from mlforge_sql.errors import Severity
 from mlforge_sql.loading.load import load
 from mlforge_sql.project.model import Project
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.specs import Located
+from mlforge_sql.workflows.compile import compile_project
 
 
 def call(folder: Path, *arguments: str) -> Result:
