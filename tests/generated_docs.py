@@ -8,6 +8,7 @@ import click
 from click.testing import CliRunner
 
 from mlforge_sql.cli import main
+from mlforge_sql.explaining.problems import as_page
 from mlforge_sql.schema.pages import reference_page
 
 _HEAD = """\
@@ -48,4 +49,8 @@ def cli_page() -> str:
     return _HEAD + "\n".join(parts)
 
 
-PAGES: dict[str, Callable[[], str]] = {"spec.md": reference_page, "cli.md": cli_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "spec.md": reference_page,
+    "cli.md": cli_page,
+    "problems.md": as_page,
+}

@@ -17,6 +17,7 @@ from mlforge_sql.cli.build import build
 from mlforge_sql.cli.columns import columns
 from mlforge_sql.cli.compile import compile_
 from mlforge_sql.cli.doctor import doctor
+from mlforge_sql.cli.explain import explain
 from mlforge_sql.cli.init import init
 from mlforge_sql.cli.inspect import inspect
 from mlforge_sql.cli.list import list_
@@ -103,7 +104,7 @@ def main(
 
 _COMMANDS = (
     *(init, compile_, build, list_, inspect, profile, training_data, audit),
-    *(columns, schema, online, doctor),
+    *(columns, schema, explain, online, doctor),
 )
 for _command in _COMMANDS:
     main.add_command(_command)
