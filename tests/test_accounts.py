@@ -12,8 +12,9 @@ import duckdb
 import pytest
 from events import at, table
 from harness import Run, compile_and_run, project_macros, write_project
-from mlforge_sql.compiler import compile_project
 from test_audit import EVENT_SCHEMA, EVENTS, LABEL_SCHEMA, LABELS, MARKED, SPEC, build
+
+from mlforge_sql.workflows.compile import compile_project
 
 ROWS = table(
     "user_id event_time amount",
