@@ -180,7 +180,7 @@ def test_rows_that_end_in_an_error_fail_their_feature_alone(
 
         return pa.RecordBatchReader.from_batches(whole.schema, batches())
 
-    monkeypatch.setattr("mlforge_sql.online.postgres.store.needed_rows", needed)
+    monkeypatch.setattr("mlforge_sql.online.postgres.syncing.needed_rows", needed)
     done = {item.feature: item for item in served.sync(own, AS_OF, full_refresh=True)}
     assert [done[name].action for name in done] == ["failed", "loaded", "loaded"]
     found = done["spend"].problem
@@ -507,45 +507,68 @@ def test_a_sync_waits_for_another_and_gives_up(
     assert [item.action for item in done] == ["failed", "loaded", "loaded"]
 
 
-def test_readers_see_the_old_table_until_the_new_one_is_there(
-    root: Path, own: LoadedProject
+WHOLE = ["spend", "shop_spend", "last"]
+"""Features of different keys, out of the order in which they are exchanged."""
+
+
+@pytest.mark.parametrize("limit", [None, "MAX_VALUES", "MAX_ENTITIES"])
+def test_a_lookup_sees_all_features_as_one_sync_left_them(
+    root: Path, own: LoadedProject, monkeypatch: pytest.MonkeyPatch, limit: str | None
 ) -> None:
-    """While tables are exchanged over and over, every answer is that of one state, whole."""
+    """While tables are exchanged over and over, every answer is that of one state, whole.
+
+    With a limit of 1, each feature, or each entity, is a statement of its own.
+    """
+    if limit is not None:
+        monkeypatch.setattr(f"mlforge_sql.online.postgres.reading.{limit}", 1)
+    asked = [{**user, "shop_id": 1} for user in USERS]
+
+    def look_up(profile: str = "pg") -> Any:
+        return own.get_online_features(WHOLE, asked, profile, at=AT)
+
     served.sync(own, AS_OF)
-    first = own.get_online_features("spend", USERS, "pg", at=AT)
-    write_parquet(
-        root / served.EVENTS, SCHEMA, [{**row, "amount": row["amount"] * 3} for row in ROWS]
-    )
+    states = [look_up()]
+    more = [{**row, "amount": row["amount"] * 3} for row in ROWS]
+    write_parquet(root / served.EVENTS, SCHEMA, more)
     served.rebuild(root, "run_2", datetime(2024, 1, 5))
-    second = own.get_online_features("spend", USERS, "dev", at=AT)
-    assert first != second
+    states.append(look_up("dev"))
+    changed = [
+        {name for name in one if one[name] != other[name]}
+        for one, other in zip(*states, strict=True)
+    ]
+    assert {name.split("__")[0] for name in set().union(*changed) if "__" in name} == {*WHOLE}
+    both = [root, Path(shutil.copytree(root, root.parent / "before"))]
+    write_parquet(both[1] / served.EVENTS, SCHEMA, ROWS)
+    served.rebuild(both[1], "run_1", datetime(2024, 1, 6))
+    syncers = [mlf.load_project(item) for item in both]
     answers: list[Any] = []
     stop = threading.Event()
 
     def read() -> None:
         while not stop.is_set():
-            answers.append(own.get_online_features("spend", USERS, "pg", at=AT))
+            answers.append(look_up())
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
-    syncer = mlf.load_project(root)
-    for _ in range(6):
-        served.sync(syncer, AS_OF, full_refresh=True)
+    for turn in range(8):  # the two builds take turns, so that answers come from both
+        done = served.sync(syncers[turn % 2], AS_OF)
+        assert [item.action for item in done] == ["loaded"] * 3, done
     stop.set()
     for reader in readers:
         reader.join()
-    syncer.close()
-    assert len(answers) > 50
-    assert all(answer in (first, second) for answer in answers)
-    assert answers[-1] == second
+    for syncer in syncers:
+        syncer.close()
+    assert all(states.count(answer) == 1 for answer in answers)
+    assert {states.index(answer) for answer in answers} == {0, 1}
+    assert len(answers) > 20
 
 
 def test_a_long_query_does_not_stop_readers(
     own: LoadedProject, sql: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exchange waits for whoever uses the table, and lets lookups pass meanwhile."""
-    monkeypatch.setattr("mlforge_sql.online.postgres.loading.LOCK_TRIES", 3)
+    monkeypatch.setattr("mlforge_sql.online.postgres.exchanging.TRIES", 3)
     served.sync(own, AS_OF)
     want = own.get_online_features("spend", USERS, "pg", at=AT)
     slowest = 0.0
@@ -609,7 +632,7 @@ def test_a_delete_waits_for_readers_and_gives_up(
     own: LoadedProject, sql: psycopg.Connection[Any], dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It never stands in the way of readers for longer than a second."""
-    monkeypatch.setattr("mlforge_sql.online.postgres.loading.LOCK_TRIES", 1)
+    monkeypatch.setattr("mlforge_sql.online.postgres.exchanging.TRIES", 1)
     served.sync(own, AS_OF)
     with psycopg.connect(dsn) as reading:
         reading.execute("select count(*) from mlforge_online.spend")

@@ -25,7 +25,7 @@ from strategies import GeneratedProject
 from test_training_set_values import DAY, TTLS, UNKNOWN, History, feature_columns
 
 import mlforge_sql as mlf
-from mlforge_sql.online.postgres.store import MARGIN
+from mlforge_sql.online.postgres.syncing import MARGIN
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer

@@ -65,8 +65,8 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
 
     Each table gets the rows that hold at --as-of and all later ones: a feature
     table knows when its windows empty, so values expire on time between syncs.
-    A table is exchanged in one transaction: readers see the old one or the new
-    one. A table of the same build is left as it is. Exits with 1 if one failed.
+    All tables are exchanged in one transaction: lookups see the old ones or the
+    new ones. A table of the same build stays as it is. Exits with 1 if one failed.
 
     On Databricks, tables that are not published yet are, and updates of the
     others are started. They hold what was built, so there is no --as-of.

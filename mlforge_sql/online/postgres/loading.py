@@ -1,6 +1,6 @@
-"""Filling an online table: one transaction in which the new table is made, loaded and put in place.
+"""Filling online tables, beside those that are there, in the transaction that will exchange them.
 
-Until it commits, readers see the old table. A sync that is killed leaves nothing: the server rolls
+Until it commits, readers see the old tables. A sync that is killed leaves nothing: the server rolls
 its transaction back. Two syncs of one table wait for each other by an advisory lock.
 """
 
@@ -9,12 +9,9 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import psycopg
-from psycopg import errors
 
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.model import Say, Served
@@ -25,13 +22,10 @@ from mlforge_sql.online.postgres.names import (
     quoted,
     type_name,
 )
-from mlforge_sql.online.postgres.statements import table_name
 
 if TYPE_CHECKING:
+    import psycopg
     import pyarrow as pa
-
-LOCK_TRIES = 30
-"""How often the exchange of a table that others are using is tried, a second and a pause apart."""
 
 _PAUSE_SECONDS = 0.2
 _SAY_SECONDS = 2.0
@@ -100,7 +94,6 @@ class Loader:
         """
         name = f"_mlforge_new_{hashlib.sha256(feature.name.encode()).hexdigest()[:16]}"
         table = f"{quoted(self.schema)}.{quoted(name)}"
-        self.connection.execute(f"drop table if exists {table}")
         self.connection.execute(f"create table {table} (\n{_columns(feature)}\n)")
         rows = self._copy(feature, table, batches)
         keys = ", ".join([*(quoted(key.name) for key in feature.keys), TIME])
@@ -125,72 +118,6 @@ class Loader:
                     self.say(f"{feature.name}: {rows:,} rows")
                     told = time.monotonic()
         return rows
-
-    def exchange(self, feature: str, new: str, *, known: bool) -> None:
-        """Put a new table in the place of the one that is there, with what was granted on that.
-
-        Args:
-            feature: The feature.
-            new: Name of the new table.
-            known: Whether the one that is there is ours.
-
-        Raises:
-            OnlineError: It is not ours, or others use it for too long.
-        """
-        table = table_name(self.schema, feature)
-        if not known and _exists(self.connection, table):
-            message = f"schema `{self.schema}` has a table `{feature}` that mlforge did not make"
-            hint = "move it away, or name another schema in the profile"
-            raise OnlineError([Diagnostic("MF086", message, hint=hint)])
-        self._unused(feature, lambda: self._exchange(feature, table, new))
-
-    def remove(self, feature: str) -> None:
-        """Drop the table of a feature, and what is noted of it.
-
-        Raises:
-            OnlineError: Others use it for too long.
-        """
-
-        def drop() -> None:
-            self.connection.execute("set local lock_timeout = '1s'")
-            self.connection.execute(f"drop table if exists {table_name(self.schema, feature)}")
-            metadata.forget(self.connection, self.schema, feature)
-
-        self._unused(feature, drop)
-
-    def _unused(self, feature: str, action: Callable[[], None]) -> None:
-        """Do something to a table at a moment at which nobody uses it."""
-        for attempt in range(1, LOCK_TRIES + 1):
-            try:
-                with self.connection.transaction():  # a savepoint
-                    action()
-            except errors.LockNotAvailable:
-                if attempt == 1:
-                    self.say(f"{feature}: others are using the table; waiting")
-                time.sleep(_PAUSE_SECONDS)
-            else:
-                return
-        message = f"the online table of feature `{feature}` is in use and cannot be exchanged"
-        hint = "see who holds a lock on it in pg_locks, then run again"
-        raise OnlineError([Diagnostic("MF087", message, hint=hint)])
-
-    def _exchange(self, feature: str, table: str, new: str) -> None:
-        self.connection.execute("set local lock_timeout = '1s'")  # readers queue behind a lock
-        grants = _grants(self.connection, table)
-        self.connection.execute(f"drop table if exists {table}")
-        schema = quoted(self.schema)
-        self.connection.execute(f"alter table {schema}.{quoted(new)} rename to {quoted(feature)}")
-        index, wanted = quoted(f"{new}_pkey"), quoted(f"{feature}_pkey")
-        if not _exists(self.connection, f"{schema}.{wanted}"):
-            self.connection.execute(f"alter index {schema}.{index} rename to {wanted}")
-        for privilege, role in grants:
-            self.connection.execute(f"grant {privilege} on {table} to {role}")
-        text = f"Values of feature {feature}, loaded by mlforge. Do not edit."
-        self.connection.execute(
-            psycopg.sql.SQL("comment on table {} is {}").format(
-                psycopg.sql.SQL(table), psycopg.sql.Literal(text)
-            )
-        )
 
 
 def check_storable(feature: Served) -> None:
@@ -261,24 +188,6 @@ def _columns(feature: Served) -> str:
     lines.append(f"    {TIME} timestamp not null")
     lines += [f"    {quoted(column.name)} {type_name(column.type)}" for column in feature.columns]
     return ",\n".join(lines)
-
-
-def _grants(connection: psycopg.Connection[Any], table: str) -> Iterator[tuple[str, str]]:
-    """What is granted on a table to others than its owner: privilege and role, as SQL."""
-    rows = connection.execute(
-        "select granted.privilege_type, "
-        "case when granted.grantee = 0 then 'public' else quote_ident(role.rolname) end "
-        "from pg_class as class, aclexplode(class.relacl) as granted "
-        "left join pg_roles as role on role.oid = granted.grantee "
-        "where class.oid = to_regclass(%s) and granted.grantee <> class.relowner "
-        "and (granted.grantee = 0 or role.rolname is not null)",
-        [table],
-    ).fetchall()
-    return ((str(privilege), str(role)) for privilege, role in rows)
-
-
-def _exists(connection: psycopg.Connection[Any], name: str) -> bool:
-    return _true(connection, "select to_regclass(%s) is not null", [name])
 
 
 def _true(connection: psycopg.Connection[Any], query: str, parameters: Iterable[Any]) -> bool:

@@ -1,4 +1,8 @@
-"""Lookups in Postgres: one statement for all features, prepared once for each connection."""
+"""Lookups in Postgres: one statement for all features, prepared once for each connection.
+
+A statement locks its tables and then takes its snapshot, so it sees all of them as one sync left
+them. A lookup that takes several statements locks all of its tables first.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.model import Key, Lookup, Row, Served
 from mlforge_sql.online.postgres import metadata
 from mlforge_sql.online.postgres.pool import Connection, Pool
-from mlforge_sql.online.postgres.statements import identity, lookup_sql
+from mlforge_sql.online.postgres.statements import identity, lock_sql, lookup_sql
 from mlforge_sql.types import Kind
 
 MAX_VALUES = 1600
@@ -51,6 +55,7 @@ class PostgresReader:
         self._parts = [
             _Part(lookup, group, schema) for group in groups(lookup.features, MAX_VALUES)
         ]
+        self._lock = lock_sql(lookup.features, schema)
         self._exact_from: datetime | None = None
 
     def read(self, keys: Sequence[Key], at: datetime) -> list[Row]:
@@ -74,15 +79,24 @@ class PostgresReader:
         raise self._explain(error, None) from None
 
     def _values(self, connection: Connection, keys: Sequence[Key], at: datetime) -> list[Row]:
-        rows: list[Row] = []
         if not keys:
             self._check_tables(connection)
+        if len(keys) <= MAX_ENTITIES and len(self._parts) == 1:
+            rows = self._part(connection, self._parts[0], keys, at) if keys else []
+        else:
+            with connection.transaction():
+                connection.execute(self._lock)
+                rows = self._batches(connection, keys, at)
+        if self._exact_from is not None and at < self._exact_from:
+            self._too_early(at)
+        return rows
+
+    def _batches(self, connection: Connection, keys: Sequence[Key], at: datetime) -> list[Row]:
+        rows: list[Row] = []
         for start in range(0, len(keys), MAX_ENTITIES):
             some = keys[start : start + MAX_ENTITIES]
             parts = [self._part(connection, part, some, at) for part in self._parts]
             rows += parts[0] if len(parts) == 1 else side_by_side(parts)
-        if self._exact_from is not None and at < self._exact_from:
-            self._too_early(at)
         return rows
 
     def _part(

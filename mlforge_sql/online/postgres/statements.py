@@ -37,9 +37,9 @@ def lookup_sql(lookup: Lookup, features: Sequence[Served], schema: str, *, singl
         for number, feature in enumerate(features)
         for column in feature.columns
     ]
-    joins = [
+    joins = [  # tables are locked in this order, the one in which a sync locks them
         _join(f"f{number}", feature, lookup.positions(feature), schema, instant)
-        for number, feature in enumerate(features)
+        for number, feature in sorted(enumerate(features), key=lambda item: item[1].name)
     ]
     listed = ",\n".join([*columns, f"    {_identity(features, schema)}"])
     text = f"select\n{listed}\nfrom {entities_sql(lookup.keys, single=single)}\n" + "\n".join(joins)
@@ -81,6 +81,13 @@ def _join(alias: str, feature: Served, positions: Sequence[int], schema: str, in
         f"    where {' and '.join([*equal, *held])}\n"
         f"    order by history.{TIME} desc\n    limit 1\n) as {alias} on true"
     )
+
+
+def lock_sql(features: Sequence[Served], schema: str) -> str:
+    """A statement that keeps tables from being exchanged until the transaction ends."""
+    names = sorted({feature.name for feature in features})
+    tables = ", ".join(table_name(schema, name) for name in names)
+    return f"lock table {tables} in access share mode"
 
 
 def table_name(schema: str, feature: str) -> str:

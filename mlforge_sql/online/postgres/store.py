@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
+from mlforge_sql.errors import OnlineError, RetrievalError
 from mlforge_sql.online.model import (
     Key,
     Lookup,
@@ -19,26 +18,23 @@ from mlforge_sql.online.model import (
     Synced,
     SyncOptions,
     TableStatus,
-    utc_now,
 )
 from mlforge_sql.online.postgres import metadata
 from mlforge_sql.online.postgres.address import Address, address_of
-from mlforge_sql.online.postgres.loading import Loader, check_storable
+from mlforge_sql.online.postgres.exchanging import Exchange
+from mlforge_sql.online.postgres.loading import Loader
 from mlforge_sql.online.postgres.names import quoted
 from mlforge_sql.online.postgres.pool import Pool, connect
 from mlforge_sql.online.postgres.problems import problem
 from mlforge_sql.online.postgres.reading import PostgresReader
 from mlforge_sql.online.postgres.statements import table_name
-from mlforge_sql.online.rows import Built, check_built, last_builds, needed_rows
+from mlforge_sql.online.postgres.syncing import Sync
+from mlforge_sql.online.rows import Built, last_builds
 from mlforge_sql.spec.config import PostgresOnlineStore
 from mlforge_sql.stores.duckdb import DuckDbStore
-from mlforge_sql.stores.local import first_line
 
 DELETE_WAIT_SECONDS = 60.0
 """How long a delete waits for a sync of the same table."""
-
-MARGIN = timedelta(minutes=5)
-"""Values are kept from so long before ``as_of``, for servers whose clocks are behind."""
 
 OpenOffline = Callable[[], DuckDbStore]
 """Opens the offline store of the profile."""
@@ -100,10 +96,8 @@ class PostgresOnline:
             found = connection.execute("show server_version").fetchone()
             return str(found[0]) if found else ""
 
-    # Sync
-
     def sync(self, features: Sequence[Served], options: SyncOptions) -> Iterator[Synced]:
-        """Bring tables up to date, one after the other, each in a transaction of its own.
+        """Load what is out of date, and exchange all of it in one transaction; see ``Sync``.
 
         A feature that cannot be stored is reported and the others go on.
 
@@ -112,102 +106,11 @@ class PostgresOnline:
         """
         offline = self._offline()
         try:
-            builds = last_builds(offline)
             with self._connected() as connection:
-                loader = Loader(connection, self._schema, options.say)
-                if not options.dry_run:
-                    loader.prepare()
-                for feature in features:
-                    yield self._synced(loader, feature, builds.get(feature.name), offline, options)
+                sync = Sync(connection, self._schema, offline, options, self._explain)
+                yield from sync.run(features)
         finally:
             offline.connection.close()
-
-    def _synced(
-        self,
-        loader: Loader,
-        feature: Served,
-        build: Built | None,
-        offline: DuckDbStore,
-        options: SyncOptions,
-    ) -> Synced:
-        import duckdb
-        import pyarrow as pa
-
-        started = time.perf_counter()
-        stored = metadata.read(loader.connection, self._schema).get(feature.name)
-        reason = reason_to_load(feature, build, stored, options)
-        if reason is None and stored is not None:
-            return Synced(feature.name, "unchanged", "of the same build", stored.rows)
-        try:
-            check_storable(feature)
-            check_built(offline, feature, build)
-            if options.dry_run:
-                return Synced(feature.name, "load", reason or "")
-            return self._loaded(loader, feature, build, offline, options)
-        except OnlineError as error:
-            found = error.diagnostics[0]
-        except psycopg.Error as error:
-            if loader.connection.closed:
-                raise
-            found = self._refused(error, feature.name)
-        except (duckdb.Error, pa.ArrowException) as error:
-            message = f"the rows of `{feature.name}` cannot be read: {first_line(error)}"
-            hint = "if memory ran out, raise `memory_limit` in the profile's settings"
-            found = Diagnostic("MF064", message, hint=hint)
-        seconds = time.perf_counter() - started
-        return Synced(feature.name, "failed", found.message, seconds=seconds, problem=found)
-
-    def _loaded(
-        self,
-        loader: Loader,
-        feature: Served,
-        build: Built | None,
-        offline: DuckDbStore,
-        options: SyncOptions,
-    ) -> Synced:
-        started = time.perf_counter()
-        connection = loader.connection
-        with connection.transaction():
-            loader.lock(feature.name, options.wait_seconds)
-            stored = metadata.read(connection, self._schema).get(feature.name)
-            reason = reason_to_load(feature, build, stored, options)
-            if reason is None and stored is not None:  # another sync did it meanwhile
-                return Synced(feature.name, "unchanged", "of the same build", stored.rows)
-            exact_from = options.as_of - MARGIN
-            new, rows = loader.load(feature, needed_rows(offline, feature, exact_from))
-            loader.exchange(feature.name, new, known=stored is not None)
-            noted = metadata.Stored(
-                feature=feature.name,
-                spec_hash=feature.spec_hash,
-                run_id=build.run_id if build else None,
-                layout=metadata.LAYOUT,
-                rows=rows,
-                exact_from=exact_from,
-                as_of=options.as_of,
-                synced_at=utc_now(),
-                oid=None,
-            )
-            metadata.write(connection, self._schema, noted)
-        seconds = time.perf_counter() - started
-        return Synced(feature.name, "loaded", reason or "", rows, seconds)
-
-    def _refused(self, error: psycopg.Error, feature: str) -> Diagnostic:
-        """What the server does not take, in words about the feature."""
-        match error:
-            case (
-                psycopg.errors.CharacterNotInRepertoire() | psycopg.errors.UntranslatableCharacter()
-            ):
-                message = f"feature `{feature}` has text that Postgres cannot hold"
-                hint = "remove NUL characters in the source; the database must be in UTF-8"
-            case psycopg.errors.ProgramLimitExceeded():
-                message = f"feature `{feature}` has keys that are too long for an index"
-                hint = "use keys of at most 2,000 bytes, such as surrogate keys (`from_columns`)"
-            case psycopg.errors.DependentObjectsStillExist():
-                message = f"something in the database depends on the online table of `{feature}`"
-                hint = "drop the views on it; they would keep the old table"
-            case _:
-                return self._explain(error, feature).diagnostics[0]
-        return Diagnostic("MF086", message, hint=hint)
 
     # Status and deletion
 
@@ -264,28 +167,9 @@ class PostgresOnline:
                     continue
                 with connection.transaction():
                     loader.lock(feature, DELETE_WAIT_SECONDS)
-                    loader.remove(feature)
+                    Exchange(connection, self._schema, lambda _: None).remove(feature)
                 deleted.append(feature)
         return deleted
-
-
-def reason_to_load(
-    feature: Served, build: Built | None, stored: metadata.Stored | None, options: SyncOptions
-) -> str | None:
-    """Why a table has to be loaded; None when what is there is as good.
-
-    A table holds every row from its ``as_of`` on, the future ones too. So as long as it is of the
-    same build, it gives the same values as a new one.
-    """
-    if stored is None or stored.oid is None:
-        return "not there yet"
-    if stored.spec_hash != feature.spec_hash or stored.layout != metadata.LAYOUT:
-        return "another definition"
-    if build is None or stored.run_id != build.run_id:
-        return "another build" if build else "a build without a record"
-    if options.as_of < stored.as_of and options.as_of - MARGIN < stored.exact_from:
-        return "an earlier instant"
-    return "asked for" if options.full_refresh else None
 
 
 def _status(
