@@ -191,6 +191,10 @@ class OnlineError(RetrievalError):
     """Online values cannot be stored or read; ``diagnostics`` says why."""
 
 
+class Ended(KeyboardInterrupt):
+    """A signal ends the command."""
+
+
 class DbtError(MlforgeError):
     """A dbt command failed or could not be started."""
 

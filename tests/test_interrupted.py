@@ -192,7 +192,9 @@ def test_asking_for_the_holder_keeps_our_own_locks(tmp_path: Path) -> None:
 
 
 @pytest.mark.functional
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str
+)
 def test_an_ended_build_leaves_nothing_running(root: Path, number: signal.Signals) -> None:
     build = start(root, "build")
     wait_for(lambda: (root / "dbt" / "target").is_dir() and children(build))
@@ -201,15 +203,41 @@ def test_an_ended_build_leaves_nothing_running(root: Path, number: signal.Signal
     build.send_signal(number)
     said = build.communicate(timeout=30)[1]
     wait_for(lambda: not lives(dbt), 10)
-    if number == signal.SIGINT:
-        assert build.returncode == 130
-        assert said.splitlines()[-1] == "interrupted: nothing of it runs any more"
+    if number != signal.SIGKILL:
+        word = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+        assert build.returncode == 128 + number
+        assert said.splitlines()[-1] == f"{word}: nothing of it runs any more"
         assert "Traceback" not in said
         assert not list((root / "dbt/target").glob("mlforge_run_*"))
     else:
         assert build.returncode == -number
         assert list((root / "dbt/target").glob("mlforge_run_*"))
     assert not (root / "dbt/target/run_results.json").exists()
+
+
+SLEEPS = """
+import time
+print("asleep")
+try:
+    time.sleep(60)
+except Exception:
+    pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_python_spec_is_no_way_around_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    project = write_project(tmp_path, SPEC, CONFIG)
+    (project / "features" / "sleeps.py").write_text(SLEEPS)
+    process = start(project, "compile")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "asleep\n"
+    process.send_signal(number)
+    said = process.communicate(timeout=30)[1]
+    word = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+    assert said == f"{word}: nothing of it runs any more\n"
+    assert process.returncode == 128 + number
+    assert not (project / "dbt").exists()
 
 
 @pytest.mark.functional

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import click
 import mlforge_sql
 from mlforge_sql.cli._options import Settings
 from mlforge_sql.cli._render import say, show_diagnostics
+from mlforge_sql.cli._signals import caught, ended_by
 from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
 from mlforge_sql.cli.columns import columns
@@ -32,35 +35,52 @@ from mlforge_sql.redaction import without_values
 class _Group(click.Group):
     """Turns every problem into a message and an exit code, in one place."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command line; signals end it in order."""
+        with caught():
+            return super().main(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; exit 1 for handled problems, 2 for our own mistakes."""
+        """Run the command; exit 1 for handled problems, 2 for our own mistakes, 128 + n for signals."""
         try:
             return super().invoke(ctx)
-        except SpecErrors as error:
+        except (Exception, KeyboardInterrupt) as error:
+            number = ended_by() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else 0)
+            if not number and isinstance(error, _OF_CLICK):
+                raise
             _reraise_when_debugging(ctx)
+            ctx.exit(_tell_end(number) if number else _tell(ctx, error))
+
+
+_OF_CLICK = (click.ClickException, click.exceptions.Exit, click.Abort)
+
+
+def _tell(ctx: click.Context, error: BaseException) -> int:
+    """Say what went wrong; returns the exit code."""
+    match error:
+        case SpecErrors():
             end = "" if isinstance(error, OnlineError) else "; nothing was written"
             show_diagnostics(_root(ctx), error.diagnostics, end)
-            ctx.exit(1)
-        except MlforgeError as error:
-            _reraise_when_debugging(ctx)
+            return 1
+        case MlforgeError():
             say(f"error: {error}", style="red")
-            ctx.exit(1)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except KeyboardInterrupt:
-            _reraise_when_debugging(ctx)
-            say("interrupted: nothing of it runs any more", style="red")
-            ctx.exit(130)
-        except BrokenPipeError:
+            return 1
+        case BrokenPipeError():
             sys.stderr.close()
-            ctx.exit(0)
-        except Exception as error:  # noqa: BLE001 - the last resort of the command line
-            _reraise_when_debugging(ctx)
-            say(
-                f"internal error: {type(error).__name__}: {without_values(str(error))}", style="red"
-            )
+            return 0
+        case _:
+            what = f"{type(error).__name__}: {without_values(str(error))}"
+            say(f"internal error: {what}", style="red")
             say("This is a bug in mlforge. Run again with --debug for the traceback.")
-            ctx.exit(2)
+            return 2
+
+
+def _tell_end(number: int) -> int:
+    """Say that a signal has ended the command; returns the exit code that shells give."""
+    word = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        say(f"{word}: nothing of it runs any more", style="red")
+    return 128 + number
 
 
 def _reraise_when_debugging(ctx: click.Context) -> None:

@@ -21,7 +21,7 @@ from types import CodeType, ModuleType, TracebackType
 from pydantic import ValidationError
 from sqlglot.errors import SqlglotError
 
-from mlforge_sql.errors import Diagnostic, Location, shown, suggest
+from mlforge_sql.errors import Diagnostic, Ended, Location, shown, suggest
 from mlforge_sql.expressions import ExpressionError, parse_expression
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.spec.base import Made, recording
@@ -337,6 +337,8 @@ def _sql_problem(error: SqlglotError) -> ExpressionError:
 
 def _is_interrupt(error: BaseException) -> bool:
     """True when somebody pressed Ctrl-C, rather than a file raised what that raises."""
+    if isinstance(error, Ended):
+        return True
     if not isinstance(error, KeyboardInterrupt):
         return False
     trace = error.__traceback__
