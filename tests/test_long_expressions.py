@@ -9,6 +9,7 @@ import pytest
 from dialect_table import read_table
 from dialect_values import column_types
 
+from mlforge_sql.dialects.failing import may_fail
 from mlforge_sql.dialects.translation import translate
 from mlforge_sql.expressions import (
     DEEPEST,
@@ -31,6 +32,7 @@ CHAINS = {
     "filter": lambda n: " and ".join(f"id <> {number}" for number in range(n)),
     "text": lambda n: " || ".join(["kind"] * n),
     "brackets": lambda n: " + ".join(["(id)"] * n),
+    "quotients": lambda n: " / ".join(["id"] * n),
 }
 
 
@@ -66,6 +68,22 @@ def test_five_hundred_terms_take_no_time(reader: SchemaReader) -> None:
     started = time.process_time()
     translate(typed(expr, COLUMNS, reader).tree)
     assert time.process_time() - started < 3  # it was more than 20 s
+
+
+NESTED = {
+    "choices": lambda n: "coalesce(" * n + "id" + ", 1)" * n,
+    "cases": lambda n: "case when kind = 'a' then " * n + "id" + " else 1.5 end" * n,
+    "roots": lambda n: "sqrt(" * n + "id" + ")" * n,
+}
+
+
+@pytest.mark.parametrize("chain", [*CHAINS, *NESTED])
+def test_whether_it_may_fail_is_known_at_once(chain: str) -> None:
+    """Of columns whose types are not known as well: each part is asked once, not twice at each step."""
+    text = CHAINS[chain](300) if chain in CHAINS else NESTED[chain](20)
+    started = time.process_time()
+    may_fail(parse_expression(text).tree)
+    assert time.process_time() - started < 3
 
 
 def test_parts_have_the_types_that_they_have_alone(reader: SchemaReader) -> None:

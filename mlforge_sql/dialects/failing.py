@@ -133,14 +133,17 @@ def _fit(types: Iterable[ColumnType]) -> bool:
 
 
 def _numbers(nodes: Iterable[exp.Expr]) -> bool:
-    types = [_type(node) for node in nodes]
+    return _are_numeric([_type(node) for node in nodes])
+
+
+def _are_numeric(types: Iterable[ColumnType | None]) -> bool:
     return all(item is not None and item.is_numeric for item in types)
 
 
 def _doubles(nodes: Iterable[exp.Expr]) -> bool:
     """Whether numbers are computed as doubles, which become infinite rather than overflow."""
     types = [_type(node) for node in nodes]
-    return _numbers(nodes) and DOUBLE in types
+    return DOUBLE in types and _are_numeric(types)
 
 
 def _widens(held: ColumnType | None, to: ColumnType | None) -> bool:
@@ -177,10 +180,10 @@ def _type(node: exp.Expr) -> ColumnType | None:  # noqa: PLR0911 - one line for 
         return parse_type(node.args["to"].sql(DIALECT))
     if isinstance(node, _CHOICES):
         return _shared(_values(node))
-    if isinstance(node, exp.Div) and _numbers(_values(node)):
-        return DOUBLE
-    if isinstance(node, (*_ARITHMETIC, *_OF_DOUBLES)) and _doubles(_values(node)):
-        return DOUBLE
+    if isinstance(node, (exp.Div, *_ARITHMETIC, *_OF_DOUBLES)):
+        types = [_type(part) for part in _values(node)]  # once: parts have parts
+        doubles = isinstance(node, exp.Div) or DOUBLE in types
+        return DOUBLE if doubles and _are_numeric(types) else None
     return None
 
 
