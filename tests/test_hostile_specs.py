@@ -5,13 +5,17 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import harness
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from diagnostic_cases import BASE, write_data
 from examples import profile
 from fuzzing import Workshop, draw, fuzz
+from harness import write_project
 
 from mlforge_sql.cli import main
+from mlforge_sql.workflows.compile import compile_project
 
 FUZZED = 3000 if profile() == "long" else 100
 CONFIG = BASE["mlforge.yaml"]
@@ -143,3 +147,13 @@ def test_numbers_that_cannot_be_written_down(line: str, data: Path, tmp_path: Pa
     said = " ".join(told.stderr.split())
     assert "error[MF012]: the number has more digits than any column has room for" in said
     assert "--> features/bad.yml:6:" in said
+
+
+def test_a_project_without_features_names_no_folder_without_models(tmp_path: Path) -> None:
+    """dbt warns of those, and `--warn-error` makes an error of it."""
+    spec = {"entities": [{"name": "user", "join_key": "user_id"}]}
+    files = compile_project(write_project(tmp_path, spec, harness.CONFIG)).files
+    texts = {str(path): text for path, text in files.items()}
+    written = yaml.safe_load(texts["dbt_project.yml"])
+    assert written["models"] == {written["name"]: {}}
+    assert not [name for name in texts if name.startswith("models/") and name.endswith(".sql")]

@@ -22,12 +22,14 @@ PUBLIC = {"+access": "public"}
 def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
     """``dbt_project.yml``."""
     config = project.config
-    folders = {
-        "staging": {"+materialized": "view"},
-        "intermediate": {"+materialized": "view"},
-        "features": {"+materialized": "table", **PUBLIC, **delta.persist_docs()},
-    }
-    if project.training_sets:  # dbt warns of folders without models
+    folders: dict[str, dict[str, Any]] = {}  # dbt warns of those without models
+    if project.features:
+        folders = {
+            "staging": {"+materialized": "view"},
+            "intermediate": {"+materialized": "view"},
+            "features": {"+materialized": "table", **PUBLIC, **delta.persist_docs()},
+        }
+    if project.training_sets:
         folders["training"] = {"+materialized": "table", **PUBLIC, **delta.persist_docs()}
     return {
         "name": config.name,
