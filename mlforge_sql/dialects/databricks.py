@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlglot import exp
+from typing_extensions import override
 
 from mlforge_sql.dialects.base import ESCAPED, OFFSET, Dialect
 from mlforge_sql.dialects.printing import DatabricksText
@@ -36,22 +37,26 @@ class Databricks(Dialect):
         """Databricks' name of a type."""
         return databricks_type(kind)
 
+    @override
     def expression(self, expr: Expr) -> exp.Expr:
-        """See the base. It can be said: the resolver refuses what cannot."""
+        """It can be said: the resolver refuses what cannot."""
         return guarded(translate(expr.tree), owner_of(expr.tree))
 
+    @override
     def pattern(self, pattern: str) -> str:
-        """See the base. The resolver refuses what Java would find elsewhere."""
+        """The resolver refuses what Java would find elsewhere."""
         return java_pattern(pattern)
 
+    @override
     def time_format(self, text: str) -> str:
-        """See the base. The resolver refuses what Spark reads differently."""
+        """The resolver refuses what Spark reads differently."""
         return spark_pattern(text)
 
+    @override
     def event_time(
         self, stored: EventTime, value: exp.Expr, time: exp.Expr | None = None
     ) -> exp.Expr:
-        """See the base. Timestamps without a time zone are UTC, as the session is."""
+        """Timestamps without a time zone are UTC, as the session is."""
         match stored.kind:
             case TimeKind.TEXT:
                 pattern = exp.Literal.string(self.time_format(stored.format or ""))
@@ -68,16 +73,17 @@ class Databricks(Dialect):
             case _:
                 return self.cast(self.time_text(value, time), TIMESTAMP)
 
+    @override
     def names_offset(self, text: exp.Expr) -> exp.Expr:
-        """See the base."""
         return func("regexp_like", text, exp.Literal.string(OFFSET))
 
+    @override
     def local_time(self, instant: exp.Expr, zone: exp.Expr) -> exp.Expr:
-        """See the base. An instant has one local time; the session's zone has no say."""
+        """An instant has one local time; the session's zone has no say."""
         return func("from_utc_timestamp", instant, zone)
 
+    @override
     def utc_by(self, local: exp.Expr, zone: exp.Expr, days: int) -> exp.Expr:
-        """See the base."""
         day = self.later(local.copy(), days * MICROSECONDS["d"])
         offset = exp.Sub(
             this=func("unix_micros", self.local_time(day, zone.copy())),
@@ -86,8 +92,9 @@ class Databricks(Dialect):
         micros = exp.Sub(this=func("unix_micros", local.copy()), expression=exp.Paren(this=offset))
         return func("timestamp_micros", micros)
 
+    @override
     def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:
-        """See the base. A sum of bigint is bigint here, and one that does not fit is an error."""
+        """A sum of bigint is bigint here, and one that does not fit is an error."""
         whole = total == HUGEINT or (total.kind is Kind.DECIMAL and total.scale == 0)
         return self.cast(value, total) if whole else value
 
@@ -95,22 +102,25 @@ class Databricks(Dialect):
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
         return func("stddev_samp" if function == "std" else "var_samp", value)
 
+    @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
-        """See the base. A decimal of 38 digits times its unit loses digits here, but its text has no point."""
+        """A decimal of 38 digits times its unit loses digits here, but its text has no point."""
         if kind.kind is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
             return self.cast(without_point(self.cast(value, TEXT)), _WHOLE)
         if kind.kind is Kind.DECIMAL and kind.scale:
             value = exp.Mul(this=enclosed(value), expression=number(10**kind.scale))
         return value if kind == BIGINT else self.cast(value, BIGINT)
 
+    @override
     def half(self, units: exp.Expr, *, high: bool) -> exp.Expr:
-        """See the base. Shifts round towards the past."""
+        """Shifts round towards the past."""
         if high:
             return func("shiftright", units, number(32))
         return exp.BitwiseAnd(this=units, expression=number(2**32 - 1))
 
+    @override
     def third(self, units: exp.Expr, place: int) -> exp.Expr:
-        """See the base. What is divided is a multiple, so that no digit after the point is rounded."""
+        """What is divided is a multiple, so that no digit after the point is rounded."""
         if place < 2:
             rest = exp.Mod(this=units.copy(), expression=number(10**13 if place else 10**26))
             above = exp.Mod(this=units, expression=number(10**26)) if place else units
@@ -120,6 +130,6 @@ class Databricks(Dialect):
             units = exp.Mod(this=units, expression=number(10**13))
         return self.cast(units, BIGINT)
 
+    @override
     def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
-        """See the base."""
         return exp.Mul(this=self.cast(one, _FACTOR), expression=self.cast(other, _FACTOR))

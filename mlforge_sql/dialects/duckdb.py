@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlglot import exp
+from typing_extensions import override
 
 from mlforge_sql.dialects.base import OFFSET, Dialect
 from mlforge_sql.dialects.failing import may_fail
@@ -50,15 +51,17 @@ class DuckDb(Dialect):
             case _:
                 return str(kind)
 
+    @override
     def expression(self, expr: Expr) -> exp.Expr:
-        """See the base. Users write DuckDB's own SQL; what can fail on a row fails without its value."""
+        """Users write DuckDB's own SQL; what can fail on a row fails without its value."""
         tree = expr.tree.copy()
         return guarded(tree, owner_of(tree))
 
+    @override
     def event_time(
         self, stored: EventTime, value: exp.Expr, time: exp.Expr | None = None
     ) -> exp.Expr:
-        """See the base. Parts of a microsecond are cut off towards the past."""
+        """Parts of a microsecond are cut off towards the past."""
         match stored.kind:
             case TimeKind.TIMESTAMP | TimeKind.DATE:
                 return self.cast(value, TIMESTAMP)
@@ -89,16 +92,17 @@ class DuckDb(Dialect):
             return _floor_thousand(whole)
         return times(whole, 1_000_000 // stored.per_second)
 
+    @override
     def names_offset(self, text: exp.Expr) -> exp.Expr:
-        """See the base."""
         return func("regexp_matches", text, exp.Literal.string(OFFSET))
 
+    @override
     def local_time(self, instant: exp.Expr, zone: exp.Expr) -> exp.Expr:
-        """See the base. An instant has one local time; the session's zone has no say."""
+        """An instant has one local time; the session's zone has no say."""
         return func("timezone", zone, func("timezone", exp.Literal.string("UTC"), instant))
 
+    @override
     def utc_by(self, local: exp.Expr, zone: exp.Expr, days: int) -> exp.Expr:
-        """See the base."""
         near = self.later if days > 0 else self.earlier
         day = near(local.copy(), MICROSECONDS["d"])
         offset = exp.Sub(
@@ -108,8 +112,9 @@ class DuckDb(Dialect):
         micros = exp.Sub(this=func("epoch_us", local.copy()), expression=exp.Paren(this=offset))
         return func("make_timestamp", micros)
 
+    @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
-        """See the base. A decimal of 38 digits times its unit has no type here, but its text has no point."""
+        """A decimal of 38 digits times its unit has no type here, but its text has no point."""
         if kind.kind is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
             return self.cast(without_point(self.cast(value, TEXT)), HUGEINT)
         if kind.kind is Kind.DECIMAL and kind.scale:
@@ -118,22 +123,24 @@ class DuckDb(Dialect):
             value = exp.Mul(this=self.cast(value, roomy), expression=number(10**kind.scale))
         return value if kind in {BIGINT, HUGEINT} else self.cast(value, BIGINT)
 
+    @override
     def half(self, units: exp.Expr, *, high: bool) -> exp.Expr:
-        """See the base. Shifts round towards the past."""
+        """Shifts round towards the past."""
         if high:
             return exp.BitwiseRightShift(this=units, expression=number(32))
         return exp.BitwiseAnd(this=units, expression=number(2**32 - 1))
 
+    @override
     def third(self, units: exp.Expr, place: int) -> exp.Expr:
-        """See the base. Shifts round towards the past."""
+        """Shifts round towards the past."""
         if place < 2:
             units = exp.BitwiseRightShift(this=units, expression=number(43 if place else 86))
         if place > 0:
             units = exp.BitwiseAnd(this=enclosed(units), expression=number(2**43 - 1))
         return self.cast(units, BIGINT)
 
+    @override
     def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
-        """See the base."""
         return exp.Mul(this=self.cast(one, HUGEINT), expression=other)
 
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
@@ -32,8 +34,8 @@ class DuckDbJoiner(Joiner):
 
     store: DuckDbStore
 
+    @override
     def table_labels(self, name: str) -> LabelTable:
-        """See the base."""
         relation = _find_table(self.store, name)
         return LabelTable(relation, described(self.store.connection, relation, name), local=False)
 
@@ -44,8 +46,8 @@ class DuckDbJoiner(Joiner):
         hint = "give a relation, such as `duckdb.sql(...)`"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
 
+    @override
     def join(self, labels: LabelTable, join: Join, *, own: bool) -> DuckDbRows:
-        """See the base."""
         row = free("mlforge_row", labels.columns)
         added = {row: "row_number() over ()"}
         instant = join.instant(labels.columns, DuckDb())
@@ -105,8 +107,8 @@ class DuckDbRows(Rows):
         casts = exact_casts(self.connection, self.query)
         return f"select {self.kept} {casts} from {self.source}"  # noqa: S608 - compiled, or quoted
 
+    @override
     def relation(self) -> Any:
-        """See the base."""
         import duckdb
 
         try:
@@ -114,8 +116,8 @@ class DuckDbRows(Rows):
         except duckdb.Error as error:
             raise problem(error, self.time, self.columns) from None
 
+    @override
     def reader(self) -> pa.RecordBatchReader:
-        """See the base."""
         import duckdb
 
         try:
@@ -123,8 +125,8 @@ class DuckDbRows(Rows):
         except (duckdb.Error, RuntimeError) as error:
             raise problem(error, self.time, self.columns) from None
 
+    @override
     def table(self) -> pa.Table:
-        """See the base."""
         import duckdb
 
         try:
@@ -132,8 +134,8 @@ class DuckDbRows(Rows):
         except (duckdb.Error, RuntimeError) as error:
             raise problem(error, self.time, self.columns) from None
 
+    @override
     def write_parquet(self, file: Path) -> None:
-        """See the base."""
         import duckdb
 
         try:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from mlforge_sql.dbt.profiles import DATABASE_FILE
 from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.engine_settings import free_settings, required_settings, set_statements
@@ -48,8 +50,8 @@ class DuckDbStore(Store):
         """The same connection: labels and features meet in it."""
         return self.connection
 
+    @override
     def relation(self, model: str) -> str:
-        """See the base."""
         return f'"{CATALOG}"."{SCHEMA}".{DUCKDB.name(model)}'
 
     def tables(self) -> list[str]:
@@ -60,8 +62,8 @@ class DuckDbStore(Store):
         )
         return [str(row[0]) for row in rows.fetchall()]
 
+    @override
     def columns(self, table: str) -> list[str]:
-        """See the base."""
         rows = self.connection.execute(
             "select column_name from information_schema.columns "
             "where table_catalog = ? and table_schema = ? and table_name = ?",
@@ -69,16 +71,16 @@ class DuckDbStore(Store):
         )
         return [str(row[0]) for row in rows.fetchall()]
 
+    @override
     def count(self, table: str) -> int:
-        """See the base."""
         query = f"select count(*) from {self.relation(table)}"  # noqa: S608 - quoted
         row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 
+    @override
     def first_rows(
         self, relation: str | None, limit: int
     ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
-        """See the base."""
         if relation is None:
             return (), ()
         schema, table = relation.split(".")[-2:]
@@ -88,8 +90,8 @@ class DuckDbStore(Store):
         names = tuple(str(item[0]) for item in found.description or ())
         return names, tuple(tuple(row) for row in found.fetchall())
 
+    @override
     def built_hashes(self) -> dict[str, str]:
-        """See the base."""
         if METADATA not in self.tables():
             return {}
         rows = self.connection.execute(
@@ -97,8 +99,8 @@ class DuckDbStore(Store):
         )
         return {str(name): str(found) for name, found in rows.fetchall()}
 
+    @override
     def close(self) -> None:
-        """See the base."""
         self.connection.close()
 
 

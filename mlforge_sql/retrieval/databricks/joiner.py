@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from mlforge_sql.dialects.quoting import DATABRICKS
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.retrieval.databricks.rows import LocalRows, Paged, StoredRows
@@ -25,8 +27,8 @@ class DatabricksJoiner(Joiner):
 
     store: DatabricksStore
 
+    @override
     def table_labels(self, name: str) -> LabelTable:
-        """See the base."""
         parts = parts_of(name)
         if parts is None or len(parts) > 3:
             message = f"`{name}` is not the name of a table"
@@ -61,8 +63,9 @@ class DatabricksJoiner(Joiner):
         message = f"there is no file and, in `{'.'.join(full[:2])}`, no table `{full[2]}`"
         return RetrievalError([Diagnostic("MF063", message, hint=hint)])
 
+    @override
     def query_labels(self, query: str) -> LabelTable:
-        """See the base. Names in it that do not say their schema are those of the profile."""
+        """Names in it that do not say their schema are those of the profile."""
         relation = f"({query.strip().rstrip(';')}\n)"
         try:
             self.store.session.run(f"use schema {DATABRICKS.name(self.store.place[1])}")
@@ -79,8 +82,8 @@ class DatabricksJoiner(Joiner):
         rows = self.store.session.rows(f"describe query select * from {relation} as labels")  # noqa: S608 - quoted, or the user's
         return {str(name): _type(str(kind)) for name, kind, *_ in rows}
 
+    @override
     def join(self, labels: LabelTable, join: Join, *, own: bool) -> Paged:
-        """See the base."""
         if labels.local:
             return LocalRows(self.store, labels, join, own)
         return StoredRows.of(self.store, labels, join)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.quoting import DATABRICKS
@@ -63,15 +65,16 @@ class Paged(Rows):
         hint = 'ask for output="reader" or output="pyarrow": DuckDB reads both'
         raise RetrievalError([Diagnostic("MF052", message, hint=hint)])
 
+    @override
     def table(self) -> pa.Table:
-        """See the base."""
         import pyarrow as pa
 
         with contextlib.closing(self.pages()) as pages:
             return pa.concat_tables(pages)
 
+    @override
     def reader(self) -> pa.RecordBatchReader:
-        """See the base. The store is let go when the stream ends, or when nobody holds it any more."""
+        """The store is let go when the stream ends, or when nobody holds it any more."""
         import pyarrow as pa
 
         stream = self._stream()
@@ -87,8 +90,8 @@ class Paged(Rows):
             for page in pages:
                 yield from page.to_batches()
 
+    @override
     def write_parquet(self, file: Path) -> None:
-        """See the base."""
         import pyarrow.parquet as pq
 
         with contextlib.closing(self.pages()) as pages:
@@ -135,8 +138,8 @@ class StoredRows(Paged):
         text = f"select {kept} from ({joined}\n) as joined"  # noqa: S608 - compiled, or quoted
         return cls(store, labels, join, text)
 
+    @override
     def pages(self) -> Pages:
-        """See the base."""
         types = feature_types(self.join, self.store.local)
         try:
             with contextlib.closing(self.store.session.pages(self.query)) as pages:
@@ -167,8 +170,8 @@ class LocalRows(Paged):
 
     own: bool
 
+    @override
     def pages(self) -> Pages:
-        """See the base."""
         with contextlib.closing(self._features()) as features:
             if not self.own:
                 yield from features

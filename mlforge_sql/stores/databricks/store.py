@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from mlforge_sql.databricks_workspace.connection import (
     check_connector,
     connection_errors,
@@ -66,18 +68,19 @@ class DatabricksStore(Store):
             connection.execute(statement)
         return connection
 
+    @override
     def relation(self, model: str) -> str:
-        """See the base."""
         return DATABRICKS.name(*self.place, model)
 
+    @override
     def check_built(self, requests: Iterable[Requested]) -> None:
-        """See the base. All tables are looked up at once."""
+        """All tables are looked up at once."""
         wanted = tuple(requests)
         self._look_up([*(item.feature.name for item in wanted), METADATA])
         super().check_built(wanted)
 
+    @override
     def settled(self, requests: Iterable[Requested]) -> tuple[Requested, ...]:
-        """See the base."""
         return tuple(self._settled(request) for request in requests)
 
     def _settled(self, request: Requested) -> Requested:
@@ -86,8 +89,8 @@ class DatabricksStore(Store):
         name = request.feature.name
         return replace(request, pin=settle(self.session, name, self.relation(name), request.pin))
 
+    @override
     def columns(self, table: str) -> list[str]:
-        """See the base."""
         if table not in self._columns:
             self._look_up([table])
         return self._columns[table]
@@ -106,15 +109,15 @@ class DatabricksStore(Store):
         for table, column in rows:
             self._columns[names[str(table)]].append(str(column))
 
+    @override
     def count(self, table: str) -> int:
-        """See the base."""
         rows = self.session.rows(f"select count(*) from {self.relation(table)}")  # noqa: S608 - quoted
         return int(rows[0][0])
 
+    @override
     def first_rows(
         self, relation: str | None, limit: int
     ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
-        """See the base."""
         if relation is None:
             return (), ()
         names, rows = self.session.first_rows(
@@ -122,8 +125,8 @@ class DatabricksStore(Store):
         )
         return names, tuple(tuple(map(_plain, row)) for row in rows)
 
+    @override
     def built_hashes(self) -> dict[str, str]:
-        """See the base."""
         if not self.columns(METADATA):
             return {}
         rows = self.session.rows(
@@ -131,8 +134,8 @@ class DatabricksStore(Store):
         )
         return {str(name): str(found) for name, found in rows}
 
+    @override
     def close(self) -> None:
-        """See the base."""
         self.session.close()
         if "local" in vars(self):
             self.local.close()
