@@ -27,7 +27,7 @@ class ColumnType:
     """A column type.
 
     Attributes:
-        kind: What the column holds.
+        family: What the column holds.
         bits: Width of an integer or a float.
         precision: Digits of a decimal.
         scale: Digits of a decimal after the point.
@@ -35,14 +35,14 @@ class ColumnType:
             timestamps of another resolution.
     """
 
-    kind: Kind
+    family: Kind
     bits: int = 0
     precision: int = 0
     scale: int = 0
     text: str = ""
 
     def __str__(self) -> str:
-        match self.kind:
+        match self.family:
             case Kind.INTEGER:
                 return _INTEGER_NAMES.get(self.bits, "bigint")
             case Kind.FLOAT:
@@ -52,17 +52,17 @@ class ColumnType:
             case Kind.OTHER:
                 return self.text.lower()
             case _:
-                return self.text or str(self.kind)
+                return self.text or str(self.family)
 
     @property
     def is_numeric(self) -> bool:
         """True for integers, floats and decimals."""
-        return self.kind in {Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL}
+        return self.family in {Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL}
 
     @property
     def is_ordered(self) -> bool:
         """True when both engines sort the type in the same way."""
-        return self.kind is not Kind.OTHER
+        return self.family is not Kind.OTHER
 
 
 BOOLEAN = ColumnType(Kind.BOOLEAN)
@@ -271,7 +271,7 @@ def parse_type(text: str) -> ColumnType:
 
     Examples:
         >>> parse_type("DECIMAL(10,2)")
-        ColumnType(kind=<Kind.DECIMAL: 'decimal'>, bits=0, precision=10, scale=2, text='')
+        ColumnType(family=<Kind.DECIMAL: 'decimal'>, bits=0, precision=10, scale=2, text='')
         >>> str(parse_type("VARCHAR")), str(parse_type("INTEGER[]"))
         ('text', 'integer[]')
     """

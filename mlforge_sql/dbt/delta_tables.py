@@ -209,7 +209,7 @@ def _quoted(name: str) -> str:
 
 def _clustering(columns: Iterable[tuple[str, ColumnType]]) -> list[str]:
     """The first columns that a table can be clustered by; dbt-databricks does not quote them."""
-    names = [_quoted(name) for name, kind in columns if kind.kind not in _NOT_CLUSTERED]
+    names = [_quoted(name) for name, kind in columns if kind.family not in _NOT_CLUSTERED]
     return safe_values(names[:CLUSTERED])  # type: ignore[no-any-return]  # a list stays one
 
 

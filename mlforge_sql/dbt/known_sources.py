@@ -77,7 +77,7 @@ def _column(item: Typed, whole: ColumnType, branches: Branches) -> dict[str, Any
     found: dict[str, Any] = {"name": item.name, "type": kind, "stored": item.stored}
     if item.leaves:
         found["leaves"] = Code(f"[{', '.join(_pair(leaf) for leaf in item.leaves)}]")
-    elif item.type.kind is Kind.OTHER:
+    elif item.type.family is Kind.OTHER:
         found["any"] = Code("true")
     if is_counted(item):
         found["counted"] = Code("true")
@@ -100,7 +100,7 @@ def is_counted(item: Typed) -> bool:
 
 
 def _name(text: str, kind: ColumnType) -> str:
-    return text if kind.kind is Kind.OTHER else plain_type(text)
+    return text if kind.family is Kind.OTHER else plain_type(text)
 
 
 def _time(reading: Reading, branches: Branches) -> Any:

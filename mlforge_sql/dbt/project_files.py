@@ -142,6 +142,6 @@ def _about(source: ResolvedSource) -> str:
 
 def _column(name: str, kind: ColumnType, branches: Branches) -> dict[str, Any]:
     """A column that a Databricks table must have; of types without a name there, any type will do."""
-    if kind.kind is Kind.OTHER:
+    if kind.family is Kind.OTHER:
         return {"name": jinja_safe(name)}
     return {"name": jinja_safe(name), "data_type": branches.type_name(kind)}

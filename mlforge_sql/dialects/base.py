@@ -173,7 +173,7 @@ class Dialect(ABC):
 
     def one_zero(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """The value; of floats, -0.0 becomes 0.0, which it equals: both would be right, depending on rows' order."""
-        if kind.kind is not Kind.FLOAT:
+        if kind.family is not Kind.FLOAT:
             return value
         zero = exp.Literal.number(0)
         return exp.Add(this=value, expression=zero if kind == DOUBLE else self.cast(zero, kind))

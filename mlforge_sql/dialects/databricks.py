@@ -95,7 +95,7 @@ class Databricks(Dialect):
     @override
     def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:
         """A sum of bigint is bigint here, and one that does not fit is an error."""
-        whole = total == HUGEINT or (total.kind is Kind.DECIMAL and total.scale == 0)
+        whole = total == HUGEINT or (total.family is Kind.DECIMAL and total.scale == 0)
         return self.cast(value, total) if whole else value
 
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
@@ -105,9 +105,9 @@ class Databricks(Dialect):
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """A decimal of 38 digits times its unit loses digits here, but its text has no point."""
-        if kind.kind is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
+        if kind.family is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
             return self.cast(without_point(self.cast(value, TEXT)), _WHOLE)
-        if kind.kind is Kind.DECIMAL and kind.scale:
+        if kind.family is Kind.DECIMAL and kind.scale:
             value = exp.Mul(this=enclosed(value), expression=number(10**kind.scale))
         return value if kind == BIGINT else self.cast(value, BIGINT)
 

@@ -37,7 +37,7 @@ class DuckDb(Dialect):
 
     def type_name(self, kind: ColumnType) -> str:
         """DuckDB's name of a type."""
-        match kind.kind:
+        match kind.family:
             case Kind.TEXT:
                 return "varchar"
             case Kind.TIMESTAMP_TZ:
@@ -115,9 +115,9 @@ class DuckDb(Dialect):
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """A decimal of 38 digits times its unit has no type here, but its text has no point."""
-        if kind.kind is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
+        if kind.family is Kind.DECIMAL and kind.precision > DIGITS_OF_BIGINT:
             return self.cast(without_point(self.cast(value, TEXT)), HUGEINT)
-        if kind.kind is Kind.DECIMAL and kind.scale:
+        if kind.family is Kind.DECIMAL and kind.scale:
             digits = DIGITS_OF_BIGINT if kind.precision + kind.scale <= DIGITS_OF_BIGINT else 38
             roomy = ColumnType(Kind.DECIMAL, precision=digits, scale=kind.scale)
             value = exp.Mul(this=self.cast(value, roomy), expression=number(10**kind.scale))

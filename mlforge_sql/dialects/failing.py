@@ -73,7 +73,7 @@ def _fails(node: exp.Expr) -> bool:  # noqa: PLR0911 - one line for each kind of
         return not _doubles(_values(node))
     if isinstance(node, _OF_MOMENTS):
         found = _type(node.args["expression"] if isinstance(node, exp.Extract) else node.this)
-        return found is None or found.kind not in {Kind.DATE, Kind.TIMESTAMP}
+        return found is None or found.family not in {Kind.DATE, Kind.TIMESTAMP}
     return True
 
 
@@ -109,7 +109,7 @@ def _alike(nodes: Iterable[exp.Expr]) -> bool:
         return True
     if _numeric(known):
         return not any(_is_text(node) for node in nodes) and _fit(known)
-    return len(set(known)) <= 1 and all(item.kind is not Kind.OTHER for item in known)
+    return len(set(known)) <= 1 and all(item.family is not Kind.OTHER for item in known)
 
 
 def _numeric(types: Iterable[ColumnType]) -> bool:
@@ -119,9 +119,9 @@ def _numeric(types: Iterable[ColumnType]) -> bool:
 def _fit(types: Iterable[ColumnType]) -> bool:
     """Whether DuckDB's common type of numbers has room for all of them."""
     types = list(types)
-    if any(item.kind is Kind.FLOAT for item in types):
-        return all(item.kind is not Kind.FLOAT or item == DOUBLE for item in types)
-    decimals = [item for item in types if item.kind is Kind.DECIMAL]
+    if any(item.family is Kind.FLOAT for item in types):
+        return all(item.family is not Kind.FLOAT or item == DOUBLE for item in types)
+    decimals = [item for item in types if item.family is Kind.DECIMAL]
     if not decimals:
         return True
     if any(item.bits > 64 for item in types):
@@ -148,18 +148,18 @@ def _doubles(nodes: Iterable[exp.Expr]) -> bool:
 
 def _widens(held: ColumnType | None, to: ColumnType | None) -> bool:
     """Whether each value of a type is a value of the other."""
-    if to == TEXT or (held is not None and held == to and held.kind is not Kind.OTHER):
+    if to == TEXT or (held is not None and held == to and held.family is not Kind.OTHER):
         return True
     if held is None or to is None:
         return False
-    if held.kind in {Kind.INTEGER, Kind.BOOLEAN} and to.kind is Kind.INTEGER:
+    if held.family in {Kind.INTEGER, Kind.BOOLEAN} and to.family is Kind.INTEGER:
         return held.bits <= to.bits
     if to == DOUBLE:
-        return held.is_numeric or held.kind is Kind.BOOLEAN
-    if to.kind is Kind.DECIMAL and held.kind is Kind.DECIMAL:
+        return held.is_numeric or held.family is Kind.BOOLEAN
+    if to.family is Kind.DECIMAL and held.family is Kind.DECIMAL:
         room = to.precision - to.scale >= held.precision - held.scale
         return room and to.scale >= held.scale
-    return to.kind is Kind.DATE and held.kind is Kind.TIMESTAMP and not held.text
+    return to.family is Kind.DATE and held.family is Kind.TIMESTAMP and not held.text
 
 
 def _type(node: exp.Expr) -> ColumnType | None:  # noqa: PLR0911 - one line for each kind of node

@@ -233,7 +233,7 @@ def _source(patient: Patient, source: ResolvedSource) -> Finding:
         found, wanted = real.get(column.casefold()), names.type_name(kind)
         if found is None:
             changed.append(f"`{column}` is missing")
-        elif kind.kind is not Kind.OTHER and _kind_of_type(found) != _kind_of_type(wanted):
+        elif kind.family is not Kind.OTHER and _kind_of_type(found) != _kind_of_type(wanted):
             changed.append(f"`{column}` is {found}, not {wanted}")
     if changed:
         step = "change the table back, or say what it is now in `columns:` of the source"

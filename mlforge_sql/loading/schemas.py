@@ -487,9 +487,9 @@ def _guessed(held: str, fits: Sequence[str], leaves: tuple[tuple[str, str], ...]
     kind = held_type(fits[0]) if fits else ColumnType(Kind.OTHER, text="json")
     if kind == TEXT and held == "text":
         return StoredColumn(TEXT, held)
-    if kind.kind is Kind.OTHER and not leaves:
+    if kind.family is Kind.OTHER and not leaves:
         return StoredColumn(kind, held)
-    return StoredColumn(kind, f"guessed {held}", leaves if kind.kind is Kind.OTHER else ())
+    return StoredColumn(kind, f"guessed {held}", leaves if kind.family is Kind.OTHER else ())
 
 
 def _unknown(held: str) -> StoredColumn:
@@ -543,9 +543,11 @@ def _mixed(
 def _common(kinds: Iterable[str]) -> str:
     """A type for numbers of several types: exact where no file holds floats and one has room."""
     found = [held_type(kind) for kind in kinds]
-    if not all(item.is_numeric for item in found) or any(item.kind is Kind.FLOAT for item in found):
+    if not all(item.is_numeric for item in found) or any(
+        item.family is Kind.FLOAT for item in found
+    ):
         return "double"
-    if all(item.kind is Kind.INTEGER and item.bits <= 64 for item in found):
+    if all(item.family is Kind.INTEGER and item.bits <= 64 for item in found):
         return "bigint"
     return f"decimal(38,{max(item.scale for item in found)})"
 
@@ -639,11 +641,11 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _engine_type(kind: ColumnType) -> str:
-    if kind.kind is Kind.TEXT:
+    if kind.family is Kind.TEXT:
         return "varchar"
     if kind == UNKNOWN:
         return '"NULL"'
-    return "timestamptz" if kind.kind is Kind.TIMESTAMP_TZ else str(kind)
+    return "timestamptz" if kind.family is Kind.TIMESTAMP_TZ else str(kind)
 
 
 def _literal(text: str) -> str:

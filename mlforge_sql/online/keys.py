@@ -99,7 +99,7 @@ def checked(kind: ColumnType, *, ranged: bool = True) -> Check:
         >>> checked(ColumnType(Kind.DECIMAL, precision=20))(2**64 - 1)
         Decimal('18446744073709551615')
     """
-    match kind.kind:
+    match kind.family:
         case Kind.INTEGER:
             limit = 2 ** (kind.bits - 1) if ranged else None
             return lambda value: _integer(value, kind, limit)
@@ -108,7 +108,7 @@ def checked(kind: ColumnType, *, ranged: bool = True) -> Check:
         case Kind.TEXT:
             return lambda value: _text(value, kind)
         case _:
-            exact = _EXACT[kind.kind]
+            exact = _EXACT[kind.family]
             return lambda value: value if type(value) is exact else _other(value, kind, exact)
 
 
@@ -184,7 +184,7 @@ def _plain(value: Any) -> Any:
 
 
 def _unfit(value: Any, kind: ColumnType) -> UnfitValue:
-    text = f"is a {type(value).__name__}, the feature's is {kind}; it must be {_WORDS[kind.kind]}"
+    text = f"is a {type(value).__name__}, the feature's is {kind}; it must be {_WORDS[kind.family]}"
     if isinstance(value, float) and value != value:  # noqa: PLR0124 - only NaN differs from itself
         text = f"is NaN, the feature's is {kind}; use None for an unknown key"
     return UnfitValue(text)

@@ -49,7 +49,7 @@ def _same_types(requests: Sequence[Requested]) -> Iterable[Diagnostic]:
     for item in requests:
         for key in item.feature.keys:
             feature, other = first.setdefault(key.name.casefold(), (item.feature.name, key))
-            if other.type.kind is not key.type.kind or other.type.scale != key.type.scale:
+            if other.type.family is not key.type.family or other.type.scale != key.type.scale:
                 message = (
                     f"key `{key.name}` is {key.type} in feature `{item.feature.name}`, "
                     f"but {other.type} in feature `{feature}`"

@@ -22,7 +22,7 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
     """
     import pyarrow as pa
 
-    match kind.kind:
+    match kind.family:
         case Kind.BOOLEAN:
             return pa.bool_()
         case Kind.INTEGER if kind.bits == 128:
@@ -37,7 +37,7 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
             return pa.date32()
         case Kind.TIMESTAMP | Kind.TIMESTAMP_TZ:
             unit = kind.text.rpartition("_")[2] if "_" in kind.text else "us"
-            return pa.timestamp(unit, tz="UTC" if kind.kind is Kind.TIMESTAMP_TZ else None)
+            return pa.timestamp(unit, tz="UTC" if kind.family is Kind.TIMESTAMP_TZ else None)
         case _:
             return pa.string()
 

@@ -52,7 +52,7 @@ def power_parts(kind: ColumnType) -> tuple[MeasureKind, ...]:
         >>> [len(power_parts(parse_type(name))) for name in ("integer", "decimal(18,2)", "double")]
         [3, 4, 0]
     """
-    match kind.kind:
+    match kind.family:
         case Kind.BOOLEAN:
             return SMALL
         case Kind.INTEGER:

@@ -99,12 +99,12 @@ def event_time(
 def _two(column: str, time: str, types: Mapping[str, ColumnType], spec: Timestamp) -> EventTime:
     if spec.format is not None:
         return EventTime(column, TimeKind.TEXT, format=spec.format, time=time)
-    both_typed = types[column].kind is Kind.DATE and is_time(types[time])
+    both_typed = types[column].family is Kind.DATE and is_time(types[time])
     return EventTime(column, TimeKind.DATE_AND_TIME if both_typed else TimeKind.ISO_TEXT, time=time)
 
 
 def _one(column: str, kind: ColumnType, spec: Timestamp) -> EventTime:
-    match kind.kind:
+    match kind.family:
         case Kind.TEXT if spec.format is None:
             return EventTime(column, TimeKind.ISO_TEXT)
         case Kind.TEXT:

@@ -126,7 +126,7 @@ def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
         return BIGINT
     if kind not in {MeasureKind.SUM, MeasureKind.MIN, MeasureKind.MAX}:
         return HUGEINT  # what the arithmetic on them is in
-    if kind is MeasureKind.SUM and value_type is not None and value_type.kind is Kind.INTEGER:
+    if kind is MeasureKind.SUM and value_type is not None and value_type.family is Kind.INTEGER:
         return WIDE_INTEGER  # the sum of a tick may be too wide for a mean's parts to be bigint
     found = result_type(str(kind), value_type)
     if found is None:

@@ -42,14 +42,14 @@ def with_plain_bounds(
 
 def _instant(text: str, kind: ColumnType) -> str:
     """A date or a timestamp as both engines read it; an offset is not dropped but taken off."""
-    if kind.kind is Kind.DATE:
+    if kind.family is Kind.DATE:
         try:
             return date.fromisoformat(text).isoformat()
         except ValueError:
             return datetime.fromisoformat(text).date().isoformat()
-    if kind.kind not in {Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
+    if kind.family not in {Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
         return text
-    zone = "+00:00" if kind.kind is Kind.TIMESTAMP_TZ else ""
+    zone = "+00:00" if kind.family is Kind.TIMESTAMP_TZ else ""
     if _PLAIN.fullmatch(text):
         return text + (" 00:00:00" if zone and " " not in text else "") + zone
     instant = datetime.fromisoformat(text)

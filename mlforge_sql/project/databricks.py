@@ -129,5 +129,5 @@ def _held(what: str, kind: ColumnType, place: Location | None, hint: str) -> Ite
 
 
 def _cast_hint(kind: ColumnType) -> str:
-    wanted = "bigint" if kind.kind is Kind.INTEGER else "timestamp"
+    wanted = "bigint" if kind.family is Kind.INTEGER else "timestamp"
     return f"select `cast(... as {wanted})`"

@@ -69,7 +69,7 @@ def grain_of(timestamp: Timestamp, kind: ColumnType) -> Grain | None:
     word = None
     if letters:
         word = next((word for finer, word in _LETTERS if letters & set(finer)), None)
-    elif timestamp.unit == "d" or (kind.kind is Kind.DATE and timestamp.column is not None):
+    elif timestamp.unit == "d" or (kind.family is Kind.DATE and timestamp.column is not None):
         word = "day"
     return None if word is None else _grain(timestamp, word)
 
@@ -168,4 +168,4 @@ def known_type(source: ResolvedSource, column: str) -> ColumnType:
         return DATE
     declared = {name.casefold(): text for name, text in (source.spec.columns or {}).items()}
     said = parse_type(declared.get(column.casefold(), ""))
-    return said if said.kind is Kind.DATE else source.schema[column]
+    return said if said.family is Kind.DATE else source.schema[column]

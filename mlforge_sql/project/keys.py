@@ -115,7 +115,7 @@ class KeyResolver:
 
     def _plain(self, name: str, entity: Located[Entity], columns: Columns) -> KeyColumn | None:
         kind = columns.type(name)
-        if kind.kind in KEY_KINDS:
+        if kind.family in KEY_KINDS:
             return KeyColumn(name, kind)
         message = f"join key `{name}` is {kind}, which does not compare exactly on every engine"
         hint = next_step(kind, "use a text, integer, boolean, date or decimal column")
@@ -141,7 +141,7 @@ class KeyResolver:
 
     def _part_fits(self, part: str, index: int, entity: Located[Entity], columns: Columns) -> bool:
         kind = columns.type(part)
-        if kind.kind in KEY_KINDS and kind.scale < MAX_SCALE:
+        if kind.family in KEY_KINDS and kind.scale < MAX_SCALE:
             return True
         message = (
             f"`{part}` is {kind}: its text is not the same everywhere, so no key can be made of it"

@@ -87,7 +87,7 @@ def check_labels(
 def is_null_type(kind: ColumnType) -> bool:
     """True for a column that holds nothing but NULLs, so that its type is not known."""
     return kind == UNKNOWN or (
-        kind.kind is Kind.OTHER and kind.text.strip('"').casefold() == "null"
+        kind.family is Kind.OTHER and kind.text.strip('"').casefold() == "null"
     )
 
 
@@ -137,7 +137,7 @@ def _check_type(
     )
     at = place("labels")
     hint = f"cast it to {wanted}: keys of different types are never silently converted"
-    if at is None and wanted.kind is Kind.DATE:
+    if at is None and wanted.family is Kind.DATE:
         hint += "; in pandas with `pd.to_datetime(...).dt.date`"
     problems.append(Diagnostic("MF061", message, at, hint))
 
@@ -145,24 +145,24 @@ def _check_type(
 def _equal_values(found: ColumnType, wanted: ColumnType) -> bool:
     """Whether engines compare two types exactly although they are of different kinds."""
     whole = {Kind.INTEGER, Kind.DECIMAL}
-    return ({found.kind, wanted.kind} == whole and found.scale == wanted.scale == 0) or (
-        is_uuid(found) and wanted.kind is Kind.TEXT
+    return ({found.family, wanted.family} == whole and found.scale == wanted.scale == 0) or (
+        is_uuid(found) and wanted.family is Kind.TEXT
     )
 
 
 def is_uuid(kind: ColumnType) -> bool:
     """True for UUIDs, whose text is always written alike."""
-    return kind.kind is Kind.OTHER and kind.text.casefold() in {"uuid", "guid"}
+    return kind.family is Kind.OTHER and kind.text.casefold() in {"uuid", "guid"}
 
 
 def _compares(found: ColumnType, wanted: ColumnType) -> bool:
     """Whether equal values of both types have the same text, and compare equal."""
-    if found.kind is Kind.DECIMAL and wanted.kind is Kind.DECIMAL:
+    if found.family is Kind.DECIMAL and wanted.family is Kind.DECIMAL:
         return found.scale == wanted.scale
     if found.is_numeric and wanted.is_numeric:  # whole numbers have one text, whatever their type
-        return (_is_whole(found) and _is_whole(wanted)) or found.kind is wanted.kind
-    return found.kind is wanted.kind
+        return (_is_whole(found) and _is_whole(wanted)) or found.family is wanted.family
+    return found.family is wanted.family
 
 
 def _is_whole(kind: ColumnType) -> bool:
-    return kind.kind in {Kind.INTEGER, Kind.DECIMAL} and kind.scale == 0
+    return kind.family in {Kind.INTEGER, Kind.DECIMAL} and kind.scale == 0

@@ -205,7 +205,7 @@ class MetricResolver:
         place = self._feature.origin.at("metrics", index, "default")
         message = f"default `{written(value)}` does not fit a column of type {kind}"
         unquoted = self._feature.origin.unquoted("metrics", index, "default")
-        meant_text = kind.kind is Kind.TEXT and unquoted is not None
+        meant_text = kind.family is Kind.TEXT and unquoted is not None
         hint = reading(unquoted or "", value) if meant_text else _default_hint(kind)
         self._problems.append(Diagnostic("MF044", message, place, hint))
         return False
@@ -214,9 +214,9 @@ class MetricResolver:
 def _default_hint(kind: ColumnType) -> str:
     if kind.is_numeric:
         whole = f"write a whole number of {kind.bits} bits"
-        return whole if kind.kind is Kind.INTEGER else "write a number"
+        return whole if kind.family is Kind.INTEGER else "write a number"
     hints = {Kind.TEXT: "write text", Kind.BOOLEAN: "write true or false"}
-    return hints.get(kind.kind, "leave it out")
+    return hints.get(kind.family, "leave it out")
 
 
 def personal_problems(
@@ -235,15 +235,15 @@ def personal_problems(
 def default_fits(value: bool | int | float | str, kind: ColumnType) -> bool:
     """True when a default can stand in a column of the type."""
     if isinstance(value, bool):
-        return kind.kind is Kind.BOOLEAN
+        return kind.family is Kind.BOOLEAN
     if isinstance(value, str):
-        return kind.kind is Kind.TEXT
-    if kind.kind is Kind.INTEGER:
+        return kind.family is Kind.TEXT
+    if kind.family is Kind.INTEGER:
         return isinstance(value, int) and -(2 ** (kind.bits - 1)) <= value < 2 ** (kind.bits - 1)
-    if kind.kind is Kind.DECIMAL:
+    if kind.family is Kind.DECIMAL:
         limit: int = 10 ** (kind.precision - kind.scale)
         return abs(value) < limit
-    return kind.kind is Kind.FLOAT
+    return kind.family is Kind.FLOAT
 
 
 def column_name(

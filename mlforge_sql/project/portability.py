@@ -88,11 +88,11 @@ class _Asked:
 
 def _can_stand(kind: ColumnType, part: exp.Expr) -> bool:
     """Whether a column of a type says all that the rest of an expression sees of a part."""
-    if kind.kind not in _STAND or isinstance(part, exp.Column):
+    if kind.family not in _STAND or isinstance(part, exp.Column):
         return False
     if part.parent is None or isinstance(part.parent, exp.Escape):
         return False
-    if kind.kind is Kind.INTEGER and kind.bits > BIGINT.bits:  # of UBIGINT and HUGEINT
+    if kind.family is Kind.INTEGER and kind.bits > BIGINT.bits:  # of UBIGINT and HUGEINT
         return False
     casts = part.find_all(exp.DataType)
     if any(cast.this in exp.DataType.UNSIGNED_INTEGER_TYPES for cast in casts):

@@ -24,15 +24,15 @@ def result_type(function: str, kind: ColumnType | None) -> ColumnType | None:
         return None
     if function in {"min", "max"}:
         return kind if kind.is_ordered else None
-    if not kind.is_numeric and kind.kind is not Kind.BOOLEAN:
+    if not kind.is_numeric and kind.family is not Kind.BOOLEAN:
         return None
     return _sum_type(kind) if function == "sum" else DOUBLE
 
 
 def _sum_type(kind: ColumnType) -> ColumnType:
-    if kind.kind is Kind.DECIMAL:
+    if kind.family is Kind.DECIMAL:
         return ColumnType(Kind.DECIMAL, precision=MAX_DIGITS, scale=kind.scale)
-    return DOUBLE if kind.kind is Kind.FLOAT else BIGINT
+    return DOUBLE if kind.family is Kind.FLOAT else BIGINT
 
 
 def summed_type(text: str) -> ColumnType | None:
@@ -43,9 +43,9 @@ def summed_type(text: str) -> ColumnType | None:
         ('decimal(38, 0)', None, None)
     """
     kind = parse_type(text)
-    if kind.kind is Kind.DECIMAL:
+    if kind.family is Kind.DECIMAL:
         return kind if 0 < kind.precision <= MAX_DIGITS and kind.scale <= kind.precision else None
-    if kind.kind is Kind.INTEGER:
+    if kind.family is Kind.INTEGER:
         return kind if kind.bits <= BIGINT.bits else None
     return kind if kind == DOUBLE else None
 
@@ -55,9 +55,9 @@ def narrowing(field: str, kind: ColumnType, wanted: ColumnType) -> str | None:
 
     A sum that is too large for its type is not a matter of types: the build says so.
     """
-    if wanted.kind is Kind.FLOAT:
+    if wanted.family is Kind.FLOAT:
         return None
-    if kind.kind is Kind.FLOAT:
+    if kind.family is Kind.FLOAT:
         return (
             f"declare `columns: {{{field}: decimal(18,2)}}` in the source, and its sums are exact"
         )

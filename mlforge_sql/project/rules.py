@@ -67,7 +67,7 @@ def _quotes(
     feature: Located[Feature], name: str, index: int, validator: Validator, kind: ColumnType
 ) -> str | None:
     """That a bound of text needs quotes, where YAML has taken it for something else."""
-    if kind.kind is not Kind.TEXT:
+    if kind.family is not Kind.TEXT:
         return None
     place = ("validators", name, index, validator.test)
     for number, value in enumerate(validator.values or (validator.value,)):
@@ -80,7 +80,7 @@ def _quotes(
 
 def _misfit(validator: Validator, kind: ColumnType) -> str | None:
     if validator.test == "matches_regex":
-        return None if kind.kind is Kind.TEXT else "only text can match a pattern"
+        return None if kind.family is Kind.TEXT else "only text can match a pattern"
     bounds = [validator.value, validator.min, validator.max, *(validator.values or ())]
     for bound in bounds:
         if bound is not None and not _comparable(bound, kind):
@@ -90,12 +90,12 @@ def _misfit(validator: Validator, kind: ColumnType) -> str | None:
 
 def _comparable(value: bool | int | float | str, kind: ColumnType) -> bool:
     if isinstance(value, bool):
-        return kind.kind is Kind.BOOLEAN
+        return kind.family is Kind.BOOLEAN
     if isinstance(value, (int, float)):
         return kind.is_numeric
-    if kind.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
+    if kind.family in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
         return _is_instant(value)
-    return kind.kind is Kind.TEXT
+    return kind.family is Kind.TEXT
 
 
 def _is_instant(text: str) -> bool:

@@ -144,7 +144,7 @@ class ExpressionReader:
         self, expr: Expr, kind: ColumnType, place: Location, *, boolean: bool
     ) -> tuple[Expr, ColumnType] | None:
         """The expression and its type, unless a filter is expected and it is none."""
-        if boolean and kind.kind is not Kind.BOOLEAN:
+        if boolean and kind.family is not Kind.BOOLEAN:
             message = f"`{expr.sql}` is {kind}, a filter is true or false"
             self._problems.append(Diagnostic("MF043", message, place, "write a comparison"))
             return None

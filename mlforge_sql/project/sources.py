@@ -210,10 +210,10 @@ def _declared_files(spec: Source, declared: Mapping[str, ColumnType]) -> FileSch
 
 def _stored_as(text: str, kind: ColumnType) -> str:
     """What DuckDB calls the type of a column in files that hold what is declared."""
-    if is_converted(text) or kind.kind is Kind.OTHER:
+    if is_converted(text) or kind.family is Kind.OTHER:
         return plain_type(text)
     names = {Kind.TEXT: "varchar", Kind.TIMESTAMP_TZ: kind.text or "timestamp with time zone"}
-    return names.get(kind.kind, plain_type(str(kind)))
+    return names.get(kind.family, plain_type(str(kind)))
 
 
 def _with_whole_times(spec: Source, files: FileSchema) -> FileSchema:
@@ -232,10 +232,10 @@ def _with_whole_times(spec: Source, files: FileSchema) -> FileSchema:
         if spelled.casefold() not in names:
             continue
         if reader_of(spec.path or "") in TEXT_READERS:
-            if held.type.kind in lossy or is_time(held.type):
+            if held.type.family in lossy or is_time(held.type):
                 plain = held.stored.removeprefix("guessed ")
                 instant = time.column is not None
-                dated = held.type.kind is Kind.DATE
+                dated = held.type.family is Kind.DATE
                 columns[spelled] = replace(
                     held, type=TEXT, stored=plain, instant=instant, dated=dated
                 )
@@ -269,7 +269,7 @@ def declared_columns(
         if not name.strip():
             message = "a column has a name"
             problems.append(Diagnostic("MF012", message, origin.key(*path, name), "name it"))
-        if kind.kind is Kind.OTHER and is_word(text) and text.strip().lower() not in PASSED_ON:
+        if kind.family is Kind.OTHER and is_word(text) and text.strip().lower() not in PASSED_ON:
             hint = suggest(text, known_types())
             message = f"unknown type `{text}`"
             problems.append(Diagnostic("MF012", message, origin.at(*path, name), hint))

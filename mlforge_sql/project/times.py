@@ -24,7 +24,7 @@ class Place(Protocol):
 
 def is_time(kind: ColumnType) -> bool:
     """Whether a column holds times of the day."""
-    return kind.kind is Kind.OTHER and kind.text.casefold() in {"time", "time without time zone"}
+    return kind.family is Kind.OTHER and kind.text.casefold() in {"time", "time without time zone"}
 
 
 def timestamp_fits(
@@ -65,20 +65,22 @@ def timestamp_fits(
 
 def has_zone(kind: ColumnType) -> bool:
     """Whether a type holds instants, and not what a clock shows."""
-    return kind.kind is Kind.TIMESTAMP_TZ
+    return kind.family is Kind.TIMESTAMP_TZ
 
 
 def _two_misfits(
     spec: Timestamp, date: ColumnType, time: ColumnType
 ) -> tuple[int, str, str] | None:
     """Which of two columns is wrong, what is, and the next step."""
-    for number, (kind, typed) in enumerate(((date, date.kind is Kind.DATE), (time, is_time(time)))):
+    for number, (kind, typed) in enumerate(
+        ((date, date.family is Kind.DATE), (time, is_time(time)))
+    ):
         word = "time of the day" if number else "date"
-        if kind.kind is Kind.TEXT or (typed and spec.format is None):
+        if kind.family is Kind.TEXT or (typed and spec.format is None):
             continue
         if typed:
             return number, f"is {kind}, not text", "remove `format`: it is for two columns of text"
-        if kind.kind in {Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
+        if kind.family in {Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
             hint = "name it as `column`, and leave the other out"
             return number, f"is {kind}, which has a date and a time", hint
         return number, f"is {kind}, not a {word}", f"use a column of a {word}, or of text"
@@ -88,18 +90,18 @@ def _two_misfits(
 def _misfit(spec: Timestamp, kind: ColumnType, *, iso_text: bool) -> tuple[str, str] | None:
     """What is wrong, and the next step."""
     add_format = 'its strftime format, such as `format: "%Y-%m-%d %H:%M:%S"`'
-    if kind.kind is Kind.TEXT:
+    if kind.family is Kind.TEXT:
         if spec.unit is not None:
             return "is text, not an integer", f"replace `unit` by {add_format}"
         missing = spec.format is None and not iso_text
         return ("is text", f"add {add_format}") if missing else None
-    if kind.kind is Kind.INTEGER and spec.unit is None:
+    if kind.family is Kind.INTEGER and spec.unit is None:
         return f"is {kind}", "add the unit since 1970: `unit: s`, `ms`, `us`, `ns` or `d`"
-    if kind.kind in {Kind.BOOLEAN, Kind.FLOAT, Kind.DECIMAL, Kind.OTHER}:
+    if kind.family in {Kind.BOOLEAN, Kind.FLOAT, Kind.DECIMAL, Kind.OTHER}:
         return f"is {kind}", "use a timestamp, date, integer or text column"
     if spec.format is not None:
         return f"is {kind}, not text", "remove `format`"
-    if spec.unit is not None and kind.kind is not Kind.INTEGER:
+    if spec.unit is not None and kind.family is not Kind.INTEGER:
         return f"is {kind}, not an integer", "remove `unit`"
     return None
 

@@ -87,7 +87,7 @@ class TrainingSetResolver:
             for item in self._specs.entities
             if item.spec.from_columns
             and all(
-                part in columns and columns.type(part).kind in KEY_KINDS
+                part in columns and columns.type(part).family in KEY_KINDS
                 for part in item.spec.from_columns
             )
         )

@@ -61,7 +61,7 @@ def local_sources(
     if timestamp is None or timestamp.timezone is not None or "%z" in (timestamp.format or ""):
         return {}
     kinds = [columns.type(name) for name in timestamp.columns]
-    if any(has_zone(kind) or kind.kind is Kind.INTEGER for kind in kinds):
+    if any(has_zone(kind) or kind.family is Kind.INTEGER for kind in kinds):
         return {}
     sources = [item.feature.source.spec for item in requests]
     zones = {source.name: source.timestamp.timezone for source in sources}

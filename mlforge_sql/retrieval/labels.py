@@ -136,7 +136,7 @@ def _text_labels(
 
 def _is_nested(kind: ColumnType) -> bool:
     """Whether a column of json has lists or objects: those are as DuckDB reads them."""
-    return kind.kind is Kind.OTHER and kind.text.casefold() not in {
+    return kind.family is Kind.OTHER and kind.text.casefold() not in {
         "json",
         "null",
         "bignum",
@@ -154,7 +154,7 @@ _EXACT = {
 
 def _exact_cast(name: str, kind: ColumnType) -> str:
     """SQL of text as another type; text that would lose something is an error."""
-    pattern = _EXACT.get(kind.kind, rf"[+-]?[0-9]*([.][0-9]{{0,{kind.scale}}}0*)?")
+    pattern = _EXACT.get(kind.family, rf"[+-]?[0-9]*([.][0-9]{{0,{kind.scale}}}0*)?")
     text = DUCKDB.name(name)
     column = name.replace("'", "''")
     return (

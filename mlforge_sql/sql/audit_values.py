@@ -46,19 +46,19 @@ def is_spread(item: AuditColumn) -> bool:
 
 def is_of_doubles(item: AuditColumn) -> bool:
     """Whether what is aggregated are floats: their sums depend on the order of additions."""
-    return item.value_type is not None and item.value_type.kind is Kind.FLOAT
+    return item.value_type is not None and item.value_type.family is Kind.FLOAT
 
 
 def is_rounded(item: AuditColumn) -> bool:
     """Whether rounding inside the aggregate, and not only of its result, may change a value."""
     if item.function == "sum":
-        return is_of_doubles(item) or item.type.kind is Kind.FLOAT
+        return is_of_doubles(item) or item.type.family is Kind.FLOAT
     return item.function == "mean" or (is_spread(item) and is_of_doubles(item))
 
 
 def is_number(item: AuditColumn) -> bool:
     """Whether a value is compared as a number, and not by its text."""
-    return item.type.kind is Kind.FLOAT or is_rounded(item)
+    return item.type.family is Kind.FLOAT or is_rounded(item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Spread:
     @property
     def is_exact(self) -> bool:
         """Whether the values are integers or decimals, which can be subtracted exactly."""
-        return self.type is not None and self.type.kind is not Kind.FLOAT
+        return self.type is not None and self.type.family is not Kind.FLOAT
 
 
 def spreads(items: Iterable[AuditColumn]) -> dict[str, Spread]:
@@ -196,10 +196,10 @@ class AuditValues:
 
     def _difference(self, value: exp.Expr, low: exp.Expr, kind: ColumnType | None) -> exp.Expr:
         """``value - low``, exactly where 38 digits are enough, as a double."""
-        if kind is None or kind.kind is Kind.BOOLEAN:
+        if kind is None or kind.family is Kind.BOOLEAN:
             pair = [self.dialect.cast(item, BIGINT) for item in (value, low)]
             return self.dialect.cast(exp.Sub(this=pair[0], expression=pair[1]), DOUBLE)
-        digits = _WHOLE_DIGITS.get(kind.bits, 38) if kind.kind is Kind.INTEGER else kind.precision
+        digits = _WHOLE_DIGITS.get(kind.bits, 38) if kind.family is Kind.INTEGER else kind.precision
         decimal = ColumnType(Kind.DECIMAL, precision=min(digits, _WIDEST), scale=kind.scale)
         if digits <= _WIDEST:
             pair = [self.dialect.cast(item, decimal) for item in (value, low)]
@@ -260,10 +260,10 @@ class AuditValues:
                 raise TypeError(item.function)
 
     def _sum(self, item: AuditColumn, value: exp.Expr) -> exp.Expr:
-        if item.type.kind is Kind.FLOAT and not is_of_doubles(item):
+        if item.type.family is Kind.FLOAT and not is_of_doubles(item):
             return self._filter(func("sum", self.double(item)), item)  # no decimal may hold it
         value = summable(value, item.value_type, self.dialect)
-        if item.value_type is not None and item.value_type.kind in {Kind.INTEGER, Kind.BOOLEAN}:
+        if item.value_type is not None and item.value_type.family in {Kind.INTEGER, Kind.BOOLEAN}:
             value = self.dialect.widened(value, WIDE_INTEGER)
         total = self._filter(func("sum", value), item)
         return self._scaled(item, "sum", total) if is_of_doubles(item) else total

@@ -94,7 +94,7 @@ class Branches:
 
     def type_name(self, kind: ColumnType) -> str:
         """The name of a type: one that all know, or a Jinja expression over ``target.type``."""
-        if kind.kind is Kind.TEXT:
+        if kind.family is Kind.TEXT:
             return "string"
         names = {dialect.name: dialect.type_name(kind) for dialect in self.dialects}
         if len(set(names.values())) == 1:

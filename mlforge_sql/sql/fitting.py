@@ -23,7 +23,7 @@ def may_not_fit(total: ColumnType, wanted: ColumnType) -> bool:
         >>> may_not_fit(wide, BIGINT), may_not_fit(wide, DOUBLE), may_not_fit(wide, wide)
         (True, False, False)
     """
-    if Kind.FLOAT in {total.kind, wanted.kind} or total == wanted:
+    if Kind.FLOAT in {total.family, wanted.family} or total == wanted:
         return False
     return _limit(total) > _limit(wanted)
 
@@ -35,7 +35,7 @@ def fitting(measure: Measure, item: RollingColumn, feature: str, dialect: Dialec
         over_name(measure.name, item.window),
         dialect.type_name(measure.type),
         dialect.type_name(item.type),
-        str(-above - (item.type.kind is Kind.INTEGER)),
+        str(-above - (item.type.family is Kind.INTEGER)),
         str(above),
         feature,
         item.name,
@@ -52,15 +52,15 @@ def whole_of_thirds(item: RollingColumn, feature: str, dialect: Dialect) -> exp.
             str(item.scale),
         ]
         return jinja(f"mlforge_mean_of_wide({', '.join(arguments)})")
-    above = _limit(item.type) if item.type.kind is not Kind.FLOAT else 0
-    below = -above - (item.type.kind is Kind.INTEGER)
+    above = _limit(item.type) if item.type.family is not Kind.FLOAT else 0
+    below = -above - (item.type.family is Kind.INTEGER)
     said = [*names, dialect.type_name(item.type), str(below), str(above), feature, item.name]
     return jinja(f"mlforge_sum_of_wide({', '.join([*map(_text, said), str(item.scale)])})")
 
 
 def _limit(kind: ColumnType) -> int:
     """The least positive whole number that is too large for a type."""
-    if kind.kind is Kind.DECIMAL:
+    if kind.family is Kind.DECIMAL:
         return int(10 ** (kind.precision - kind.scale))
     return int(2 ** (kind.bits - 1))
 

@@ -20,7 +20,7 @@ from mlforge_sql.types import Kind
 
 def is_sum_of_doubles(measure: Measure) -> bool:
     """Whether a measure may become infinite without an infinite value."""
-    return measure.kind is MeasureKind.SUM and measure.type.kind is Kind.FLOAT
+    return measure.kind is MeasureKind.SUM and measure.type.family is Kind.FLOAT
 
 
 def tile_stops(total: exp.Expr, finite: exp.Expr, use: Use, dialect: Dialect) -> exp.If:

@@ -178,7 +178,7 @@ class _Running:
             case MeasureKind.MIN | MeasureKind.MAX:
                 return only_when(value, where)
         value = addend(measure, value, self.dialect)
-        if measure.type.kind is not Kind.FLOAT:
+        if measure.type.family is not Kind.FLOAT:
             value = self.dialect.cast(value, measure.type)
         return only_when(value, where)
 
@@ -373,4 +373,4 @@ def _is_exact(measure: Measure) -> bool:
     """Whether what was added can be taken off again without a trace."""
     if measure.kind in {MeasureKind.MIN, MeasureKind.MAX}:
         return False
-    return measure.type.kind in {Kind.INTEGER, Kind.DECIMAL}
+    return measure.type.family in {Kind.INTEGER, Kind.DECIMAL}

@@ -107,17 +107,17 @@ def typed_value(item: Typed, reading: Reading, dialect: Dialect) -> exp.Expr:
 
 def stored_alike(item: Typed, dialect: Dialect) -> bool:
     """Whether files hold a column as the type that it has to be, or as one that nobody knows."""
-    if item.type.kind is Kind.OTHER and not item.leaves:
+    if item.type.family is Kind.OTHER and not item.leaves:
         return True
     stored = (item.stored or "").removeprefix("guessed ")
     if stored == "text":
-        return item.type.kind is Kind.TEXT
+        return item.type.family is Kind.TEXT
     return stored == plain_type(dialect.type_name(item.type))
 
 
 def _without_sign_of_zero(value: exp.Expr, kind: ColumnType, dialect: Dialect) -> exp.Expr:
     """A double of which zero has one form: rows that differ by its sign alone are equal, and so tie."""
-    if kind.kind is not Kind.FLOAT:
+    if kind.family is not Kind.FLOAT:
         return value
     return dialect.cast(exp.Add(this=value, expression=exp.Literal.number("0.0")), kind)
 
@@ -168,6 +168,6 @@ def surrogate_key(key: SurrogateKey, table: str | None = None) -> exp.Expr:
 def key_parts(key: SurrogateKey) -> dict[str, str]:
     """The columns of a key and their types; of decimals, one that has room for those of labels too."""
     return {
-        name: str(replace(kind, precision=38)) if kind.kind is Kind.DECIMAL else str(kind.kind)
+        name: str(replace(kind, precision=38)) if kind.family is Kind.DECIMAL else str(kind.family)
         for name, kind in key.parts
     }

@@ -109,7 +109,7 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
         case _:
             value = dialect.widened(addend(measure, value, dialect), measure.type)
             summed = _filtered(func("sum", value), measure.where, dialect)
-            is_double = measure.type.kind is Kind.FLOAT
+            is_double = measure.type.family is Kind.FLOAT
             return summed if is_double else dialect.cast(summed, measure.type)
     return _filtered(aggregate, measure.where, dialect)
 
@@ -125,16 +125,16 @@ def summable(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.
     """The value as a number that can be summed: booleans as 0 and 1, floats as doubles."""
     if kind is None or kind == DOUBLE:
         return value
-    if kind.kind is Kind.BOOLEAN:
+    if kind.family is Kind.BOOLEAN:
         return dialect.cast(value, BIGINT)
-    return dialect.cast(value, DOUBLE) if kind.kind is Kind.FLOAT else value
+    return dialect.cast(value, DOUBLE) if kind.family is Kind.FLOAT else value
 
 
 def as_double(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.Expr:
     """The value as a double."""
     if kind == DOUBLE:
         return value
-    if kind is not None and kind.kind is Kind.BOOLEAN:
+    if kind is not None and kind.family is Kind.BOOLEAN:
         value = dialect.cast(value, BIGINT)
     return dialect.cast(value, DOUBLE)
 

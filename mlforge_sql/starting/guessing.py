@@ -154,11 +154,11 @@ def propose(table: Table, source: str, entities: Mapping[str, str] | None = None
         for column in table.columns
         if column.name not in used
         and column.time is None
-        and not (column.unique and column.type.kind in _KEYS)
+        and not (column.unique and column.type.family in _KEYS)
     ]
     measures = _measures(others)
     interval, windows, why_windows = _windows(table, time, keys[0])
-    unique = [column for column in table.columns if column.unique and column.type.kind in _KEYS]
+    unique = [column for column in table.columns if column.unique and column.type.family in _KEYS]
     ids = sorted(unique, key=lambda column: not is_id(column.name))
     return Proposal(
         table,
@@ -231,8 +231,8 @@ def _keys(table: Table, row: str, entities: Mapping[str, str]) -> tuple[Key, ...
 def _score(column: Column) -> int:
     """How much a column looks like a key; 0 for not at all."""
     repeats = column.distinct > 1 and column.values >= 1.5 * column.distinct
-    text = column.type.kind is Kind.TEXT
-    if column.type.kind not in _KEYS or not repeats or column.unique or is_personal(column.name):
+    text = column.type.family is Kind.TEXT
+    if column.type.family not in _KEYS or not repeats or column.unique or is_personal(column.name):
         return 0
     named = 4 * is_id(column.name) + 2 * is_noun(column.name)
     if (column.time is not None and not named) or column.longest > _LONGEST_KEY:
@@ -248,7 +248,7 @@ def _measures(columns: list[Column]) -> tuple[Measure, ...]:
         column
         for column in columns
         if column.type.is_numeric
-        and column.type.kind is not Kind.OTHER
+        and column.type.family is not Kind.OTHER
         and column.distinct > 2
         and is_measured(column.name)
     ]
@@ -267,7 +267,7 @@ def _latest(columns: list[Column], measures: tuple[Measure, ...]) -> tuple[str, 
     words = [
         column.name
         for column in columns
-        if column.type.kind in {Kind.TEXT, Kind.BOOLEAN}
+        if column.type.family in {Kind.TEXT, Kind.BOOLEAN}
         and column.distinct > 1
         and column.longest <= _LONGEST_KEY
         and not is_personal(column.name)

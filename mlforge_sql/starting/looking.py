@@ -205,11 +205,11 @@ class _Looker:
     def _time(self, column: Column, value: str) -> Time | None:
         if not column.values:
             return None
-        match column.type.kind:
+        match column.type.family:
             case Kind.DATE:
                 return self._spanned(Time(dated=True), value)
             case Kind.TIMESTAMP | Kind.TIMESTAMP_TZ:
-                zoned = column.type.kind is Kind.TIMESTAMP_TZ
+                zoned = column.type.family is Kind.TIMESTAMP_TZ
                 return self._spanned(Time(zoned=zoned), value)
             case Kind.INTEGER:
                 return self._counted(value)
@@ -269,21 +269,21 @@ def _value(name: str, held: StoredColumn) -> str:
     stored = held.stored.removeprefix("guessed ")
     if stored == "json":
         column = f"({column} ->> '$')"
-    if held.type.kind is Kind.TEXT:  # such as uuid, which is text here
+    if held.type.family is Kind.TEXT:  # such as uuid, which is text here
         return f"cast({column} as varchar)"
-    if stored not in {"text", "json"} or held.type.kind is Kind.OTHER:
+    if stored not in {"text", "json"} or held.type.family is Kind.OTHER:
         return column
-    name = "timestamptz" if held.type.kind is Kind.TIMESTAMP_TZ else str(held.type)
+    name = "timestamptz" if held.type.family is Kind.TIMESTAMP_TZ else str(held.type)
     return f"try_cast({column} as {name})"
 
 
 def _counts(value: str, kind: ColumnType) -> tuple[str, str, str, str]:
-    plain = kind.kind is not Kind.OTHER
+    plain = kind.family is not Kind.OTHER
     return (
         f"count({value})",
         f"approx_count_distinct({value})" if plain else "0",
         f"coalesce(bool_or({value} < 0), false)" if kind.is_numeric else "false",
-        f"max(length({value}))" if kind.kind is Kind.TEXT else "0",
+        f"max(length({value}))" if kind.family is Kind.TEXT else "0",
     )
 
 

@@ -131,7 +131,7 @@ def fill(dsn: str, table: str, item: Served, rows: Sequence[Sequence[Any]], *, l
 
 def _kind(kind: ColumnType) -> LiteralString:
     """The type that a synced table has for a column."""
-    name = "timestamptz" if kind.kind is Kind.TIMESTAMP else type_name(kind)
+    name = "timestamptz" if kind.family is Kind.TIMESTAMP else type_name(kind)
     return cast("LiteralString", name)
 
 

@@ -57,7 +57,7 @@ def bounds(kind: str) -> tuple[int, int]:
     if kind == "UBIGINT":
         return 0, 2**64 - 1
     found = parse_type(kind)
-    if found.kind is Kind.DECIMAL:
+    if found.family is Kind.DECIMAL:
         return 1 - 10**found.precision, 10**found.precision - 1
     return -(2 ** (found.bits - 1)), 2 ** (found.bits - 1) - 1
 

@@ -39,7 +39,7 @@ def key_value(text: str, kind: ColumnType) -> Any:
         >>> key_value("7", parse_type("bigint")), key_value("7", parse_type("text"))
         (7, '7')
     """
-    match kind.kind:
+    match kind.family:
         case Kind.INTEGER:
             return int(text)
         case Kind.BOOLEAN if text.casefold() in {"true", "false"}:

@@ -30,8 +30,8 @@ def cast_to(node: exp.Expr, say: Say) -> Term:
     target = _target(node)
     if _from_elsewhere(node):
         return Term(cast(value.copy(), target), target)
-    if isinstance(value, exp.Literal) and value.is_string and target.kind is not Kind.TEXT:
-        if target.kind in {Kind.DATE, Kind.TIMESTAMP}:
+    if isinstance(value, exp.Literal) and value.is_string and target.family is not Kind.TEXT:
+        if target.family in {Kind.DATE, Kind.TIMESTAMP}:
             return Term(literal_time(value, target), target)
         raise refuse(node, f"text is read as {target} in another way", "write the literal itself")
     held, term = user_type(value), say(value)
@@ -40,7 +40,7 @@ def cast_to(node: exp.Expr, say: Say) -> Term:
     if held == target:
         return Term(fitted(term, target), target)
     made = _converted(node, term, held, target)
-    if isinstance(node, exp.TryCast) and isinstance(made, exp.Cast) and target.kind in _NUMBERS:
+    if isinstance(node, exp.TryCast) and isinstance(made, exp.Cast) and target.family in _NUMBERS:
         made = exp.TryCast(this=made.this, to=made.args["to"])
     return Term(made, target)
 
@@ -53,9 +53,9 @@ def _from_elsewhere(node: exp.Expr) -> bool:
     held, to = known_type(node.this), known_type(node)
     if not isinstance(node.this, exp.Column) or held is None or to is None:
         return False
-    if held.kind is Kind.TIMESTAMP and held.text:
+    if held.family is Kind.TIMESTAMP and held.text:
         return to == TIMESTAMP
-    return held.kind is Kind.INTEGER and held.bits > 64 and to.kind in _NUMBERS
+    return held.family is Kind.INTEGER and held.bits > 64 and to.family in _NUMBERS
 
 
 def _target(node: exp.Expr) -> ColumnType:
@@ -70,44 +70,44 @@ def _target(node: exp.Expr) -> ColumnType:
 
 def _converted(node: exp.Expr, term: Term, held: ColumnType, target: ColumnType) -> exp.Expr:
     """The tree of a value of one type as a value of another."""
-    numeric = held.kind in _NUMBERS | {Kind.BOOLEAN}
-    match target.kind:
-        case Kind.TEXT if held.kind in _WITH_ONE_TEXT:
+    numeric = held.family in _NUMBERS | {Kind.BOOLEAN}
+    match target.family:
+        case Kind.TEXT if held.family in _WITH_ONE_TEXT:
             return _text_of(node, term, held)
-        case Kind.INTEGER if held.kind is Kind.FLOAT:
+        case Kind.INTEGER if held.family is Kind.FLOAT:
             return marked(cast(call("rint", term.tree), target))
-        case Kind.INTEGER if held.kind is Kind.DECIMAL:
+        case Kind.INTEGER if held.family is Kind.DECIMAL:
             return converted(call("round", term.tree), term.type, target)
-        case Kind.DECIMAL if held.kind is Kind.FLOAT:
+        case Kind.DECIMAL if held.family is Kind.FLOAT:
             hint = "round it in a dbt model, or leave it a double"
             raise refuse(node, "binary fractions are rounded in another way", hint)
-        case Kind.FLOAT if target.bits < held.bits and held.kind is Kind.FLOAT:
+        case Kind.FLOAT if target.bits < held.bits and held.family is Kind.FLOAT:
             raise refuse(node, "what is too large becomes infinite there", "leave it a double")
-        case Kind.FLOAT if held.kind is Kind.BOOLEAN or held.kind in _NUMBERS:
+        case Kind.FLOAT if held.family is Kind.BOOLEAN or held.family in _NUMBERS:
             return cast(term.tree, target)
         case Kind.INTEGER | Kind.DECIMAL | Kind.BOOLEAN if numeric:
             return converted(term.tree, term.type, target)
-        case Kind.DATE if held.kind is Kind.TIMESTAMP:
+        case Kind.DATE if held.family is Kind.TIMESTAMP:
             return cast(term.tree, DATE)
-        case Kind.TIMESTAMP if held.kind is Kind.DATE:
+        case Kind.TIMESTAMP if held.family is Kind.DATE:
             return cast(term.tree, TIMESTAMP)
     how = f"{held} becomes {target} in another way there"
     raise refuse(node, how, "cast it in a dbt model and declare the type of its column")
 
 
 def _text_of(node: exp.Expr, term: Term, held: ColumnType) -> exp.Expr:
-    if held.kind is Kind.DECIMAL and held.precision == held.scale:
+    if held.family is Kind.DECIMAL and held.precision == held.scale:
         raise refuse(node, "DuckDB leaves out the zero in front of its point", "widen the decimal")
-    exact = term.tree if held.kind is Kind.INTEGER else fitted(term, held)
+    exact = term.tree if held.family is Kind.INTEGER else fitted(term, held)
     return cast(exact, TEXT)
 
 
 def as_text(part: exp.Expr, say: Say) -> exp.Expr:
     """A part of text that is put together; other types become text as a cast would make it."""
     held, term = user_type(part), say(part)
-    if held is None or held.kind is Kind.TEXT:
+    if held is None or held.family is Kind.TEXT:
         return term.tree
-    if held.kind not in _WITH_ONE_TEXT:
+    if held.family not in _WITH_ONE_TEXT:
         raise refuse(part, f"the text of {held} is not the same there", "cast it to a decimal")
     return _text_of(part, term, held)
 

@@ -44,7 +44,7 @@ TINYINT = ColumnType(Kind.INTEGER, bits=8)
 def _numbers(*parts: exp.Expr) -> None:
     for part in parts:
         found = user_type(part)
-        if found is not None and found.kind not in NUMBERS:
+        if found is not None and found.family not in NUMBERS:
             raise refuse(part, f"it is {found}, not a number", "cast it, or write a number")
 
 
@@ -58,9 +58,9 @@ def arithmetic(node: exp.Expr, say: Say) -> Term:
     left, right = say(node.this), say(node.expression)
     if kind is None:
         return Term(binary(type(node), left.tree, right.tree), None)
-    if kind.kind is Kind.INTEGER:
+    if kind.family is Kind.INTEGER:
         return _whole(node, left, right, kind)
-    if kind.kind is Kind.DECIMAL:
+    if kind.family is Kind.DECIMAL:
         return _decimal(node, left, right)
     if kind == FLOAT:
         return Term(binary(type(node), fitted(left, FLOAT), fitted(right, FLOAT)), FLOAT)
@@ -93,7 +93,7 @@ def _decimal(node: exp.Expr, left: Term, right: Term) -> Term:
 
 def _narrowed(node: exp.Expr, term: Term) -> Term:
     kind = user_type(node)
-    if kind is None or kind.kind is not Kind.DECIMAL:
+    if kind is None or kind.family is not Kind.DECIMAL:
         return term
     return Term(fitted(term, kind), kind)
 
@@ -114,7 +114,7 @@ def _digits(term: Term) -> tuple[int, int]:
         return 1, 0
     tree = bare(term.tree)
     literal = bare(tree.this) if isinstance(tree, exp.Neg) else tree
-    if isinstance(literal, exp.Literal) and term.type.kind is Kind.INTEGER:
+    if isinstance(literal, exp.Literal) and term.type.family is Kind.INTEGER:
         return len(literal.name), 0
     return digits(term.type)
 
@@ -133,9 +133,9 @@ def divide(node: exp.Expr, say: Say) -> Term:
     left, right = say(node.this), say(node.expression)
     if kind == FLOAT:
         left, right = (Term(fitted(item, FLOAT), FLOAT) for item in (left, right))
-    elif left.type is not None and left.type.kind is Kind.DECIMAL:
+    elif left.type is not None and left.type.family is Kind.DECIMAL:
         left = Term(cast(left.tree, DOUBLE), DOUBLE)
-    elif right.type is not None and right.type.kind is Kind.DECIMAL and left.type != DOUBLE:
+    elif right.type is not None and right.type.family is Kind.DECIMAL and left.type != DOUBLE:
         right = Term(cast(right.tree, DOUBLE), DOUBLE)
     made = binary(exp.Div, left.tree, right.tree)
     if not exact_literal(node.expression):
@@ -152,7 +152,7 @@ def _equals(left: exp.Expr, right: exp.Expr) -> exp.Expr:
 def whole_division(node: exp.Expr, say: Say) -> Term:
     """``//`` of whole numbers rounds towards zero; by zero both engines fail."""
     kind = user_type(node)
-    if kind is not None and kind.kind is not Kind.INTEGER:
+    if kind is not None and kind.family is not Kind.INTEGER:
         raise refuse(node, "`//` is of whole numbers there", "write `floor(a / b)`")
     _numbers(node.this, node.expression)
     return Term(binary(exp.IntDiv, say(node.this).tree, say(node.expression).tree), BIGINT)
@@ -163,12 +163,12 @@ def remainder(node: exp.Expr, say: Say) -> Term:
     _numbers(node.this, node.expression)
     kind = user_type(node)
     left, right = say(node.this), say(node.expression)
-    if kind is None or kind.kind is Kind.INTEGER:
+    if kind is None or kind.family is Kind.INTEGER:
         whole = kind or BIGINT
         bits = max(whole.bits, *(item.type.bits for item in (left, right) if item.type))
         made = binary(exp.Mod, left.tree, right.tree)
         return Term(made, ColumnType(Kind.INTEGER, bits=bits))
-    if kind.kind is Kind.DECIMAL:
+    if kind.family is Kind.DECIMAL:
         return _decimal(node, left, right)
     trees = [item.tree if item.type == kind else cast(item.tree, kind) for item in (left, right)]
     plain = binary(exp.Mod, *trees)
@@ -210,7 +210,7 @@ def sign(node: exp.Expr, say: Say) -> Term:
     _numbers(node.this)
     inner = say(node.this)
     made: exp.Expr = call("sign", inner.tree)
-    if inner.type is not None and inner.type.kind is Kind.FLOAT:
+    if inner.type is not None and inner.type.family is Kind.FLOAT:
         is_nan = _equals(inner.tree.copy(), special("nan"))
         made = either(is_nan, number(0), made)
     return Term(cast(made, TINYINT), TINYINT)
@@ -222,9 +222,9 @@ def towards(node: exp.Expr, say: Say, *, name: str) -> Term:
     if any(value for key, value in node.args.items() if key != "this"):
         raise refuse(node, "it has one argument")
     inner = say(node.this)
-    if inner.type is None or inner.type.kind is Kind.INTEGER:
+    if inner.type is None or inner.type.family is Kind.INTEGER:
         return inner
-    if inner.type.kind is Kind.DECIMAL:
+    if inner.type.family is Kind.DECIMAL:
         shape = ColumnType(
             Kind.DECIMAL, precision=min(inner.type.precision - inner.type.scale + 1, 38)
         )
@@ -245,9 +245,9 @@ def truncate(node: exp.Expr, say: Say) -> Term:
     if any(value for key, value in node.args.items() if key != "this"):
         raise refuse(node, "it has one argument")
     inner = say(node.this)
-    if inner.type is None or inner.type.kind is Kind.INTEGER:
+    if inner.type is None or inner.type.family is Kind.INTEGER:
         return inner
-    if inner.type.kind is Kind.DECIMAL:
+    if inner.type.family is Kind.DECIMAL:
         shape = ColumnType(Kind.DECIMAL, precision=max(inner.type.precision - inner.type.scale, 1))
         below = binary(exp.LT, inner.tree.copy(), number(0))
         made = either(below, call("ceil", inner.tree.copy()), call("floor", inner.tree))
@@ -265,9 +265,9 @@ def round_(node: exp.Expr, say: Say) -> Term:
         raise refuse(node, "the number of digits is not a literal from -15 to 15")
     if inner.type is None or kind is None:
         return inner
-    if inner.type.kind is Kind.INTEGER and scale >= 0:
+    if inner.type.family is Kind.INTEGER and scale >= 0:
         return inner
-    if inner.type.kind is not Kind.FLOAT:
+    if inner.type.family is not Kind.FLOAT:
         return Term(converted(call("round", inner.tree, number(scale)), inner.type, kind), kind)
     if kind == FLOAT and scale != 0:
         raise refuse(node, "floats are scaled in another way", "cast it to double first")

@@ -41,7 +41,7 @@ def literal(node: exp.Expr, _: Say) -> Term:
     if node.args["is_string"]:
         return Term(text(node.name), TEXT)
     found = user_type(node)
-    if found is None or found.kind is not Kind.DECIMAL:
+    if found is None or found.family is not Kind.DECIMAL:
         if found == DOUBLE and "e" not in node.name.lower():
             raise refuse(node, "it has too many digits", "write fewer digits")
         return Term(number(node.name), found)
@@ -130,7 +130,7 @@ def comparable(node: exp.Expr, parts: Sequence[exp.Expr], say: Say) -> list[exp.
     """The parts, such that Databricks compares them as DuckDB does."""
     types = [user_type(part) for part in parts]
     known = [item for item, part in zip(types, parts, strict=True) if item and not _is_text(part)]
-    kinds = {item.kind for item in known}
+    kinds = {item.family for item in known}
     instants = {Kind.DATE, Kind.TIMESTAMP}
     if kinds and kinds <= instants:
         kind = ColumnType(Kind.TIMESTAMP if Kind.TIMESTAMP in kinds else Kind.DATE)
@@ -148,10 +148,10 @@ def _comparable_numbers(node: exp.Expr, parts: Sequence[exp.Expr], say: Say) -> 
     terms = [say(part) for part in parts]
     types = [item for part in parts if (item := user_type(part)) is not None]
     if DOUBLE in types:
-        if any(item.kind is Kind.DECIMAL and item.precision > EXACT_DIGITS for item in types):
+        if any(item.family is Kind.DECIMAL and item.precision > EXACT_DIGITS for item in types):
             why = "a decimal of so many digits is another double there"
             raise refuse(node, why, "cast both sides to one type")
-        mixed = len({item.kind for item in types}) > 1 and len(parts) > 2
+        mixed = len({item.family for item in types}) > 1 and len(parts) > 2
         return [fitted(term, DOUBLE) if mixed else term.tree for term in terms]
     if FLOAT in types:
         if any(item.precision > EXACT_DIGITS for item in types):
@@ -175,7 +175,7 @@ _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 
 def digits(kind: ColumnType) -> tuple[int, int]:
     """Precision and scale of the decimal that Databricks makes of an exact number."""
-    if kind.kind is Kind.DECIMAL:
+    if kind.family is Kind.DECIMAL:
         return kind.precision, kind.scale
     return _INTEGER_DIGITS[kind.bits], 0
 
@@ -245,11 +245,11 @@ def _alike(
 ) -> tuple[list[exp.Expr], ColumnType | None]:
     """Values that Databricks gives one type, and that type; they are cast where it needs help."""
     kind = user_type(node)
-    if kind is not None and kind.kind in {Kind.DATE, Kind.TIMESTAMP}:
+    if kind is not None and kind.family in {Kind.DATE, Kind.TIMESTAMP}:
         return [_moment(node, part, kind, say) for part in parts], kind
     for part in parts:
         found = user_type(part)
-        if found is None or kind is None or found.kind is kind.kind:
+        if found is None or kind is None or found.family is kind.family:
             continue
         if not (found.is_numeric and kind.is_numeric):
             hint = "cast them to one type, and write literals as they are"
@@ -266,7 +266,7 @@ def _moment(node: exp.Expr, part: exp.Expr, kind: ColumnType, say: Say) -> exp.E
     if _is_text(part):
         return literal_time(part, kind)
     found = user_type(part)
-    if found is not None and found.kind not in {Kind.DATE, Kind.TIMESTAMP}:
+    if found is not None and found.family not in {Kind.DATE, Kind.TIMESTAMP}:
         raise refuse(node, f"it mixes {found} and {kind}", "cast them to one type")
     return fitted(say(part), kind)
 
@@ -275,10 +275,10 @@ def _shared(types: Sequence[ColumnType], kind: ColumnType | None) -> ColumnType 
     """The type that Databricks finds by itself for values that are to be of a type; None for none."""
     if kind is None or not types or not kind.is_numeric:
         return kind
-    if kind.kind is Kind.FLOAT:
+    if kind.family is Kind.FLOAT:
         same = all(item == kind for item in types)
         return kind if same or (kind == DOUBLE and DOUBLE in types) else None
-    if kind.kind is Kind.INTEGER:
+    if kind.family is Kind.INTEGER:
         return ColumnType(Kind.INTEGER, bits=max(item.bits for item in types))
     shapes = [digits(item) for item in types]
     whole = max(precision - scale for precision, scale in shapes)

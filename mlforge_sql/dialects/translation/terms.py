@@ -73,10 +73,10 @@ def user_type(node: exp.Expr) -> ColumnType | None:
         raise refuse(node, "its type is not known")
     if found.text == _NULL:
         return None
-    if found.kind is Kind.TIMESTAMP and found.text:
+    if found.family is Kind.TIMESTAMP and found.text:
         raise refuse(node, f"it is {found}", "write `cast(... as timestamp)` around the column")
-    if found.kind is Kind.OTHER or (found.kind is Kind.INTEGER and found.bits > 64):
-        hint = "write `cast(... as bigint)` around it" if found.kind is Kind.INTEGER else None
+    if found.family is Kind.OTHER or (found.family is Kind.INTEGER and found.bits > 64):
+        hint = "write `cast(... as bigint)` around it" if found.family is Kind.INTEGER else None
         raise refuse(node, f"it is {found}", hint)
     return found
 
@@ -84,7 +84,7 @@ def user_type(node: exp.Expr) -> ColumnType | None:
 def kind_of(node: exp.Expr) -> Kind | None:
     """What a part holds; None for a bare NULL."""
     found = user_type(node)
-    return found.kind if found is not None else None
+    return found.family if found is not None else None
 
 
 def require(node: exp.Expr, kind: Kind, what: str, hint: str) -> None:
@@ -132,19 +132,19 @@ def narrows(held: ColumnType | None, to: ColumnType | None) -> bool:
     """
     if held is None or to is None or not held.is_numeric:
         return False
-    if to.kind is Kind.INTEGER:
-        if held.kind is Kind.INTEGER:
+    if to.family is Kind.INTEGER:
+        if held.family is Kind.INTEGER:
             return held.bits > to.bits
-        if held.kind is Kind.FLOAT:
+        if held.family is Kind.FLOAT:
             return True
         carried = 1 if held.scale else 0
         return held.precision - held.scale + carried > _WHOLE_DIGITS[to.bits]
-    if to.kind is not Kind.DECIMAL:
+    if to.family is not Kind.DECIMAL:
         return False
     room = to.precision - to.scale
-    if held.kind is Kind.INTEGER:
+    if held.family is Kind.INTEGER:
         return _MOST_DIGITS.get(held.bits, 39) > room
-    if held.kind is Kind.FLOAT:
+    if held.family is Kind.FLOAT:
         return True
     carried = 1 if held.scale > to.scale else 0
     return held.precision - held.scale + carried > room

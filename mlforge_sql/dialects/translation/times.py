@@ -68,15 +68,15 @@ def literal_time(node: exp.Expr, kind: ColumnType) -> exp.Expr:
     written = node.name
     whole = _DAY.fullmatch(written)
     try:
-        if kind.kind is Kind.DATE and whole:
+        if kind.family is Kind.DATE and whole:
             date.fromisoformat(written)
             return cast(text(written), DATE)
-        if kind.kind is Kind.TIMESTAMP and (whole or _INSTANT.fullmatch(written)):
+        if kind.family is Kind.TIMESTAMP and (whole or _INSTANT.fullmatch(written)):
             instant = datetime.fromisoformat(written)
             return cast(text(f"{_iso(instant)}+00:00"), TIMESTAMP)
     except ValueError:
         pass
-    wanted = "'2024-01-31'" if kind.kind is Kind.DATE else "'2024-01-31 12:00:00'"
+    wanted = "'2024-01-31'" if kind.family is Kind.DATE else "'2024-01-31 12:00:00'"
     raise refuse(node, f"as a {kind} it is not plain", f"write it as {wanted}")
 
 
@@ -90,9 +90,9 @@ def _moment(node: exp.Expr, *, timestamp: bool = False) -> ColumnType | None:
     """The type of a date or timestamp; any other type is refused."""
     found = user_type(node)
     allowed = {Kind.TIMESTAMP} if timestamp else _INSTANTS
-    if found is not None and found.kind not in allowed:
+    if found is not None and found.family not in allowed:
         what = "a timestamp" if timestamp else "a date or timestamp"
-        hint = "write `cast(... as timestamp)` around it" if found.kind in _INSTANTS else None
+        hint = "write `cast(... as timestamp)` around it" if found.family in _INSTANTS else None
         raise refuse(node, f"it is {found}, not {what}", hint)
     return found
 
@@ -113,7 +113,7 @@ def _part(node: exp.Expr, name: str, value: exp.Expr, say: Say) -> Term:
     kind = _moment(value, timestamp=name in {"hour", "minute", "second"})
     tree = say(value).tree
     match name:
-        case "epoch" if kind is not None and kind.kind is Kind.DATE:
+        case "epoch" if kind is not None and kind.family is Kind.DATE:
             seconds = exp.Mul(
                 this=call("unix_date", tree), expression=exp.Literal.number("86400e0")
             )
@@ -265,7 +265,7 @@ def time_shift(node: exp.Expr, say: Say) -> Term | None:
     if isinstance(interval, exp.Interval):
         kind = _moment(left)
         moment = say(left).tree
-        if kind is not None and kind.kind is Kind.DATE:
+        if kind is not None and kind.family is Kind.DATE:
             moment = cast(moment, TIMESTAMP)
         word, amount = _length(interval)
         shift = exp.Interval(this=exp.Literal.string(str(amount)), unit=exp.Var(this=word))

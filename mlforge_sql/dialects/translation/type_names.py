@@ -16,7 +16,7 @@ def databricks_type(kind: ColumnType) -> str:
         >>> [databricks_type(parse_type(name)) for name in ("integer", "varchar", "timestamptz")]
         ['int', 'string', 'timestamp']
     """
-    match kind.kind:
+    match kind.family:
         case Kind.TEXT:
             return "string"
         case Kind.INTEGER:
@@ -39,7 +39,7 @@ def has_databricks_type(kind: ColumnType) -> bool:
         >>> has_databricks_type(parse_type("blob")), has_databricks_type(parse_type("time"))
         (True, False)
     """
-    match kind.kind:
+    match kind.family:
         case Kind.INTEGER:
             return kind.bits <= 64
         case Kind.TIMESTAMP | Kind.TIMESTAMP_TZ:

@@ -61,7 +61,7 @@ def lookup_sql(
 
 def _plain(value: str, column: JoinedColumn) -> str:
     """Instants of features are in UTC and do not say so; Lakebase has them with a time zone."""
-    return f"({value} at time zone 'UTC')" if column.type.kind is Kind.TIMESTAMP else value
+    return f"({value} at time zone 'UTC')" if column.type.family is Kind.TIMESTAMP else value
 
 
 def _join(

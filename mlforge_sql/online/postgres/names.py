@@ -52,7 +52,7 @@ def type_name(kind: ColumnType) -> str | None:
         >>> type_name(parse_type("hugeint")), type_name(parse_type("timestamp_ns"))
         ('numeric(38, 0)', None)
     """
-    match kind.kind:
+    match kind.family:
         case Kind.BOOLEAN:
             return "boolean"
         case Kind.INTEGER:
@@ -66,6 +66,6 @@ def type_name(kind: ColumnType) -> str | None:
         case Kind.DATE:
             return "date"
         case Kind.TIMESTAMP | Kind.TIMESTAMP_TZ if not kind.text.endswith("_ns"):
-            return "timestamptz" if kind.kind is Kind.TIMESTAMP_TZ else "timestamp"
+            return "timestamptz" if kind.family is Kind.TIMESTAMP_TZ else "timestamp"
         case _:
             return None

@@ -153,7 +153,7 @@ def _executed(connection: Connection, part: _Part, keys: Sequence[Key], at: date
 
 def storable(lookup: Lookup, keys: Sequence[Key]) -> Sequence[Key]:
     """The keys without texts that Postgres cannot have: no entity in it has them."""
-    texts = [position for position, key in enumerate(lookup.keys) if key.type.kind is Kind.TEXT]
+    texts = [position for position, key in enumerate(lookup.keys) if key.type.family is Kind.TEXT]
     for position in texts:
         if any((text := key[position]) is not None and "\0" in text for key in keys):
             keys = [

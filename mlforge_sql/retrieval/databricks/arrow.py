@@ -22,7 +22,9 @@ def feature_types(join: Join, connection: duckdb.DuckDBPyConnection) -> dict[str
         join: What is joined.
         connection: Any connection of DuckDB.
     """
-    found = {name: kind for name, kind in join.column_types.items() if kind.kind is not Kind.OTHER}
+    found = {
+        name: kind for name, kind in join.column_types.items() if kind.family is not Kind.OTHER
+    }
     return arrow_types(found, connection)
 
 

@@ -39,7 +39,7 @@ def encoded(value: str, kind: ColumnType) -> Encoded:
     """
     name = Databricks().type_name(kind)
     typed = f"try_cast({value} as {DuckDb().type_name(kind)})"
-    match kind.kind:
+    match kind.family:
         case Kind.TEXT:
             return Encoded(f"cast({value} as varchar)", "string", "{}")
         case Kind.BOOLEAN:

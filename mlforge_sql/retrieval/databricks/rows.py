@@ -154,7 +154,7 @@ class StoredRows(Paged):
         if found.code != "MF063" or timestamp is None or timestamp.format is not None:
             return error
         column = timestamp.columns[0]
-        if LabelColumns(self.labels.columns).type(column).kind is not Kind.TEXT:
+        if LabelColumns(self.labels.columns).type(column).family is not Kind.TEXT:
             return error
         hint = f"`{column}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
         return RetrievalError([Diagnostic("MF063", found.message, hint=hint)])
