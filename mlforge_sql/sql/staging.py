@@ -90,7 +90,7 @@ def typed_value(item: Typed, reading: Reading, dialect: Dialect) -> exp.Expr:
     """A column as the type that it has to be; the bare column where it is stored as that."""
     value = column(item.name)
     if not dialect.reads_files or reading.path is None or item.stored is None:
-        return dialect.cast(value, item.type) if item.cast else value
+        return _of_table(item, reading, dialect) if item.cast else value
     if stored_alike(item, dialect):
         return value
     if is_converted(item.stored) and held_type(item.stored) == item.type:
@@ -103,6 +103,14 @@ def typed_value(item: Typed, reading: Reading, dialect: Dialect) -> exp.Expr:
         pairs = (f"[{jinja_string(path)}, {jinja_string(kind)}]" for path, kind in item.leaves)
         said.append(f"[{', '.join(pairs)}]")
     return jinja(f"mlforge_exact({', '.join(said)})")
+
+
+def _of_table(item: Typed, reading: Reading, dialect: Dialect) -> exp.Expr:
+    """A column of a table as the type that is declared: a number that is another in it is an error."""
+    if not item.type.is_numeric:
+        return dialect.cast(column(item.name), item.type)
+    said = map(jinja_string, [reading.source, item.name, dialect.type_name(item.type)])
+    return jinja(f"mlforge_exact_number({', '.join(said)})")
 
 
 def stored_alike(item: Typed, dialect: Dialect) -> bool:

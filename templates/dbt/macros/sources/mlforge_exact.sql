@@ -15,3 +15,14 @@
     {%- set message = 'the source `' ~ source ~ '` has changed: `' ~ name ~ '` is not ' ~ type ~ ' in a row; dbt build says in how many' -%}
     {{- return('coalesce(' ~ mlforge_fitted(value, stored, type, leaves) ~ ', case when ' ~ value ~ ' is not null then error(' ~ mlforge_literal(message) ~ ') end)') -}}
 {% endmacro %}
+
+{#
+    A number of a table as the type that is declared, whatever number the table has it as: whoever reads the staging
+    view later, when other rows have come in, gets an error too and no rounded value.
+#}
+{% macro mlforge_exact_number(source, name, type) %}
+    {%- set value = mlforge_quote(name) -%}
+    {%- set cast = 'try_cast(' ~ value ~ ' as ' ~ type ~ ')' -%}
+    {%- set message = 'the source `' ~ source ~ '` has changed: `' ~ name ~ '` is not ' ~ type ~ ' in a row; dbt build says in how many' -%}
+    {{- return('case when ' ~ value ~ ' is null or ' ~ cast ~ ' = ' ~ value ~ ' then ' ~ cast ~ ' else ' ~ mlforge_error(message) ~ ' end') -}}
+{% endmacro %}
