@@ -57,12 +57,12 @@ SECONDS = {
     "tests/property/test_training_set_values.py": 20,
     "tests/functional/test_dbt_audit.py": 19,
     "tests/online/test_kill.py": 19,
-    "tests/test_mutations.py": 17,
+    "tests/sql/test_mutations.py": 17,
     "tests/property/test_honest_audits.py": 15,
-    "tests/test_many_features.py": 15,
+    "tests/sql/test_many_features.py": 15,
     "tests/warehouse/tests/test_http_request.py": 15,
     "tests/retrieval/test_guards.py": 12,
-    "tests/test_cdnow.py": 10,
+    "tests/workflows/test_cdnow.py": 10,
 }
 """How long files take that are slow for the number of their tests, about."""
 

@@ -1,7 +1,7 @@
 """What users write, said in Databricks SQL with the same value for every row.
 
 There is a rule for each kind of node and each function, and none for what is not listed: that is
-refused, by name. The rules were found by running both engines; ``tests/test_dialect_table.py`` does it
+refused, by name. The rules were found by running both engines; ``tests/dialects/test_dialect_table.py`` does it
 again for every one of them.
 """
 

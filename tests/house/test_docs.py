@@ -11,7 +11,7 @@ import pytest
 from events import PARQUET, SCHEMA, USER, at, feature, table
 from harness import compile_and_run, write_parquet, write_project
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/training-sets.md")
 EVENTS = table(
     "user_id event_time amount",

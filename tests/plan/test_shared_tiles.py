@@ -15,7 +15,7 @@ from events import Document, at, feature
 from mlforge_sql.plan.nodes import MeasureKind, Plan, Rolling, Tiles
 from mlforge_sql.workflows.compile import Compiled, compile_project
 
-EXAMPLE = Path(__file__).parents[1] / "example_project"
+EXAMPLE = Path(__file__).parents[2] / "example_project"
 
 SCHEMA = {**events.SCHEMA, "shop_id": "BIGINT", "price": "DECIMAL(10,2)", "kind": "VARCHAR"}
 USER = {"name": "user", "join_key": "user_id"}

@@ -16,7 +16,7 @@ from mlforge_sql.project.selection import find_profile, select_features
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.workflows.compile import compile_project, write_project
 
-PACKAGE = Path(__file__).resolve().parents[1] / "mlforge_sql"
+PACKAGE = Path(__file__).resolve().parents[2] / "mlforge_sql"
 FILES = sorted(CASES.glob("*.yml"))
 GOOD = "features:\n- {name: good, source: transactions, entities: merchant, select: {x: amount}}\n"
 
@@ -120,7 +120,7 @@ def test_every_code_is_raised_and_tested(code: str) -> None:
     sources = [file for file in PACKAGE.rglob("*.py") if file.name != "errors.py"]
     assert any(f'"{code}"' in file.read_text(encoding="utf-8") for file in sources)
     tested = codes([line for case in ALL for line in case.expect])
-    tests = [*Path(__file__).parent.rglob("test_*.py")]
+    tests = [*Path(__file__).parents[1].rglob("test_*.py")]
     written = re.compile(rf"\[{code}\\?\]")  # in a pattern too
     assert code in tested or any(
         written.search(file.read_text(encoding="utf-8")) for file in tests

@@ -16,7 +16,7 @@ from mlforge_sql.stores.duckdb import open_duckdb
 from mlforge_sql.types import TEXT
 from mlforge_sql.workflows.compile import compile_project, schema_reader
 
-PACKAGE = Path(__file__).resolve().parents[1] / "mlforge_sql"
+PACKAGE = Path(__file__).resolve().parents[2] / "mlforge_sql"
 SPEC = {
     "entities": [{"name": "user", "join_key": "user_id"}],
     "sources": [

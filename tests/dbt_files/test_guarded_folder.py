@@ -330,7 +330,7 @@ def test_files_of_older_versions_are_ours(tmp_path: Path) -> None:
 COMPILE = """
 import sys
 from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent), sys.argv[2]]
 from test_write import new_files, old_files
 from mlforge_sql.dbt.write import write
 for number in range(20):
@@ -341,8 +341,8 @@ for number in range(20):
 @pytest.mark.slow
 def test_eight_writers_at_once_never_take_ours_for_others(tmp_path: Path) -> None:
     """Each looks at files that another one is just moving."""
-    tests = Path(__file__).parent
-    command = [sys.executable, "-c", COMPILE, str(tests), str(tests.parent), str(tmp_path / "dbt")]
+    room, root = Path(__file__).parent, Path(__file__).parents[2]
+    command = [sys.executable, "-c", COMPILE, str(room), str(root), str(tmp_path / "dbt")]
     runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(8)]
     said = [(run.communicate(timeout=60)[1], run.returncode) for run in runs]
     assert said == [("", 0)] * 8
@@ -367,7 +367,7 @@ def test_a_reader_waits_for_a_writer(tmp_path: Path) -> None:
 LOOK = """
 import sys
 from pathlib import Path
-sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
+sys.path[:0] = [sys.argv[1], *map(str, list(Path(sys.argv[1]).parents)[:2])]
 from test_write import new_files, old_files
 from mlforge_sql.dbt.write import compare
 print(any(compare(Path(sys.argv[2]), files()).is_empty for files in (new_files, old_files)))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_summary_names_what_was_left_out(tmp_path: Path) -> None:
@@ -15,8 +15,17 @@ def test_the_summary_names_what_was_left_out(tmp_path: Path) -> None:
         key: value for key, value in os.environ.items() if key[:7] not in {"JAVA_HO", "PYTEST_"}
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rs", "-n", "0", "tests/test_spark_plans.py"],
-        cwd=HERE.parent,
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "-n",
+            "0",
+            "tests/dialects/test_spark_plans.py",
+        ],
+        cwd=ROOT,
         env={**kept, "PATH": str(tmp_path), "MLFORGE_WAREHOUSE": str(tmp_path / "warehouse")},
         capture_output=True,
         text=True,

@@ -307,7 +307,7 @@ def test_folders_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path: Pa
     (tmp_path / "x_link4567").symlink_to(tmp_path / "x_notes")
     mine = {item.name for item in tmp_path.iterdir()}
     command = [sys.executable, "-c", LIVE, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     runs = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         for _ in range(2)

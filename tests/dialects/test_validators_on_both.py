@@ -24,7 +24,7 @@ from mlforge_sql.spec.validators import Validator
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import ColumnType, parse_type
 
-TEMPLATES = Path(__file__).parents[1] / "templates" / "dbt"
+TEMPLATES = Path(__file__).parents[2] / "templates" / "dbt"
 BRANCHES = Branches((Databricks(), DuckDb()))
 TYPES = {**column_types(), "tz": parse_type("timestamptz")}
 

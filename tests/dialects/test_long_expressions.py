@@ -25,7 +25,7 @@ from mlforge_sql.types import BIGINT, TEXT
 from mlforge_sql.workflows.compile import schema_reader
 
 COLUMNS = {"id": BIGINT, "kind": TEXT}
-TABLES = sorted((Path(__file__).parent / "dialects").glob("*.sql"))
+TABLES = sorted(Path(__file__).parent.glob("*.sql"))
 CHAINS = {
     "sum": lambda n: " + ".join(["id"] * n),
     "casts": lambda n: " + ".join(["cast(id as double)"] * (n // 2)),

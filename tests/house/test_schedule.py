@@ -11,8 +11,12 @@ from examples import COUNTS, SWITCH, examples
 from schedule import ROOT, SECONDS, SPARK_SECONDS, SlowestFirst, uses_spark
 from warehouse.live import SWITCH as WORKSPACE
 
-SPARK = ("tests/property/test_both_engines.py", "tests/test_spark_plans.py")
-SLOW, MANY, FEW = sorted(SECONDS, key=SECONDS.__getitem__)[-1], "tests/test_units.py", "README.md"
+SPARK = ("tests/property/test_both_engines.py", "tests/dialects/test_spark_plans.py")
+SLOW, MANY, FEW = (
+    sorted(SECONDS, key=SECONDS.__getitem__)[-1],
+    "tests/vocabulary/test_units.py",
+    "README.md",
+)
 
 
 @dataclass(eq=False)

@@ -7,20 +7,15 @@ unedited SQL passes the same check.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from strategies import SCHEMA, GeneratedProject
-
-sys.path.insert(0, str(Path(__file__).parent / "property"))
-
 from test_rule_of_time import build, check_feature
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from harness import CONFIG, write_parquet, write_project
 
 from mlforge_sql.workflows.compile import compile_project
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MODEL = PurePosixPath("models/features/customer_velocity.sql")
 

@@ -191,7 +191,7 @@ def test_a_recovery_that_is_interrupted_can_be_recovered(tmp_path: Path) -> None
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent), sys.argv[2]]
 from test_write import new_files
 from mlforge_sql.dbt.write import write
 left = int(sys.argv[4])
@@ -207,13 +207,13 @@ write(Path(sys.argv[3]), new_files(), step)
 def test_a_killed_write_leaves_the_old_or_the_new_project(tmp_path: Path) -> None:
     write(tmp_path / "count", old_files())
     total = count_steps(tmp_path / "count", new_files())
-    tests = Path(__file__).parent
+    room, root = Path(__file__).parent, Path(__file__).parents[2]
     stops = random.Random(7).sample(range(total), 4)
     runs = []
     for stop in stops:
         folder = tmp_path / f"at_{stop}"
         write(folder, old_files())
-        command = [sys.executable, "-c", KILLED, str(tests), str(tests.parent), str(folder)]
+        command = [sys.executable, "-c", KILLED, str(room), str(root), str(folder)]
         runs.append((folder, subprocess.Popen([*command, str(stop)])))
     for folder, run in runs:
         assert run.wait(60) == -signal.SIGKILL
@@ -361,7 +361,7 @@ def test_the_bytes_are_the_same_every_time(project: Path, tmp_path: Path) -> Non
         subprocess.Popen(
             [sys.executable, "-c", COMPILE, str(moved)],
             env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": "C"},
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -173,7 +173,7 @@ def test_symptoms_are_one_way_or_the_other() -> None:
 
 
 def test_the_page_lists_what_is_pinned() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "engine-settings.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "engine-settings.md").read_text("utf-8")
     pins = [f"| `{pin.name}` | {f'`{pin.value}`' if pin.value else 'nothing'} |" for pin in PINS]
     symptoms = [f"| {item.name} | {item.value} |" for item in SYMPTOMS]
     for mark, lines in (("pins", pins), ("symptoms", symptoms)):

@@ -21,7 +21,7 @@ from mlforge_sql.sql.text import sql_text
 from mlforge_sql.types import parse_type
 from mlforge_sql.workflows.compile import schema_reader
 
-PAGE = (Path(__file__).parents[1] / "docs" / "databricks.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "databricks.md").read_text(encoding="utf-8")
 
 
 def block(mark: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"dbt", "duckdb", "_duckdb", "pandas", "polars", "pyarrow", "narwhals", "databricks"}
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
 import sys

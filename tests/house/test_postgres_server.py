@@ -96,7 +96,7 @@ def test_the_server_ends_with_its_tests_however_they_end() -> None:
         [sys.executable, "-c", ALONE],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
     assert owner.stdout is not None
     _, folder, pid = owner.stdout.readline().split()
