@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,17 @@ def project(
 ) -> Run:
     spec = deepcopy(SPEC)
     spec["sources"] = [{**EVENTS, **source}, MARKED]
-    return build(root, spec, rows, **options)
+    return unedited(build(root, spec, rows, **options))
+
+
+def unedited(run: Run) -> Run:
+    """The run with the accounts as they are compiled, whatever was edited in what was run."""
+    return replace(run, compiled=compile_project(run.compiled.root))
 
 
 def account(run: Run, model: str = "stg_events") -> dict[str, int] | None:
-    """The numbers that do not add up, by the account as it is compiled, whatever was edited."""
-    compiled = compile_project(run.compiled.root)
+    """The numbers that do not add up."""
+    compiled = run.compiled
     path, text = next(
         item for item in compiled.files.items() if item[0].stem == f"rows_of__{model}"
     )
@@ -133,7 +139,7 @@ def filtered(root: Path, **options: Any) -> Run:
     """Features that read some rows of those that are staged."""
     spec = deepcopy(SPEC)
     spec["features"] = [{**item, "where": "amount > 0"} for item in spec["features"]]
-    return build(root, spec, INPUTS, **options)
+    return unedited(build(root, spec, INPUTS, **options))
 
 
 def test_rows_of_features_add_up(tmp_path: Path) -> None:
