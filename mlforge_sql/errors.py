@@ -117,6 +117,8 @@ CODES: dict[str, str] = {
     "MF147": "out of memory",
     "MF158": "file that a new project would overwrite",
     "MF159": "file that nothing can be proposed for",
+    "MF160": "dbt model that is not there",
+    "MF161": "value that a setting of the engine does not take",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 
@@ -306,7 +308,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
-    """A hint naming the nearest valid names, at most five.
+    """A hint naming the nearest valid name, or all; of more than twenty the first twelve.
 
     Examples:
         >>> suggest("custmer", ["customer", "merchant"])
@@ -319,5 +321,10 @@ def suggest(word: str, known: Sequence[str]) -> str:
         return f"did you mean `{near}`?"
     if not known:
         return "none is declared"
-    listed = ", ".join(sorted(known)[:5])
-    return f"expected one of: {listed}" + (", ..." if len(known) > 5 else "")
+    most = len(known) if len(known) <= _LISTED else _FIRST_LISTED
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return f"expected one of: {', '.join(sorted(known)[:most])}{more}"
+
+
+_LISTED = 20
+_FIRST_LISTED = 12

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mlforge_sql.errors import nearest
+
 
 class Kind(StrEnum):
     """What a column holds."""
@@ -257,6 +259,27 @@ def next_step(kind: ColumnType, otherwise: str) -> str:
 def known_types() -> list[str]:
     """Names that can be declared, for suggestions."""
     return [*_SIMPLE, "decimal(18, 2)", *sorted(PASSED_ON)]
+
+
+def suggest_type(text: str) -> str:
+    """A hint for a type name that nobody knows.
+
+    Examples:
+        >>> suggest_type("number")
+        'write `bigint`, `double` or a decimal such as `decimal(18, 2)`'
+        >>> suggest_type("bigintt")
+        'did you mean `bigint`?'
+    """
+    if text.strip().lower() in {"number", "num", "numerical"}:
+        return "write `bigint`, `double` or a decimal such as `decimal(18, 2)`"
+    near = nearest(text, known_types())
+    return f"did you mean `{near}`?" if near else _USUAL
+
+
+_USUAL = (
+    "expected a type such as text, bigint, integer, double, decimal(18, 2), boolean, date, timestamp "
+    "or timestamp_tz; `mlforge columns SOURCE` prints those of a file"
+)
 
 
 def is_word(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from mlforge_sql.databricks_workspace.explanations import (
@@ -70,9 +71,30 @@ def is_verdict(node: NodeResult) -> bool:
 
 def _explained(run: DbtRun, text: str) -> Explanation | None:
     """What an error means: on DuckDB our own checks say it, the rest is in dbt's words."""
+    missing = missing_model(text)
+    if missing is not None:
+        return missing
     if run.databricks:
         return explain(text)
     return duckdb_errors.explain(text) or explain_source(text) or explain_sum(text)
+
+
+_MISSING = re.compile(
+    r"Model '[^']*' \((?P<file>[^)]*)\) depends on a node named '(?P<name>[^']*)' which was not found"
+)
+
+
+def missing_model(text: str) -> Explanation | None:
+    """That a source or labels name a dbt model that is not there."""
+    found = _MISSING.search(text)
+    if found is None:
+        return None
+    return Explanation(
+        "MF160",
+        f"there is no dbt model `{found['name']}`, which {found['file']} reads",
+        f"write it as `models/{found['name']}.sql` into the folder of the dbt project, which compile "
+        "leaves alone, or name one that is there as `model:`",
+    )
 
 
 def _without_results(run: DbtRun) -> tuple[Problem, ...]:

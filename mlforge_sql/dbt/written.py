@@ -36,14 +36,31 @@ def not_written(folder: PurePosixPath, error: NotWritten) -> list[Diagnostic]:
     if isinstance(error, NotOurFolder):
         return [_not_ours(folder, error)]
     code, message, hint = _REFUSALS[type(error)]
-    return [Diagnostic(code, message, Location(str(folder / path)), hint) for path in error.paths]
+    return [
+        Diagnostic(
+            code, message, Location(str(folder / path)), _OWN_PROJECT if is_own(path) else hint
+        )
+        for path in error.paths
+    ]
+
+
+def is_own(path: PurePosixPath) -> bool:
+    """Whether a file that is in the way says that the folder is a dbt project of the user's."""
+    return path == PurePosixPath("dbt_project.yml")
+
+
+_OWN_PROJECT = (
+    "the folder is a dbt project of yours, which stays as it is: name another one as `dbt_project_dir`, "
+    "beside or inside it, and call it a package of yours with `local:` in your packages.yml"
+)
 
 
 def _not_ours(folder: PurePosixPath, error: NotOurFolder) -> Diagnostic:
     listed = ", ".join(f"`{path}`" for path in error.paths[:_SHOWN])
     more = f" and {len(error.paths) - _SHOWN} more" if len(error.paths) > _SHOWN else ""
     message = f"folder `{folder}` has files that are not ours: {listed}{more}"
-    hint = "name an empty or new folder as `dbt_project_dir`"
+    own = any(map(is_own, error.paths))
+    hint = _OWN_PROJECT if own else "name an empty or new folder as `dbt_project_dir`"
     return Diagnostic("MF143", message, Location(PROJECT_FILE), hint)
 
 

@@ -29,6 +29,12 @@ SECTIONS: dict[str, type[Entity] | type[Source] | type[Feature] | type[TrainingS
     "training_sets": TrainingSet,
 }
 
+NO_PROJECT = (
+    "start one with `mlforge init NAME`, go into one, or name one with --project-dir; the smallest "
+    f"`{PROJECT_FILE}` is `{{name: shop, profiles: {{dev: {{offline_store: {{KIND: local, path: ./feature_store}}}}}}}}`"
+)
+"""The next step where there is no project."""
+
 _COMPUTES_TEXT = re.compile(r"""\b[fF][rR]?["']|\.(format|join)\(|["']\s*[%+]|\+\s*["']""")
 """Python that may put names together, so that its words do not tell them."""
 
@@ -52,7 +58,7 @@ def find_project(start: Path) -> Path:
             Diagnostic(
                 "MF004",
                 f"no `{PROJECT_FILE}` here or in any folder above",
-                hint="go into a project, or name one with --project-dir",
+                hint=NO_PROJECT,
             )
         ]
     )
@@ -152,8 +158,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _no_project_file(root: Path) -> Diagnostic:
-    hint = "go into a project, or name one with --project-dir"
-    return Diagnostic("MF004", f"no `{PROJECT_FILE}` in `{root.name or '.'}`", hint=hint)
+    return Diagnostic("MF004", f"no `{PROJECT_FILE}` in `{root.name or '.'}`", hint=NO_PROJECT)
 
 
 class _Reader:

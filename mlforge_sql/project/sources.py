@@ -30,9 +30,9 @@ from mlforge_sql.types import (
     held_type,
     is_converted,
     is_word,
-    known_types,
     parse_type,
     plain_type,
+    suggest_type,
 )
 
 EVENT_TIMESTAMP = "event_timestamp"
@@ -270,7 +270,7 @@ def declared_columns(
             message = "a column has a name"
             problems.append(Diagnostic("MF012", message, origin.key(*path, name), "name it"))
         if kind.family is Kind.OTHER and is_word(text) and text.strip().lower() not in PASSED_ON:
-            hint = suggest(text, known_types())
+            hint = suggest_type(text)
             message = f"unknown type `{text}`"
             problems.append(Diagnostic("MF012", message, origin.at(*path, name), hint))
         if name.casefold() in seen:

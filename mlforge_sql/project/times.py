@@ -89,14 +89,16 @@ def _two_misfits(
 
 def _misfit(spec: Timestamp, kind: ColumnType, *, iso_text: bool) -> tuple[str, str] | None:
     """What is wrong, and the next step."""
-    add_format = 'its strftime format, such as `format: "%Y-%m-%d %H:%M:%S"`'
+    form = 'format: "%Y-%m-%d %H:%M:%S"'
+    add_format = f"its strftime format, such as `timestamp: {{column: {spec.column}, {form}}}`"
     if kind.family is Kind.TEXT:
         if spec.unit is not None:
             return "is text, not an integer", f"replace `unit` by {add_format}"
         missing = spec.format is None and not iso_text
         return ("is text", f"add {add_format}") if missing else None
     if kind.family is Kind.INTEGER and spec.unit is None:
-        return f"is {kind}", "add the unit since 1970: `unit: s`, `ms`, `us`, `ns` or `d`"
+        said = f"`timestamp: {{column: {spec.column}, unit: s}}`"
+        return f"is {kind}", f"say what it counts since 1970: {said}, or `ms`, `us`, `ns`, `d`"
     if kind.family in {Kind.BOOLEAN, Kind.FLOAT, Kind.DECIMAL, Kind.OTHER}:
         return f"is {kind}", "use a timestamp, date, integer or text column"
     if spec.format is not None:

@@ -29,7 +29,21 @@ FUNCTIONS = ("sum", "count", "mean", "min", "max", "std", "variance")
 Default = bool | Whole | Annotated[float, Field(allow_inf_nan=False)] | str
 
 
-def _function(value: str) -> str:
+def _function(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        listed = ", ".join(map(str, value))
+        raise PydanticCustomError(
+            "mlforge_function",
+            "`function` is one function",
+            {
+                "code": "MF015",
+                "hint": "for several write `aggregations: {field: ["
+                + listed
+                + "]}` in the place of "
+                "`field` and `function`",
+            },
+        )
+    value = str(value)
     if value in FUNCTIONS:
         return value
     import difflib
@@ -41,9 +55,9 @@ def _function(value: str) -> str:
         "var": "variance",
         "stdev": "std",
     }
-    near = (
-        [synonyms[value]] if value in synonyms else difflib.get_close_matches(value, FUNCTIONS, n=1)
-    )
+    near = [synonyms[value]] if value in synonyms else []
+    if not near and value not in _OTHERS:
+        near = difflib.get_close_matches(value, FUNCTIONS, n=1)
     hint = f"did you mean `{near[0]}`?" if near else "expected one of: " + ", ".join(FUNCTIONS)
     raise PydanticCustomError(
         "mlforge_function",
@@ -52,7 +66,10 @@ def _function(value: str) -> str:
     )
 
 
-FunctionField = Annotated[str, BeforeValidator(lambda value: _function(str(value)))]
+_OTHERS = frozenset({"median", "mode", "mad", "mean_abs", "any", "minmax", "argmin", "argmax"})
+"""Functions that others have, and that are near in their letters only."""
+
+FunctionField = Annotated[str, BeforeValidator(_function)]
 
 
 class _Windowed(Spec):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +22,7 @@ from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors
 from mlforge_sql.loading.load import PROJECT_FILE, load_config, read_specs
 from mlforge_sql.loading.schemas import SchemaReader
+from mlforge_sql.loading.settings import unusable_settings
 from mlforge_sql.plan.build import build_plan
 from mlforge_sql.plan.nodes import Plan
 from mlforge_sql.project.model import Project
@@ -96,14 +98,33 @@ def project_macros(project: Project, plan: Plan) -> FileSet:
 
 def _resolve(root: Path, specs: Specs, problems: Sequence[Diagnostic]) -> Project:
     """The project; its problems and those of its files are raised together."""
+    settings = tuple(unusable_settings(specs.config))
     try:
         with schema_reader(root) as types:
             project = resolve(specs, types)
     except SpecErrors as error:
-        raise SpecErrors([*problems, *error.diagnostics]) from error
-    if has_errors(problems):
-        raise SpecErrors(problems)
+        found = _with_gone(root, specs.config.spec, error.diagnostics)
+        raise SpecErrors([*problems, *settings, *found]) from error
+    if has_errors([*problems, *settings]):
+        raise SpecErrors([*problems, *settings])
     return project
+
+
+_UNKNOWN_FEATURE = re.compile(r"unknown feature `(\w+)`")
+
+
+def _with_gone(
+    root: Path, config: ProjectConfig, problems: Sequence[Diagnostic]
+) -> Iterator[Diagnostic]:
+    """The problems; a feature that was compiled and is no longer declared is said to be gone."""
+    features = root / config.dbt_project_dir / "models" / "features"
+    for item in problems:
+        found = _UNKNOWN_FEATURE.fullmatch(item.message)
+        if item.code == "MF051" and found and (features / f"{found[1]}.sql").is_file():
+            hint = "it was there at the last compile and is gone from the specs: leave it out, or bring it back"
+            yield replace(item, hint=hint)
+        else:
+            yield item
 
 
 def schema_reader(root: Path) -> SchemaReader:

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from diagnostic_cases import CASES, Case, diagnostics, read_cases, write_data
 
 from mlforge_sql.cli import main
-from mlforge_sql.errors import CODES, SpecErrors, plain
+from mlforge_sql.dbt.problems import missing_model
+from mlforge_sql.errors import CODES, Diagnostic, SpecErrors, plain
 from mlforge_sql.loading.load import find_project
 from mlforge_sql.project.selection import find_profile, select_features
 from mlforge_sql.spec.feature import Feature
@@ -41,6 +42,12 @@ ELSEWHERE |= {"MF140", "MF141", "MF142", "MF143", "MF144", "MF145", "MF146", "MF
 """Codes that no spec file leads to; tested below, and where retrieval, cli and online are."""
 PROFILES = {code for code in CODES if "MF070" <= code <= "MF074"} | {"MF100", "MF101", "MF128"}
 """Codes of what profiles say, for which the project file has to be right."""
+
+
+NEXT = (
+    "start one with `mlforge init NAME`, go into one, or name one with --project-dir; the smallest "
+    "`mlforge.yaml` is `{name: shop, profiles: {dev: {offline_store: {KIND: local, path: ./feature_store}}}}`"
+)
 
 
 @pytest.fixture(scope="session")
@@ -135,19 +142,50 @@ def test_no_project(tmp_path: Path) -> None:
     with pytest.raises(SpecErrors) as error:
         find_project(tmp_path)
     assert message(error) == [
-        (
-            "error[MF004]: no `mlforge.yaml` here or in any folder above; "
-            "go into a project, or name one with --project-dir"
-        )
+        (f"error[MF004]: no `mlforge.yaml` here or in any folder above; {NEXT}")
     ]
     with pytest.raises(SpecErrors) as error:
         compile_project(tmp_path)
-    assert message(error) == [
+    assert message(error) == [(f"error[MF004]: no `mlforge.yaml` in `{tmp_path.name}`; {NEXT}")]
+
+
+def test_a_feature_that_is_gone_is_said_to_be_gone(data: Path, tmp_path: Path) -> None:
+    two = GOOD + "- {name: goods, source: transactions, entities: merchant, select: {x: amount}}\n"
+    sets = "training_sets:\n- {name: train, labels: transactions, features: [goods, never]}\n"
+    root = Case("gone", {"features/good.yml": two}, {}, ()).write(tmp_path / "project", data)
+    write_project(compile_project(root))
+    (root / "features" / "good.yml").write_text(GOOD + sets, encoding="utf-8")
+    assert diagnostics(root) == [
         (
-            f"error[MF004]: no `mlforge.yaml` in `{tmp_path.name}`; "
-            "go into a project, or name one with --project-dir"
-        )
+            "features/good.yml:4:50: error[MF051]: unknown feature `goods`; it was there at the last "
+            "compile and is gone from the specs: leave it out, or bring it back"
+        ),
+        "features/good.yml:4:57: error[MF051]: unknown feature `never`; expected one of: good",
     ]
+
+
+def test_a_dbt_project_of_the_users_is_named_as_one(data: Path, tmp_path: Path) -> None:
+    root = Case("own", {"features/good.yml": GOOD}, {}, ()).write(tmp_path / "project", data)
+    write_project(compile_project(root))
+    (root / "dbt" / "dbt_project.yml").write_text("name: mine\n", encoding="utf-8")
+    with pytest.raises(SpecErrors) as error:
+        write_project(compile_project(root))
+    (line,) = message(error)
+    assert line.startswith("dbt/dbt_project.yml:1:1: error[MF050]: this file is not ours")
+    assert "the folder is a dbt project of yours, which stays as it is" in line
+
+
+def test_a_dbt_model_that_is_not_there() -> None:
+    text = "Compilation Error\n  Model 'model.w.stg_m' (models/staging/stg_m.sql) depends on a node named 'stg_x' which was not found"
+    found = missing_model(text)
+    assert found is not None
+    said = plain(Diagnostic(found.code, found.message, hint=found.hint))
+    assert said == (
+        "error[MF160]: there is no dbt model `stg_x`, which models/staging/stg_m.sql reads; write it as "
+        "`models/stg_x.sql` into the folder of the dbt project, which compile leaves alone, or name one "
+        "that is there as `model:`"
+    )
+    assert missing_model("Compilation Error in model x") is None
 
 
 def test_unknown_features_tags_and_profiles(data: Path, tmp_path: Path) -> None:
