@@ -27,6 +27,13 @@ SERVERS = frozenset({"environment", "shared_warehouse", "postgres_server"})
 use_profile()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `pytest tests/golden` takes."""
+    parser.addoption(
+        "--regenerate", action="store_true", help="write the pages of tests/golden anew"
+    )
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SlowestFirst | None:
     """The order of files under `-n`."""

@@ -21,7 +21,7 @@ from mlforge_sql.spec import config, databricks_online, training_set
 from mlforge_sql.spec.models import MODELS
 from mlforge_sql.starting.scaffold import starter_files
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SPECS, PROJECT = spec_schema(), project_schema()
 DEFINITIONS: dict[str, Any] = {**SPECS["$defs"], **PROJECT["$defs"], "ProjectConfig": PROJECT}
 KEYS = [
