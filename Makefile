@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile -q
 
 .DEFAULT_GOAL := help
-.PHONY: help sync demo demo-databricks test test-long check lint types imports warehouse fuzz kills bench scale stream clean
+.PHONY: help sync demo demo-databricks test test-long check lint types imports warehouse fuzz kills load bench scale stream clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ fuzz: $(STAMP)  ## 5,000 mutated projects: each compiles, or is told what is wro
 kills: $(STAMP)  ## compiles, builds, exports and syncs killed at random points (minutes)
 	$(BIN)/python tests/kills.py
 	$(BIN)/pytest -n 0 -q tests/online/test_kill.py
+
+load: $(STAMP)  ## 16 clients that look up from Postgres for a minute, while it is synced every 2 seconds
+	$(BIN)/python tests/load.py
 
 bench: $(STAMP)  ## side-by-side timings, ratios only
 	$(BIN)/python benchmarks/run.py
