@@ -10,7 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -23,6 +23,7 @@ from sqlglot.errors import SqlglotError
 
 from mlforge_sql.errors import Diagnostic, Ended, Location, shown, suggest
 from mlforge_sql.expressions import ExpressionError, parse_expression
+from mlforge_sql.loading.contained import contained
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.spec.base import Made, recording
 from mlforge_sql.spec.validators import PARAMETERS
@@ -158,7 +159,7 @@ def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
     problems: list[Diagnostic] = []
     failed: list[Path] = []
     places = _Places(root, folder)
-    with _importable(folder, files), redirect_stdout(sys.stderr), recording() as made:
+    with _importable(folder, files), contained(), recording() as made:
         for file in files:
             try:
                 _run(file, folder)
@@ -249,11 +250,15 @@ def _run(file: Path, folder: Path) -> None:
         raise ImportError(name)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    trace, watch = sys.gettrace(), sys.getprofile()
     try:
         spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
         raise
+    finally:
+        sys.settrace(trace)
+        sys.setprofile(watch)
 
 
 class _Finder(MetaPathFinder):
