@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ import mlforge_sql
 from mlforge_sql.cli._options import Settings
 from mlforge_sql.cli._render import say, show_diagnostics
 from mlforge_sql.cli._signals import caught, ended_by
+from mlforge_sql.cli._streams import fill_closed
 from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
 from mlforge_sql.cli.columns import columns
@@ -28,7 +30,7 @@ from mlforge_sql.cli.online import online
 from mlforge_sql.cli.profile import profile
 from mlforge_sql.cli.schema import schema
 from mlforge_sql.cli.training_data import training_data
-from mlforge_sql.errors import MlforgeError, OnlineError, SpecErrors
+from mlforge_sql.errors import MlforgeError, OnlineError, SpecErrors, flat
 from mlforge_sql.redaction import without_values
 
 
@@ -37,6 +39,7 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command line; signals end it in order."""
+        fill_closed()
         with caught():
             return super().main(*args, **options)
 
@@ -68,11 +71,28 @@ def _tell(ctx: click.Context, error: BaseException) -> int:
         case BrokenPipeError():
             sys.stderr.close()
             return 0
+        case OSError() if error.errno in _OF_THE_MACHINE:
+            where = f": {flat(str(error.filename))}" if error.filename else ""
+            _drop_unwritten()
+            say(f"error: {error.strerror}{where}", style="red")
+            return 1
         case _:
             what = f"{type(error).__name__}: {without_values(str(error))}"
             say(f"internal error: {what}", style="red")
             say("This is a bug in mlforge. Run again with --debug for the traceback.")
             return 2
+
+
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.EIO}
+"""Errors of a disk that is full, cannot be written, or fails."""
+
+
+def _drop_unwritten() -> None:
+    """Forget what stdout did not take, so that it does not fail once more in the end."""
+    with contextlib.suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
 
 
 def _tell_end(number: int) -> int:

@@ -31,9 +31,16 @@ class Settings:
     @property
     def root(self) -> Path:
         """Folder of the nearest ``mlforge.yaml``."""
+        from mlforge_sql.errors import Diagnostic, SpecErrors
         from mlforge_sql.loading.load import find_project
 
-        return find_project(self.start.resolve())
+        try:
+            start = self.start.resolve()
+        except FileNotFoundError:
+            hint = "go into a project, or name one with --project-dir"
+            problem = Diagnostic("MF004", "the current folder is gone", hint=hint)
+            raise SpecErrors([problem]) from None
+        return find_project(start)
 
 
 pass_settings = click.make_pass_decorator(Settings)

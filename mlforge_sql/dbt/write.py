@@ -213,7 +213,12 @@ def write(
         changes = _compare(folder, files)
         changes.check(keep_edits=keep_edits)
         if not changes.is_empty:
-            _stage(folder, files, changes, step)
+            try:
+                _stage(folder, files, changes, step)
+            except OSError:  # the disk is full, say
+                if not (folder / WORK / JOURNAL).exists():
+                    _clean(folder)
+                raise
             try:
                 recover(folder, step)
             except KeyboardInterrupt:
