@@ -74,6 +74,16 @@ def only(file: str) -> str:
     return re.sub(r"[\[*?]", r"[\g<0>]", file)
 
 
+def is_glob(path: str) -> bool:
+    """Whether readers look for files by a path, rather than for the one of that name.
+
+    Examples:
+        >>> is_glob("data/*.csv"), is_glob("data/a.csv")
+        (True, False)
+    """
+    return not {"*", "?", "["}.isdisjoint(path)
+
+
 @dataclass(frozen=True, slots=True)
 class CsvForm:
     """How csv files are written: what is usual, unless DuckDB has found something else."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from mlforge_sql.dbt.paths import is_absolute, project_dir
-from mlforge_sql.formats import WHOLE, reader_of
+from mlforge_sql.formats import WHOLE, is_glob, reader_of
 from mlforge_sql.types import FileSchema
 
 
@@ -28,6 +28,8 @@ def _location(path: str, dbt_project_dir: str) -> str:
     if is_absolute(path):
         return literal
     root = project_dir(dbt_project_dir)
+    for mark in "[*?" if is_glob(path) else "":  # the first stands in what the others become
+        root += f" | replace('{mark}', '[{mark}]')"
     return f"""{{{{ {root} | replace('%', '%%') | replace("'", "''") }}}}/{literal}"""
 
 

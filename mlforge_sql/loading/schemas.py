@@ -16,6 +16,7 @@ from mlforge_sql.formats import (
     READERS,
     WHOLE,
     CsvForm,
+    is_glob,
     only,
     parquet_problem,
     reader_of,
@@ -151,7 +152,7 @@ class SchemaReader:
             raise SchemaUnreadable(text, hint="let it end in its format, such as `data/*.csv`")
         if "://" in path:
             raise SchemaUnreadable(f"`{path}` is not read while compiling", absent=True)
-        full = str(self.root / path)
+        full = self._full(path)
         if not self._exists(full):
             raise SchemaUnreadable(f"no file matches `{path}`", absent=True)
         types = {name.casefold(): kind for name, kind in (declared or {}).items()}
@@ -401,7 +402,7 @@ class SchemaReader:
         else:
             held = f"columns = {{{_literal(column)}: 'JSON'}}"
             relation, text = self._relation("read_json", (held,)), f"({name} ->> '$')"
-        full = str(self.root / path)
+        full = self._full(path)
         query = f"select 1 from {relation} where regexp_full_match(trim({text}), '{_DATE}') limit 1"  # noqa: S608 - quoted
         return self._exists(full) and bool(self._query(query, [full]))
 
@@ -413,7 +414,7 @@ class SchemaReader:
         name = _quoted(column)
         text = f"try_strptime(cast({name} as varchar), $2)" if format_ else "try_cast(" + name
         time = text if format_ else f"{text} as timestamp)"
-        given = [str(self.root / path), *([format_] if format_ else [])]
+        given = [self._full(path), *([format_] if format_ else [])]
         times = f"select {time} as time from {reader_of(path)}($1, {WHOLE})"  # noqa: S608 - quoted
         later = f"select 1 from ({times}) where time <> date_trunc('day', time) limit 1"  # noqa: S608 - quoted
         some = f"from ({times}) where isfinite(time) limit 10000"
@@ -449,6 +450,12 @@ class SchemaReader:
             return self._query_without_files(f"describe {query}", [])
         except self._duckdb_error() as error:
             raise InvalidExpression(_first_sentence(error)) from error
+
+    def _full(self, path: str) -> str:
+        """Where files are: in a glob, the project's folder is none."""
+        if is_glob(path) and not Path(path).is_absolute():
+            return f"{only(str(self.root))}/{path}"
+        return str(self.root / path)
 
     def _exists(self, full: str) -> bool:
         """True when DuckDB finds a file, by its own rules for globs."""
