@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
 import resource
 import statistics
 import subprocess
@@ -22,7 +21,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import click
@@ -32,6 +32,8 @@ from workload import WINDOWS, customer_spend, write_events
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
+
+    from mlforge_sql.dbt.macros import Macros
 
 TOLERANCE = 1e-9
 DAY_US = 86_400_000_000
@@ -52,12 +54,15 @@ def dbt_models(root: Path, output: Path) -> None:
     import duckdb
 
     with duckdb.connect() as connection:
+        macros = _macros(root, connection)
         models = sorted((root / "dbt" / "models").rglob("*.sql"), key=_layer)
         for model in models:
-            sql = _rendered(model, root)
+            if model.stem == "customer_spend_current":
+                continue
+            sql = macros.render(model.read_text(encoding="utf-8"))
             if model.stem == "customer_spend":
                 connection.execute(f"copy ({sql}) to '{output}' {PARQUET}")
-            elif model.stem != "customer_spend_current":
+            else:
                 kind = "table" if model.stem.endswith("_tiles") else "view"
                 connection.execute(f'create {kind} "{model.stem}" as {sql}')
 
@@ -66,13 +71,26 @@ def _layer(model: Path) -> tuple[int, str]:
     return ("staging", "intermediate", "features").index(model.parent.name), model.stem
 
 
-def _rendered(model: Path, root: Path) -> str:
-    """The SQL of a model, with `ref` and `source` as dbt would fill them in."""
-    sql = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", r'"\1"', model.read_text(encoding="utf-8"))
-    sql = re.sub(r"\{\{ source\([^}]*\) \}\}", f"'{root / 'events.parquet'}'", sql)
-    if model.stem != "customer_spend_current" and ("{{" in sql or "{%" in sql):
-        raise click.ClickException(f"{model.name} has Jinja that this benchmark cannot fill in")
-    return sql
+def _macros(root: Path, connection: duckdb.DuckDBPyConnection) -> Macros:
+    """The project's macros, with what dbt would fill in: `ref`, `source`, and queries before a model."""
+    from mlforge_sql.dbt.macros import Macros
+
+    def run_query(query: str) -> SimpleNamespace:
+        return SimpleNamespace(rows=connection.execute(query).fetchall())
+
+    folder = root / "dbt"
+    files = {
+        PurePosixPath(file.relative_to(folder).as_posix()): file.read_text(encoding="utf-8")
+        for file in (folder / "macros").rglob("*.sql")
+    }
+    context = {
+        "source": lambda *_: f"'{root / 'events.parquet'}'",
+        "var": lambda _, default=None: default,
+        "load_relation": lambda relation: relation,
+        "run_query": run_query,
+        "log": lambda *_, **__: "",
+    }
+    return Macros(files, "duckdb", lambda name: f'"{name}"', context=context)
 
 
 def naive_spine(root: Path, output: Path) -> None:
@@ -270,6 +288,7 @@ def measure(letter: str, root: Path) -> None:
     """Run a contestant in this process and print what it took."""
     contestant = next(item for item in CONTESTANTS if item.letter == letter)
     importlib.import_module("polars" if contestant.title.startswith("Polars") else "duckdb")
+    importlib.import_module("mlforge_sql.dbt.macros")
     before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     contestant.build(root, root / f"{letter}.parquet")
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)

@@ -80,6 +80,7 @@ def compile_and_run(
     env: Mapping[str, str] | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
     portable: frozenset[str] = frozenset(),
+    windows: str = "merged",
 ) -> Run:
     """Compile the project in ``root`` and run every model in an in-memory DuckDB.
 
@@ -90,13 +91,21 @@ def compile_and_run(
         env: Environment variables that the project reads.
         connection: Connection to use.
         portable: Macros that run in their portable form.
+        windows: How windows are computed where there is a choice: ``merged`` or ``sliding``.
     """
     compiled = compile_project(root)
     if edit:
         compiled = replace(compiled, files=_edited(compiled.files, edit))
     connection = connection or duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
-    macros = project_macros(compiled, root, as_of or datetime(2030, 1, 1), env or {}, portable)
+    macros = project_macros(
+        compiled,
+        root,
+        as_of or datetime(2030, 1, 1),
+        env or {},
+        portable,
+        {"mlforge_windows": windows},
+    )
     plan = compiled.plan
     for name in model_names(compiled):
         path = next(item for item in compiled.files if item.name == f"{name}.sql")
@@ -134,9 +143,11 @@ def project_macros(
     env: Mapping[str, str] | None = None,
     portable: frozenset[str] = frozenset(),
     variables: Mapping[str, Any] | None = None,
+    *,
+    more: Mapping[str, Any] | None = None,
 ) -> Macros:
-    """The project's own macros, with what only dbt knows stood in for."""
-    given = {"as_of": as_of.isoformat(), **(variables or {})}
+    """The project's own macros, with what only dbt knows stood in for, and more of it."""
+    given = {"as_of": as_of.isoformat(), "mlforge_windows": "merged", **(variables or {})}
     known = env or {}
 
     def env_var(name: str, default: str | None = None) -> str:
@@ -159,6 +170,7 @@ def project_macros(
         "target": SimpleNamespace(type="duckdb", name="dev"),
         "var": given.get,
         "config": lambda **_: "",
+        **(more or {}),
     }
     macros = Macros(compiled.files, "duckdb", ref, portable=portable | IN_PROCESS, context=context)
     return macros

@@ -123,7 +123,11 @@ def _naive(value: Any) -> Any:
 
 
 def warehouse_macros(
-    compiled: Compiled, schema: str, as_of: datetime, env: Mapping[str, str] | None = None
+    compiled: Compiled,
+    schema: str,
+    as_of: datetime,
+    env: Mapping[str, str] | None = None,
+    windows: str = "merged",
 ) -> Macros:
     """The project's macros for Databricks, with what only dbt knows stood in for."""
     known = env or {}
@@ -137,7 +141,7 @@ def warehouse_macros(
         "env_var": env_var,
         "source": lambda _group, table: f"{schema}.`{table}`",
         "target": SimpleNamespace(type="databricks", name="databricks"),
-        "var": {"as_of": as_of.isoformat()}.get,
+        "var": {"as_of": as_of.isoformat(), "mlforge_windows": windows}.get,
         "config": lambda **_: "",
     }
     return Macros(compiled.files, "databricks", lambda name: f"{schema}.`{name}`", context=context)
@@ -151,6 +155,7 @@ def run_on_warehouse(
     as_of: datetime | None = None,
     env: Mapping[str, str] | None = None,
     names: Sequence[str] | None = None,
+    windows: str = "merged",
 ) -> WarehouseRun:
     """Make every model of a compiled project a view in a schema that has its sources.
 
@@ -161,8 +166,9 @@ def run_on_warehouse(
         as_of: Instant of the current tables.
         env: Environment variables that the project reads.
         names: Models; all of them by default.
+        windows: How windows are computed where there is a choice: ``merged`` or ``sliding``.
     """
-    macros = warehouse_macros(compiled, schema, as_of or datetime(2030, 1, 1), env)
+    macros = warehouse_macros(compiled, schema, as_of or datetime(2030, 1, 1), env, windows)
     for name in names if names is not None else model_names(compiled):
         path = next(item for item in compiled.files if item.name == f"{name}.sql")
         sql = macros.render(compiled.files[path])

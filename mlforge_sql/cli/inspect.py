@@ -40,6 +40,7 @@ def feature(settings: Settings, name: str, as_json: bool) -> None:
             "tags",
             "version",
             "tiles",
+            "merges",
             "models",
         ),
     )

@@ -144,6 +144,10 @@ class Dialect(ABC):
     def spread(self, function: str, value: exp.Expr) -> exp.Expr:
         """Sample standard deviation (``std``) or variance of a double, numerically sound."""
 
+    @abstractmethod
+    def in_order(self, value: exp.Expr, where: exp.Expr | None) -> exp.Expr:
+        """Aggregate: the doubles of a group that are not NULL, in the order of their size."""
+
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """Whether a double is neither infinite nor NaN, which is greater than infinity."""
         infinity = self.cast(exp.Literal.string("infinity"), DOUBLE)

@@ -93,6 +93,14 @@ class Databricks(Dialect):
         return func("timestamp_micros", micros)
 
     @override
+    def in_order(self, value: exp.Expr, where: exp.Expr | None) -> exp.Expr:
+        """Lists have no NULL here."""
+        listed = func("collect_list", value)
+        if where is not None:
+            listed = exp.Filter(this=listed, expression=exp.Where(this=where))
+        return func("sort_array", listed)
+
+    @override
     def widened(self, value: exp.Expr, total: ColumnType) -> exp.Expr:
         """A sum of bigint is bigint here, and one that does not fit is an error."""
         whole = total == HUGEINT or (total.family is Kind.DECIMAL and total.scale == 0)

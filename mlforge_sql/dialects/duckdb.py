@@ -8,7 +8,7 @@ from typing_extensions import override
 from mlforge_sql.dialects.base import OFFSET, Dialect
 from mlforge_sql.dialects.failing import may_fail
 from mlforge_sql.dialects.printing import DuckDbText
-from mlforge_sql.dialects.trees import enclosed, func, number, times, without_point
+from mlforge_sql.dialects.trees import enclosed, func, not_null, number, times, without_point
 from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import Expr, failure_text, owner_of
@@ -111,6 +111,13 @@ class DuckDb(Dialect):
         )
         micros = exp.Sub(this=func("epoch_us", local.copy()), expression=exp.Paren(this=offset))
         return func("make_timestamp", micros)
+
+    @override
+    def in_order(self, value: exp.Expr, where: exp.Expr | None) -> exp.Expr:
+        there = not_null(value)
+        wanted = exp.and_(where, there, copy=False) if where else there
+        listed = exp.Filter(this=func("list", value.copy()), expression=exp.Where(this=wanted))
+        return func("list_sort", listed)
 
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

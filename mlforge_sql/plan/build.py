@@ -183,6 +183,7 @@ def _rolling_column(
         powers=parts if is_spread else (),
         thirds=thirds,
         scale=column.value_type.scale if column.value_type else 0,
+        moments=measures.moments(column),
     )
 
 

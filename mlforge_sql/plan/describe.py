@@ -31,6 +31,7 @@ def describe_feature(project: Project, plan: Plan, name: str) -> dict[str, Any]:
         "tags": list(spec.tags),
         "version": str(spec.version),
         "tiles": _tiles_text(node, plan),
+        "merges": _merge_texts(node),
         "models": [name, *_further_models(name, plan)],
         "columns": [
             {"name": item.name, "type": str(item.type), "meaning": meanings[item.name]}
@@ -129,6 +130,13 @@ def _further_models(name: str, plan: Plan) -> list[str]:
     """The other models of one feature."""
     nodes: tuple[Current | Upcoming | Input, ...] = (*plan.currents, *plan.upcomings, *plan.inputs)
     return [node.name for node in nodes if node.feature == name]
+
+
+def _merge_texts(node: Rolling | Latest) -> list[str]:
+    """How the windows of a feature are made of shorter ones, in ticks; nothing where they are not."""
+    if not isinstance(node, Rolling) or not node.can_merge:
+        return []
+    return [f"{merge.length} = {merge.near} + {merge.far}" for merge in node.merges]
 
 
 def _tiles_text(node: Rolling | Latest, plan: Plan) -> str | None:

@@ -9,8 +9,12 @@ from mlforge_sql.clock import Clock
 from mlforge_sql.durations import Duration
 from mlforge_sql.event_time import EventTime
 from mlforge_sql.expressions import Expr
+from mlforge_sql.plan.merging import REACH, Merge, merge_chain
 from mlforge_sql.spec.pin import Pin
 from mlforge_sql.types import TIMESTAMP, ColumnType
+
+_EXACT_SCALE = 6
+"""Digits after the point that a sum of two decimals keeps on every engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,9 @@ class MeasureKind(StrEnum):
     SUM = "sum"
     MIN = "min"
     MAX = "max"
+    CENTER = "center"
+    FROM_CENTER = "from_center"
+    DEVIATIONS = "deviations"
     UNITS = "units"
     SQUARES = "squares"
     HIGHS = "highs"
@@ -318,6 +325,7 @@ class RollingColumn:
         powers: For std and variance of integers and decimals, the exact sums they are made of.
         scale: How many digits after the point the unit of such sums stands for.
         observation: For std and variance of doubles, the observation.
+        moments: For those over tiles, the measures that they are merged from: see ``plan/tiles.py``.
         spread: Which of the two.
         zero: Whether an empty window counts 0 rather than NULL.
         what: What is aggregated, in words: ``sum of amount``.
@@ -342,10 +350,11 @@ class RollingColumn:
     powers: tuple[Measure, ...] = ()
     thirds: tuple[Measure, ...] = ()
     scale: int = 0
+    moments: tuple[Measure, ...] = ()
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """All measures that it is put together from."""
+        """All measures that it is put together from, but for moments."""
         single = (item for item in (self.measure, self.count) if item is not None)
         return (*single, *self.thirds, *self.powers)
 
@@ -394,6 +403,36 @@ class Rolling:
     def windows(self) -> tuple[Window, ...]:
         """The different windows, in order of first use."""
         return tuple(dict.fromkeys(column.window for column in self.columns))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of its windows in ticks, but for those without a lower end."""
+        found = {self.clock.ticks(window.length) for window in self.windows if window.length}
+        return tuple(sorted(found))
+
+    @property
+    def merges(self) -> tuple[Merge, ...]:
+        """The merges that make its windows from single ticks."""
+        return merge_chain(self.lengths)
+
+    @property
+    def can_merge(self) -> bool:
+        """Whether its windows can be merged from tiles, tick by tick.
+
+        A window without a lower end is carried along from tile to tile, so it has no offset; the spread of doubles over
+        all time is that of the events themselves. Databricks rounds the seventh digit after the point of what two
+        decimals of 38 digits add up to.
+        """
+        endless = [item for item in self.columns if item.window.length is None]
+        return (
+            self.tiles is not None
+            and self.shifts[-1] < REACH
+            and not any(item.window.offset.microseconds or item.observation for item in endless)
+            and not any(
+                item.kind is MeasureKind.SUM and item.type.scale > _EXACT_SCALE
+                for item in self.measures
+            )
+        )
 
     @property
     def uses(self) -> tuple[Use, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mlforge_sql.clock import Clock
 from mlforge_sql.expressions import Expr
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Tiles, Use
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Spread, Tiles, Use
 from mlforge_sql.plan.powers import power_parts, sum_parts
 from mlforge_sql.project.model import (
     ResolvedFeature,
@@ -19,7 +19,7 @@ from mlforge_sql.project.model import (
     staging_name,
 )
 from mlforge_sql.project.result_types import result_type
-from mlforge_sql.types import BIGINT, HUGEINT, ColumnType, Kind
+from mlforge_sql.types import BIGINT, DOUBLE, HUGEINT, ColumnType, Kind
 
 MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
 
@@ -29,6 +29,20 @@ _PARTS: dict[str, tuple[MeasureKind, ...]] = {
     "max": (MeasureKind.MAX,),
 }
 """The measures that each function is put together from; sums, means and spreads: see ``powers``."""
+
+MOMENTS = (
+    MeasureKind.COUNT,
+    MeasureKind.CENTER,
+    MeasureKind.FROM_CENTER,
+    MeasureKind.DEVIATIONS,
+)
+"""What std and variance of doubles are merged from.
+
+``n`` values have the mean ``center + from_center``, where the center is one of them, and ``deviations`` is the sum of
+their squared distances from the mean. Two parts make a whole (Chan, Golub and LeVeque 1979): its deviations are those
+of both and ``d^2 * n1 * n2 / (n1 + n2)``, with ``d`` the distance of their means. As the difference of two centers is
+exact where they are close together, no digit is lost however far from zero the values are.
+"""
 
 
 WIDE_INTEGER = ColumnType(Kind.DECIMAL, precision=38, scale=0)
@@ -55,6 +69,13 @@ class MeasureSet:
         if column.value is None:
             return (self._measure(column, MeasureKind.ROWS),)
         return tuple(self._measure(column, kind) for kind in _parts(column))
+
+    def moments(self, column: WindowColumn) -> tuple[Measure, ...]:
+        """What a spread of doubles is merged from: measures of tiles, added where they are new."""
+        merged = column.function in set(Spread) and column.window is not None
+        if not self.staging or not merged or self.parts(column):
+            return ()
+        return tuple(self._measure(column, kind) for kind in MOMENTS)
 
     def _measure(self, column: WindowColumn, kind: MeasureKind) -> Measure:
         if kind is MeasureKind.UNITS and not (column.value_type and column.value_type.scale):
@@ -124,6 +145,8 @@ def _parts(column: WindowColumn) -> tuple[MeasureKind, ...]:
 def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
     if kind in {MeasureKind.ROWS, MeasureKind.COUNT}:
         return BIGINT
+    if kind in MOMENTS:
+        return DOUBLE
     if kind not in {MeasureKind.SUM, MeasureKind.MIN, MeasureKind.MAX}:
         return HUGEINT  # what the arithmetic on them is in
     if kind is MeasureKind.SUM and value_type is not None and value_type.family is Kind.INTEGER:
@@ -187,7 +210,7 @@ def _tiles(
     uses: dict[str, Use] = {}
     for feature in features:
         for column in feature.windows:
-            for part in measures.parts(column):
+            for part in (*measures.parts(column), *measures.moments(column)):
                 uses.setdefault(part.name, Use(part.name, feature.name, column.name))
     measures.count_rows()
     tiles = Tiles(

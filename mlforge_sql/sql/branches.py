@@ -20,7 +20,7 @@ from mlforge_sql.types import ColumnType, Kind
 Parts = tuple[str, ...]
 Differ = Callable[[Sequence[Parts]], list[str]]
 
-_STEP = re.compile(r"^(?!--)(\w+) as \($", re.MULTILINE)
+_STEP = re.compile(r"^(?!--)(\w+) as (?:\{\{ \w+\(\) \}\})?\($", re.MULTILINE)
 _GOES_ON = re.compile(r" {9,}|\s*(?:[)\]]|(?:end|and|or|when|then|else|on|using|range)\b)")
 """A line that is part of the item that began above it."""
 

@@ -19,14 +19,14 @@ from mlforge_sql.expressions import column, identifier
 from mlforge_sql.plan.nodes import Observation, Rolling, Window
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, over, over_name, spread_name
-from mlforge_sql.sql.tiles import AGAIN, as_double, countable, tiles_select
+from mlforge_sql.sql.tiles import AGAIN, as_double, countable, tiles_steps
 from mlforge_sql.types import DOUBLE
 
 
 def frame_steps(node: Rolling, dialect: Dialect) -> list[Step]:
     """The steps from tiles to windowed values."""
     return [
-        *([] if node.tiles else [_tiles(node, dialect)]),
+        *([] if node.tiles else tiles_steps("tiles", node, dialect)),
         _change_points(node),
         *(_spread_steps(node, dialect) if node.observations else []),
         _timeline(node, dialect),
@@ -41,11 +41,6 @@ def needs_flag(node: Rolling) -> bool:
 
 def _names(node: Rolling) -> tuple[str, ...]:
     return tuple(name for name, _ in node.keys)
-
-
-def _tiles(node: Rolling, dialect: Dialect) -> Step:
-    query = tiles_select("ticked", (*_names(node), node.tick), node, dialect)
-    return Step("tiles", query, "events of one entity and tick belong together")
 
 
 def _change_points(node: Rolling) -> Step:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
-from mlforge_sql.dialects.trees import all_of, columns, func, jinja, jinja_string
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Use
+from mlforge_sql.dialects.trees import columns, func, jinja, jinja_string
+from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn
 from mlforge_sql.sql.rolling_names import over_name, spread_name
 from mlforge_sql.types import Kind
 
@@ -23,22 +23,20 @@ def is_sum_of_doubles(measure: Measure) -> bool:
     return measure.kind is MeasureKind.SUM and measure.type.family is Kind.FLOAT
 
 
-def tile_stops(total: exp.Expr, finite: exp.Expr, use: Use, dialect: Dialect) -> exp.If:
-    """The branch of a tile whose events are finite, and their sum is not."""
-    infinite = exp.Not(this=dialect.is_finite(total))
-    message = jinja(f"mlforge_too_large({jinja_string(use.feature)}, {jinja_string(use.column)})")
-    return exp.If(this=all_of([infinite, finite]), true=message)
-
-
 def may_overflow(node: Rolling) -> bool:
     """Whether a feature adds up doubles, or their squares."""
     return bool(node.observations) or any(map(is_sum_of_doubles, node.measures))
 
 
-def window_check(node: Rolling, dialect: Dialect) -> exp.Expr | None:
+def window_check(node: Rolling, dialect: Dialect, *, merged: bool) -> exp.Expr | None:
     """A condition that stops the feature where windows overflow; None where none can.
 
     It is about an entity: one with an infinite or NaN value is left to the engine.
+
+    Args:
+        node: The feature.
+        dialect: How to say it.
+        merged: Whether its windows are merged from tiles.
     """
     if not may_overflow(node):
         return None
@@ -46,7 +44,9 @@ def window_check(node: Rolling, dialect: Dialect) -> exp.Expr | None:
     lines = [jinja_string(node.name), _mapped(results)]
     if dialect.slides:
         sums = [item.name for item in node.measures if is_sum_of_doubles(item)]
-        observed = [item.name for item in node.observations]
+        observed = [] if merged else [item.name for item in node.observations]
+        if merged:
+            sums += _deviations(node)
         inputs = {"tiles": sums, "observed": observed}
         lines.append(f"keys={_listed(name for name, _ in node.keys)}")
         lines.append(
@@ -66,10 +66,16 @@ def infinite_name(node: Rolling) -> str:
     return name
 
 
-def had_infinite(node: Rolling, dialect: Dialect) -> exp.Expr:
+def _deviations(node: Rolling) -> list[str]:
+    """Columns of tiles that are NaN where any event is infinite or NaN."""
+    found = (item.moments[-1].name for item in node.columns if item.moments)
+    return list(dict.fromkeys(found))
+
+
+def had_infinite(node: Rolling, dialect: Dialect, *, merged: bool) -> exp.Expr:
     """Whether any value is infinite or NaN, as an aggregate."""
     names = [item.name for item in node.measures if is_sum_of_doubles(item)]
-    names += [item.name for item in node.observations]
+    names += _deviations(node) if merged else [item.name for item in node.observations]
     infinite = [exp.Not(this=dialect.is_finite(item)) for item in columns(names)]
     return func("bool_or", exp.or_(*infinite, copy=False))
 

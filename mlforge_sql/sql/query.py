@@ -38,12 +38,44 @@ class Step:
         query: A select or a union; without a ``window`` clause.
         comment: Why the step is there; lines become ``--`` lines.
         windows: The ``window`` clause.
+        hint: What stands before its query: Jinja, or nothing.
     """
 
     name: str
     query: exp.Query
     comment: str | None = None
     windows: tuple[NamedWindow, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Common table expressions that macros say.
+
+    Attributes:
+        lines: Calls of macros, as text of Jinja; each gives one or more steps.
+        setup: Jinja that comes before them.
+        comment: Why they are there.
+    """
+
+    lines: tuple[str, ...]
+    setup: tuple[str, ...] = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Steps that one of two ways of computing the same takes, when dbt runs.
+
+    Attributes:
+        condition: A condition of Jinja.
+        steps: What is computed where it is true.
+        others: What is computed elsewhere.
+    """
+
+    condition: str
+    steps: tuple[Step | Call, ...]
+    others: tuple[Step | Call, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +83,11 @@ class ModelQuery:
     """The SQL of one model.
 
     Attributes:
-        steps: Common table expressions; the last one is selected.
+        steps: Common table expressions; ``final`` is selected.
         depends_on: Models that must be built and tested before, without being read.
+        choice: The steps after those; each way ends with ``final``.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Step | Call, ...]
     depends_on: tuple[str, ...] = ()
+    choice: Choice | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
@@ -19,9 +21,10 @@ from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
 from mlforge_sql.sql.fitting import fitting, may_not_fit, whole_of_thirds
 from mlforge_sql.sql.frames import frame_steps, needs_flag
+from mlforge_sql.sql.merging import merge_condition, merge_steps
 from mlforge_sql.sql.overflow import window_check
 from mlforge_sql.sql.powers import spread_of_powers, thirds_steps
-from mlforge_sql.sql.query import ModelQuery, Step
+from mlforge_sql.sql.query import Call, Choice, ModelQuery, Step
 from mlforge_sql.sql.rolling_names import FLAG, over_name, spread_name
 from mlforge_sql.sql.running import running_steps
 from mlforge_sql.sql.tiles import AGAIN, ticked_step
@@ -30,38 +33,47 @@ from mlforge_sql.types import BIGINT, DOUBLE
 
 def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
-    windowed = (frame_steps if dialect.slides else running_steps)(node, dialect)
-    thirds = thirds_steps(node, windowed[-1].name)
-    last = (thirds or windowed)[-1].name
-    steps = [*_source_steps(node, dialect), *windowed, *thirds, _final(node, dialect, last)]
+    steps = (frame_steps if dialect.slides else running_steps)(node, dialect)
+    computed = [*_event_steps(node, dialect), *_finished(steps, node, dialect, merged=False)]
     reads_input = node.tiles is None or bool(node.observations)
-    return ModelQuery(tuple(steps), () if reads_input else (node.input,))
+    depends_on = () if reads_input else (node.input,)
+    tiles = () if node.tiles is None else (Step("tiles", star_from(ref(node.tiles))),)
+    if not node.can_merge:
+        return ModelQuery((*tiles, *computed), depends_on)
+    merged = _finished(merge_steps(node, dialect), node, dialect, merged=True)
+    choice = Choice(merge_condition(node), tuple(merged), tuple(computed))
+    return ModelQuery(tiles, (node.input,), choice)
+
+
+def _finished(
+    steps: Sequence[Step | Call], node: Rolling, dialect: Dialect, *, merged: bool
+) -> list[Step | Call]:
+    """Steps up to ``windowed``, and those that make the feature's columns of it."""
+    thirds = thirds_steps(node, "windowed")
+    last = thirds[-1].name if thirds else "windowed"
+    return [*steps, *thirds, _final(node, dialect, last, merged=merged)]
 
 
 def _names(node: Rolling) -> tuple[str, ...]:
     return tuple(name for name, _ in node.keys)
 
 
-def _source_steps(node: Rolling, dialect: Dialect) -> list[Step]:
-    steps: list[Step] = []
-    if node.tiles is not None:
-        steps.append(Step("tiles", star_from(ref(node.tiles))))
-    if node.tiles is None or node.observations:
-        steps.append(Step("events", star_from(ref(node.input))))
-        steps.append(ticked_step("events", node, dialect))
-    return steps
+def _event_steps(node: Rolling, dialect: Dialect) -> list[Step]:
+    if node.tiles is not None and not node.observations:
+        return []
+    return [Step("events", star_from(ref(node.input))), ticked_step("events", node, dialect)]
 
 
-def _final(node: Rolling, dialect: Dialect, before: str) -> Step:
+def _final(node: Rolling, dialect: Dialect, before: str, *, merged: bool) -> Step:
     keys = _names(node)
     instant = dialect.instant(column(node.tick), node.clock, node.delay.microseconds)
     values = [aliased(_value(node.name, item, dialect), item.name) for item in node.columns]
     query = from_step(
         select(*columns(keys), aliased(instant, "feature_timestamp"), *values), before
     )
-    if dialect.slides and needs_flag(node):
+    if dialect.slides and needs_flag(node) and not merged:
         query = query.where(column(FLAG), copy=False)
-    check = window_check(node, dialect)
+    check = window_check(node, dialect, merged=merged)
     if check is not None:
         query = query.where(check, copy=False)
     return Step("final", query)

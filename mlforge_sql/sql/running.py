@@ -208,7 +208,7 @@ class _Running:
         about = "exact numbers are added when they enter a window and taken off when they leave it"
         comment = about if totals else None
         if may_overflow(self.node):
-            infinite = over(had_infinite(self.node, self.dialect), SO_FAR)
+            infinite = over(had_infinite(self.node, self.dialect, merged=False), SO_FAR)
             totals.append(aliased(infinite, infinite_name(self.node)))
         query = select(*columns(kept), *totals, aliased(after, self.next_tick))
         return Step("running", from_step(query, "timeline"), comment, windows)

@@ -8,7 +8,7 @@ import textwrap
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import DOUBLED, ESCAPED, Dialect
-from mlforge_sql.sql.query import ModelQuery, NamedWindow, Step
+from mlforge_sql.sql.query import Call, ModelQuery, NamedWindow, Step
 
 _PARTS = {
     quotes: re.compile(
@@ -30,18 +30,41 @@ def layout(query: ModelQuery, dialect: Dialect) -> tuple[str, ...]:
     The text is the parts with an empty line between them.
     """
     depends_on = "\n".join(f"-- depends_on: {{{{ ref('{model}') }}}}" for model in query.depends_on)
-    *steps, last = (_step(step, dialect) for step in query.steps)
-    return (
-        *([depends_on] if depends_on else []),
-        "with",
-        *(f"{step}," for step in steps),
-        last,
-        f"select * from {query.steps[-1].name}",  # noqa: S608 - a name of ours
-    )
+    steps = [_part_of(step, dialect) for step in query.steps]
+    last = "final"
+    if query.choice is None:
+        body, last = _listed(steps), _name(query.steps[-1])
+    else:
+        chosen = (query.choice.steps, query.choice.others)
+        either, other = ([_part_of(step, dialect) for step in found] for found in chosen)
+        body = [*(f"{step}," for step in steps), f"{{% if {query.choice.condition} %}}"]
+        body += [*_listed(either), "{% else %}", *_listed(other), "{% endif %}"]
+    return (*([depends_on] if depends_on else []), "with", *body, f"select * from {last}")  # noqa: S608 - a name of ours
+
+
+def _listed(steps: list[str]) -> list[str]:
+    """Steps with commas between them."""
+    return [*(f"{step}," for step in steps[:-1]), steps[-1]]
+
+
+def _part_of(step: Step | Call, dialect: Dialect) -> str:
+    if isinstance(step, Step):
+        return _step(step, dialect)
+    comment = _comment(step.comment)
+    setup = "".join(f"{line}\n" for line in step.setup)
+    return comment + setup + ",\n".join(step.lines)
+
+
+def _name(step: Step | Call) -> str:
+    return step.name if isinstance(step, Step) else "final"
+
+
+def _comment(text: str | None) -> str:
+    return "".join(f"-- {line}\n" for line in (text or "").splitlines())
 
 
 def _step(step: Step, dialect: Dialect) -> str:
-    comment = "".join(f"-- {line}\n" for line in (step.comment or "").splitlines())
+    comment = _comment(step.comment)
     body = _WHEN.sub(r"\1 then ", sql_text(step.query, dialect))
     if _is_import(step.query):
         body = " ".join(body.split())
@@ -50,7 +73,7 @@ def _step(step: Step, dialect: Dialect) -> str:
             textwrap.indent(_window(item, dialect), "    ") for item in step.windows
         )
         body += "\nwindow\n" + clause
-    return f"{comment}{step.name} as (\n\n{textwrap.indent(body, '    ')}\n\n)"
+    return f"{comment}{step.name} as {step.hint}(\n\n{textwrap.indent(body, '    ')}\n\n)"
 
 
 def _window(window: NamedWindow, dialect: Dialect) -> str:

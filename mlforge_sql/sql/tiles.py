@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
@@ -14,6 +14,8 @@ from mlforge_sql.dialects.trees import (
     columns,
     from_step,
     func,
+    jinja,
+    jinja_string,
     not_null,
     ref,
     select,
@@ -21,7 +23,7 @@ from mlforge_sql.dialects.trees import (
 )
 from mlforge_sql.expressions import Expr, column
 from mlforge_sql.plan.nodes import Latest, Measure, MeasureKind, Rolling, Tiles
-from mlforge_sql.sql.overflow import is_sum_of_doubles, tile_stops
+from mlforge_sql.sql.overflow import is_sum_of_doubles
 from mlforge_sql.sql.powers import is_power, power
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
@@ -39,12 +41,11 @@ AGAIN = {
 
 def tiles_query(node: Tiles, dialect: Dialect) -> ModelQuery:
     """The SQL of a tiles model."""
-    keys = tuple(name for name, _ in node.keys)
     return ModelQuery(
         (
             Step("events", star_from(ref(node.relation))),
             ticked_step("events", node, dialect, node.where),
-            Step("final", tiles_select("ticked", (*keys, node.tick), node, dialect)),
+            *tiles_steps("final", node, dialect),
         )
     )
 
@@ -68,28 +69,99 @@ def _tick_comment(tick: str, clock: Clock) -> str:
     return f"{tick}: when an event becomes visible, in steps of {clock.interval} since {since}"
 
 
-def tiles_select(
-    relation: str, group: tuple[str, ...], node: Tiles | Rolling, dialect: Dialect
-) -> exp.Select:
-    """Aggregate the events of each entity and tick, the columns of ``group``."""
-    counted = [aliased(_aggregate(measure, dialect), measure.name) for measure in node.measures]
-    query = from_step(select(*columns(group), *counted), relation)
+def tiles_steps(name: str, node: Tiles | Rolling, dialect: Dialect) -> Iterator[Step]:
+    """The steps that aggregate the ticked events of each entity and tick.
+
+    Args:
+        name: Of the last step.
+        node: What has the measures.
+        dialect: How to say it.
+    """
+    group = (*(key for key, _ in node.keys), node.tick)
+    doubles = [item for item in node.measures if is_sum_of_doubles(item)]
+    listed = {
+        _values(item, node): item
+        for item in node.measures
+        if item in doubles or item.kind in _OF_VALUES
+    }
+    counted = [
+        aliased(_aggregate(measure, dialect), measure.name)
+        for measure in node.measures
+        if measure not in doubles and measure.kind not in _OF_VALUES
+    ]
+    values = [aliased(_in_order(item, dialect), key) for key, item in listed.items()]
+    query = from_step(select(*columns(group), *counted, *values), "ticked")
     query = query.where(countable(group), copy=False)
     query = query.group_by(*columns(group), copy=False)
-    stops = [_stops(item, node, dialect) for item in node.measures if is_sum_of_doubles(item)]
-    if stops:
-        query = query.having(exp.Case(ifs=stops, default=exp.true()), copy=False)
-    return query
+    if not listed:
+        yield Step(name, query, "events of one entity and tick belong together")
+        return
+    yield Step(
+        "collected",
+        query,
+        "doubles are added in the order of their size: the same events, the same bits",
+    )
+    added = [
+        aliased(_call("mlforge_total", _values(item, node)), item.name) for item in doubles
+    ] + [
+        aliased(_call("mlforge_from_center", _values(item, node), _center(item, node)), item.name)
+        for item in node.measures
+        if item.kind is MeasureKind.FROM_CENTER
+    ]
+    yield Step("added", from_step(select(exp.Star(), *added), "collected"))
+    query = select(*columns(group), *(_of_values(item, node) for item in node.measures))
+    checks = [_check(item, node) for item in doubles]
+    query = from_step(query, "added")
+    yield Step(name, query.where(*checks, copy=False) if checks else query)
 
 
-def _stops(measure: Measure, node: Tiles | Rolling, dialect: Dialect) -> exp.If:
-    """The branch that stops at a tile in which a sum of doubles overflows."""
+_OF_VALUES = (MeasureKind.FROM_CENTER, MeasureKind.DEVIATIONS)
+_LISTED = (MeasureKind.SUM, *_OF_VALUES)
+
+
+def _values(measure: Measure, node: Tiles | Rolling) -> str:
+    """Column: the values of a tick in the order of their size. Measures of the same values share it."""
+    same = next(_like(measure, node, *_LISTED))
+    return f"{same.name}_values"
+
+
+def _in_order(measure: Measure, dialect: Dialect) -> exp.Expr:
     if measure.value is None:
         raise TypeError(measure.name)
-    finite = func("bool_and", dialect.is_finite(dialect.expression(measure.value)))
-    finite = _filtered(finite, measure.where, dialect)
+    value = summable(dialect.expression(measure.value), measure.value_type, dialect)
+    where = dialect.expression(measure.where) if measure.where else None
+    return dialect.in_order(value, where)
+
+
+def _of_values(measure: Measure, node: Tiles | Rolling) -> exp.Expr:
+    if measure.kind is not MeasureKind.DEVIATIONS:
+        return column(measure.name)
+    distance = next(_like(measure, node, MeasureKind.FROM_CENTER)).name
+    call = _call("mlforge_deviations", _values(measure, node), _center(measure, node), distance)
+    return aliased(call, measure.name)
+
+
+def _center(measure: Measure, node: Tiles | Rolling) -> str:
+    return next(_like(measure, node, MeasureKind.CENTER)).name
+
+
+def _like(measure: Measure, node: Tiles | Rolling, *kinds: MeasureKind) -> Iterator[Measure]:
+    """The measures of some kinds that are of the same values."""
+    for item in node.measures:
+        if item.kind in kinds and (item.value, item.where) == (measure.value, measure.where):
+            yield item
+
+
+def _check(measure: Measure, node: Tiles | Rolling) -> exp.Expr:
+    """The condition that stops at a tile in which a sum of doubles overflows."""
     use = next(item for item in node.uses if item.measure == measure.name)
-    return tile_stops(_aggregate(measure, dialect), finite, use, dialect)
+    return _call(
+        "mlforge_check_total", measure.name, _values(measure, node), use.feature, use.column
+    )
+
+
+def _call(macro: str, *arguments: str) -> exp.Expr:
+    return jinja(f"{macro}({', '.join(map(jinja_string, arguments))})")
 
 
 def countable(names: Iterable[str], table: str | None = None) -> exp.Expr:
@@ -106,6 +178,8 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
             aggregate = func("count", value)
         case MeasureKind.MIN | MeasureKind.MAX:
             aggregate = func(str(measure.kind), value)
+        case MeasureKind.CENTER:
+            aggregate = func("min", summable(value, measure.value_type, dialect))
         case _:
             value = dialect.widened(addend(measure, value, dialect), measure.type)
             summed = _filtered(func("sum", value), measure.where, dialect)

@@ -35,7 +35,7 @@ class Other(DuckDb):
 
 def test_texts_branch_only_where_they_differ(tmp_path: Path) -> None:
     metrics = [{"windows": ["1d"], "aggregations": {"amount": ["count"]}}]
-    root = write_project(tmp_path, events.spec([feature("f", interval="1d", metrics=metrics)]))
+    root = write_project(tmp_path, events.spec([feature("f", metrics=metrics)]))
     schema = {"user_id": "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE"}
     write_parquet(root / "data" / "events.parquet", schema, [])
     compiled = compile_project(root)
@@ -47,11 +47,12 @@ def test_texts_branch_only_where_they_differ(tmp_path: Path) -> None:
 
     def render(target: str) -> str:
         template = Environment(autoescape=False, keep_trailing_newline=True).from_string(text)
-        said = "{{ mlforge_tick_time('tick', '1d') }}" if target == "duckdb" else "other_instant"
+        said = "{{ mlforge_tick_time('tick') }}" if target == "duckdb" else "other_instant"
         return template.render(
             target={"type": target},
             ref=lambda name: f"{{{{ ref('{name}') }}}}",
             mlforge_tick_time=lambda *_: said,
+            mlforge_tick=lambda *_: "{{ mlforge_tick('event_time') }}",
         )
 
     assert "other_instant(tick)" in render("other")

@@ -80,7 +80,10 @@ def test_customer_features_of_the_example_share_one_model(example: Compiled) -> 
     assert node.features == ("customer_spend", "customer_velocity")
     kinds = [(item.kind, item.value.sql if item.value else None) for item in node.measures]
     assert sorted(kinds, key=str) == [
+        (MeasureKind.CENTER, "amount"),
         (MeasureKind.COUNT, "amount"),
+        (MeasureKind.DEVIATIONS, "amount"),
+        (MeasureKind.FROM_CENTER, "amount"),
         (MeasureKind.MAX, "amount"),
         (MeasureKind.MIN, "amount"),
         (MeasureKind.ROWS, None),
@@ -186,7 +189,7 @@ def measures(plan: Plan) -> list[tuple[str, str, str | None, str | None]]:
 
 
 def test_measures_are_there_once(tmp_path: Path) -> None:
-    """A mean is a sum and a count; windows and offsets add nothing; spreads look at the events."""
+    """A mean is a sum and a count; windows and offsets add nothing; a spread is three numbers and the count."""
     everything = ["sum", "count", "mean", "min", "max", "std", "variance"]
     features = [
         daily("a", metrics=sums(["7d", "30d"], everything)),
@@ -204,6 +207,9 @@ def test_measures_are_there_once(tmp_path: Path) -> None:
         ("count", "amount", None),
         ("min", "amount", None),
         ("max", "amount", None),
+        ("center", "amount", None),
+        ("from_center", "amount", None),
+        ("deviations", "amount", None),
         ("rows", None, None),
     ]
     assert len({item[0] for item in found}) == len(found)

@@ -72,15 +72,16 @@ def check_project(
     with_training_set(project, chance)
     marked = labels(project, chance)
     as_of = moment(project, chance)
+    windows = chance.choice(["merged", "sliding"])
     kinds = {name: project.schema[name] for name in KEYS} | {"marked_at": "TIMESTAMP"}
     with tempfile.TemporaryDirectory() as name:
         root = write_project(Path(name), project.spec, CONFIG)
         write_parquet(root / "data" / "events.parquet", project.file_schema, project.file_rows)
         write_parquet(root / "data" / "labels.parquet", kinds, marked)
-        duckdb = compile_and_run(root, as_of=as_of)
+        duckdb = compile_and_run(root, as_of=as_of, windows=windows)
     load_table(connection, f"{SCHEMA}.{strategies.SOURCE}", project.file_schema, project.file_rows)
     load_table(connection, f"{SCHEMA}.marked", kinds, marked)
-    run_on_warehouse(duckdb.compiled, connection, SCHEMA, as_of=as_of)
+    run_on_warehouse(duckdb.compiled, connection, SCHEMA, as_of=as_of, windows=windows)
     spark = Read(duckdb.compiled, connection, SCHEMA)
     for feature in project.spec["features"]:
         check_feature(spark, project, feature)

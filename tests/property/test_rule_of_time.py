@@ -21,6 +21,7 @@ import strategies
 from examples import examples
 from harness import Run, compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 EPOCH = datetime(1970, 1, 1)
 
@@ -177,9 +178,9 @@ def check_windows(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # an example costs a compile: shrinking takes minutes
 )
-@given(strategies.projects(stored_times.ALL))
-def test_compiled_sql_equals_the_oracle(project: strategies.GeneratedProject) -> None:
-    run = build(project)
+@given(strategies.projects(stored_times.ALL), st.sampled_from(("merged", "sliding")))
+def test_compiled_sql_equals_the_oracle(project: strategies.GeneratedProject, windows: str) -> None:
+    run = build(project, windows=windows)
     for feature in project.spec["features"]:
         check_feature(run, project, feature)
     run.connection.close()

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import duckdb
 import pytest
 from strategies import SCHEMA, GeneratedProject
 from test_rule_of_time import build, check_feature
@@ -103,6 +104,8 @@ PROJECTS: dict[str, GeneratedProject] = {
     "gridded": project({"interval": "1d", "metrics": [metric(["1d", "2d"], EXACT)]}),
     "gridded_std": project({"interval": "1d", "metrics": [metric(["1d", "2d"], ALL)]}),
     "gridded_offset": project({"interval": "1d", "metrics": shifted(EXACT, "1d")}),
+    "three": project({"interval": "1d", "metrics": [metric(["3d"], ALL)]}),
+    "endless": project({"interval": "1d", "metrics": [metric(["1d", "lifetime"], EXACT)]}),
     "weekly": project({"interval": "1w", "metrics": [metric(["1w"], EXACT)]}),
     "continuous": project({"metrics": [metric(["1d", "2d"], EXACT)]}),
     "continuous_std": project({"metrics": [metric(["1d"], ALL)]}),
@@ -196,11 +199,12 @@ def without_filter_of(column: str) -> Edit:
 
 @dataclass(frozen=True)
 class Mutation:
-    """An edit and the projects in which the check must notice it."""
+    """An edit and the projects in which the check must notice it; windows are frames where there is a choice."""
 
     name: str
     edit: Edit
     projects: tuple[str, ...]
+    windows: str = "sliding"
 
 
 GRIDDED = ("gridded", "weekly")
@@ -258,29 +262,73 @@ MUTATIONS = (
 )  # fmt: skip
 
 
+def merged(name: str, edit: Edit, *projects: str) -> Mutation:
+    """A mutation of merged windows."""
+    return Mutation(name, edit, projects, "merged")
+
+
+MERGED = (
+    merged("wrong_lag", swap("far ~ ', ' ~ of[0] ~ ')", "far ~ ', ' ~ (of[0] + 1) ~ ')"), "gridded", "gridded_std"),
+    merged("no_lag", swap("far ~ ', ' ~ of[0] ~ ')", "far ~ ', 0)"), "gridded", "gridded_std"),
+    merged("wrong_chain", regex(r"mlforge_merged\(3, of=\[1, 2\]", "mlforge_merged(3, of=[1, 1]"), "three"),
+    merged("tail_too_short", regex(r"least\(next_tick, tick \+ (\d+)\)", lambda m: f"least(next_tick, tick + {int(m[1]) - 1})"), "gridded", "gridded_offset", "gridded_std", "three"),
+    merged("no_gaps", regex(r"least\(next_tick, tick \+ \d+\)", "tick + 1"), "gridded", "gridded_offset", "three"),
+    merged("tails_go_on", swap("then null when", "then tick + 1 when"), "gridded", "three"),
+    merged("rows_without_a_change", regex(r"where\n        is_change_point", "where\n        true"), "three", "gridded_offset"),
+    merged("no_entries", regex(r"is_tile\s+or ", ""), "gridded", "three"),
+    merged("no_last_exit", regex(r"\s+or lag\(is_tile, [23], false\) over \(\{\{ [^}]* \}\}\)", ""), "gridded", "three"),
+    merged("offset_too_short", regex(r"lag\((amount_\w+_in_1), 1\)", r"lag(\1, 0)"), "gridded_offset"),
+    merged("empty_is_zero", swap("case when cell = tick then amount_sum end", "case when cell = tick then amount_sum else 0 end"), "gridded"),
+    merged("a_tile_stays", swap("case when cell = tick then amount_max end", "amount_max"), "gridded"),
+    merged("min_is_max", swap("least(' ~ name ~ near", "greatest(' ~ name ~ near"), "gridded"),
+    merged("max_is_min", swap("greatest(' ~ name ~ near", "least(' ~ name ~ near"), "gridded"),
+    merged("only_the_near_sum", swap("'coalesce(' ~ a ~ ' + ' ~ b ~ ', '", "'coalesce('"), "gridded"),
+    merged("means_apart_do_not_count", swap("' + ' ~ apart ~ ' * ' ~ apart ~ ' * '", "' + 0 * ' ~ apart ~ ' * '"), "gridded_std"),
+    merged("population", regex(r"(deviations_in_\d) / \(\s*(\w+) - 1\s*\)", r"\1 / \2"), "gridded_std"),
+    merged("mean_in_the_wrong_place", swap("' * ' ~ share ~ ', ' ~ d1", "', ' ~ d1"), "three"),
+    merged("total_of_all_but_one", swap("'list_sum(' ~ values", "'list_sum(' ~ values ~ '[1:-2]'"), "three"),
+    merged("deviations_from_the_center", swap("~ center ~ ' - ' ~ distance ~ ')'", "~ center ~ ')'"), "three"),
+    merged("lifetime_without_the_past", swap("sum(amount_sum) over so_far", "amount_sum"), "endless"),
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("name", PROJECTS)
-def test_the_unedited_sql_passes(name: str) -> None:
-    check(build(PROJECTS[name]), name)
+@pytest.mark.parametrize("windows", ["sliding", "merged"])
+def test_the_unedited_sql_passes(name: str, windows: str) -> None:
+    check(build(PROJECTS[name], windows=windows), name)
 
 
 @pytest.mark.parametrize(
-    ("name", "edit"),
+    ("name", "mutation"),
     [
-        pytest.param(name, mutation.edit, id=f"{mutation.name}-{name}")
-        for mutation in MUTATIONS
+        pytest.param(name, mutation, id=f"{mutation.name}-{name}")
+        for mutation in (*MUTATIONS, *MERGED)
         for name in mutation.projects
     ],
 )
-def test_the_check_notices(name: str, edit: Edit) -> None:
-    edits = {text: edit(text) for text in compiled_texts(name) if edit(text) != text}
+def test_the_check_notices(name: str, mutation: Mutation) -> None:
+    edits = {
+        text: mutation.edit(text) for text in compiled_texts(name) if mutation.edit(text) != text
+    }
     assert edits, "the edit changes nothing"
-    run = build(PROJECTS[name], edit=edits)
+    run = build(PROJECTS[name], edit=edits, windows=mutation.windows)
     with pytest.raises(AssertionError):
         check(run, name)
 
 
+def test_tiles_out_of_order_stop_the_feature() -> None:
+    """Merged windows go by the order of rows: the query sorts them, and notices where that is lost."""
+    name = "gridded"
+    lost = {
+        " order by ' ~ quoted | join(', ') ~ ', ' ~ tick ~ ') as in_order'": " order by random()) as in_order'"
+    }
+    assert any(key in text for text in compiled_texts(name) for key in lost)
+    with pytest.raises(duckdb.Error, match="tiles are not in order"):
+        build(PROJECTS[name], edit=lost)
+
+
 def test_every_project_is_mutated() -> None:
-    assert {name for item in MUTATIONS for name in item.projects} == set(PROJECTS)
+    assert {name for item in (*MUTATIONS, *MERGED) for name in item.projects} == set(PROJECTS)
 
 
 def test_current_at_as_of_notices_a_strict_comparison() -> None:
