@@ -41,6 +41,9 @@ _PARTS_OF_MOMENTS = (
     exp.Second,
 )
 _OF_MOMENTS = (*_PARTS_OF_MOMENTS, exp.TimestampTrunc, exp.DateTrunc)
+_WITHIN = frozenset(["microsecond", "millisecond", "second", "minute", "hour", "day"])
+"""Units of which the first timestamp begins one; it has no whole week, month, quarter or year."""
+
 _PLAIN = (exp.Column, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Identifier, exp.Var)
 _NO_VALUES = (exp.DataType, exp.Identifier, exp.Var)
 
@@ -72,9 +75,22 @@ def _fails(node: exp.Expr) -> bool:  # noqa: PLR0911 - one line for each kind of
     if isinstance(node, (*_ARITHMETIC, *_OF_DOUBLES)):
         return not _doubles(_values(node))
     if isinstance(node, _OF_MOMENTS):
-        found = _type(node.args["expression"] if isinstance(node, exp.Extract) else node.this)
-        return found is None or found.family not in {Kind.DATE, Kind.TIMESTAMP}
+        return _has_no_moment(node)
     return True
+
+
+def _has_no_moment(node: exp.Expr) -> bool:
+    """Whether a part or the beginning of a time may be out of range, or the time be none."""
+    found = _type(node.args["expression"] if isinstance(node, exp.Extract) else node.this)
+    if isinstance(node, (exp.TimestampTrunc, exp.DateTrunc)):
+        moment = found is not None and found.family is Kind.TIMESTAMP
+        return not moment or _unit(node) not in _WITHIN
+    return found is None or found.family not in {Kind.DATE, Kind.TIMESTAMP}
+
+
+def _unit(node: exp.Expr) -> str:
+    unit = node.args.get("unit")
+    return unit.name.casefold().partition("(")[0] if isinstance(unit, exp.Expr) else ""
 
 
 def _values(node: exp.Expr) -> list[exp.Expr]:

@@ -17,7 +17,7 @@ MOST = 1000
 _BEGINNING = 1 << 24
 
 _FIELDS = 1000
-"""How many fields of a first row are looked for."""
+"""How many fields of a first row are looked for at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,20 @@ def header_fields(
 ) -> tuple[str, ...]:
     """The fields of the first row of a csv file, whatever its other rows are.
 
-    Empty ones are left out. None of a file with more than a thousand: it is not looked into.
+    Empty ones are left out, and those after the first ten thousand.
     """
+    found = _first_fields(connection, file, form, _FIELDS)
+    if len(found) < _FIELDS:
+        return found
+    return _first_fields(connection, file, form, 10 * _FIELDS)
+
+
+def _first_fields(
+    connection: duckdb.DuckDBPyConnection, file: str, form: CsvForm, most: int
+) -> tuple[str, ...]:
     reader = _reader(
         replace(form, header=False),
-        f"columns = {_columns(_FIELDS)}",
+        f"columns = {_columns(most)}",
         "null_padding = true",
         "ignore_errors = true",
         "strict_mode = false",

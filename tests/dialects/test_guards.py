@@ -99,7 +99,7 @@ def test_same_values_and_no_value_in_an_error(
         raw = failure(numbers, query.format(plain))
         assert (said is None) == (raw is None)
         if raw is not None and not may_fail(expr.tree):
-            assert " Error: Date and time not in timestamp range" in raw or "TRY(" in raw
+            assert "TRY(" in raw
         elif said is not None:
             assert said.startswith(f"Invalid Input Error: {OURS}"), said
     if " any(" in text:

@@ -85,6 +85,15 @@ def test_many_rows_with_lines_inside(rows: int, tmp_path: Path) -> None:
         assert list(reader.read("a.csv", {}, "at").columns) == ["id", "at", "name"]
 
 
+def test_a_file_of_more_than_a_thousand_columns(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(1100)]
+    text = f"{','.join(names)},C3\n{','.join('1' for _ in range(1101))}\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
+        reader.read("a.csv")
+    assert "two columns `C3`, in whatever case" in str(caught.value)
+
+
 def test_json_keys_that_differ_by_case(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text('{"id": 1, "x": 1}\n{"id": 1, "X": 7}\n', encoding="utf-8")
     with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
