@@ -28,5 +28,5 @@ def template_files(folder: str) -> dict[PurePosixPath, str]:
     return {
         PurePosixPath(file.relative_to(root).as_posix()): file.read_text(encoding="utf-8")
         for file in sorted(root.rglob("*"))
-        if file.is_file()
+        if file.is_file() and "__pycache__" not in file.parts  # pip compiles what ends in .py
     }

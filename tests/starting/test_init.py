@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from mlforge_sql.cli import main
+from mlforge_sql.dbt.templates import template_files
 from mlforge_sql.loading.load import load
 from mlforge_sql.starting.sample import sample_files
 from mlforge_sql.starting.scaffold import starter_files
@@ -163,3 +164,12 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     result = call(tmp_path, "init", "shop")
     assert result.exit_code == 1
     assert result.stderr.startswith("error[MF053]: cannot write `shop`: ")
+
+
+def test_what_pip_compiles_is_no_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = tmp_path / "init" / "__pycache__" / "products.cpython-311.pyc"
+    compiled.parent.mkdir(parents=True)
+    compiled.write_bytes(b"\xa7\r\r\n")
+    (tmp_path / "init" / "mlforge.yaml").write_text("name: PROJECT\n", encoding="utf-8")
+    monkeypatch.setattr("mlforge_sql.dbt.templates.template_root", lambda: tmp_path)
+    assert [str(path) for path in template_files("init")] == ["mlforge.yaml"]
