@@ -155,6 +155,7 @@ class SchemaReader:
         full = self._full(path)
         if not self._exists(full):
             raise SchemaUnreadable(f"no file matches `{path}`", absent=True)
+        self._check_files(path, full)
         types = {name.casefold(): kind for name, kind in (declared or {}).items()}
         try:
             match reader:
@@ -170,6 +171,15 @@ class SchemaReader:
         for row in self._query("from glob(?)", [full]) if reader == "read_csv" else ():
             self._check_rows(path, str(row[0]))
         raise _unreadable(path, self.root, said)
+
+    def _check_files(self, path: str, full: str) -> None:
+        """Refuse what is not a file: a pipe has no end, and is read once."""
+        for row in self._query("from glob(?)", [full]):
+            found = Path(str(row[0]))
+            if found.exists() and not (found.is_file() or found.is_dir()):
+                name = str(found).replace(str(self.root), ".", 1)
+                text = f"`{name}`, which `{path}` matches, is a pipe or a device, not a file"
+                raise SchemaUnreadable(text, hint="copy what it gives into a file")
 
     def _csv(
         self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
