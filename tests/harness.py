@@ -87,7 +87,7 @@ def compile_and_run(
     Args:
         root: Project folder.
         as_of: Instant of the current tables.
-        edit: Replacements made in the compiled SQL and macros first, for mutation checks.
+        edit: Replacements made in the compiled models and macros first, for mutation checks.
         env: Environment variables that the project reads.
         connection: Connection to use.
         portable: Macros that run in their portable form.
@@ -119,7 +119,7 @@ def _edited(
     files: Mapping[PurePosixPath, str], edit: Mapping[str, str]
 ) -> dict[PurePosixPath, str]:
     edited = dict(files)
-    for path in filter(lambda path: path.suffix == ".sql", files):
+    for path in (path for path in files if path.parts[0] in {"models", "macros"}):
         for old, new in edit.items():
             edited[path] = edited[path].replace(old, new)
     return edited

@@ -26,6 +26,7 @@ from mlforge_sql.dbt.properties import (
     tiles_properties,
     upcoming_properties,
 )
+from mlforge_sql.dbt.sqlfluff import sqlfluff_files
 from mlforge_sql.dbt.templates import static_files
 from mlforge_sql.dbt.training import known_features, training_set_text
 from mlforge_sql.dbt.training_properties import exposure, labels_properties, training_properties
@@ -63,6 +64,8 @@ def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
     writer.write_features()
     writer.write_training_sets()
     writer.write_audits()
+    engines = [dialect.name for dialect in branches.dialects]
+    writer.files |= sqlfluff_files(writer.files, engines)
     return {path: sealed(path, text) for path, text in sorted(writer.files.items())}
 
 

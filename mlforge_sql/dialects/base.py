@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar
 
 import sqlglot
@@ -191,6 +192,13 @@ class Dialect(ABC):
         return exp.Cast(
             this=value, to=exp.DataType.build(self.type_name(kind), dialect=self.sqlglot)
         )
+
+
+def zero_comment(kinds: Iterable[ColumnType]) -> str | None:
+    """Why zero is added to columns of these types; None where it is to none of them."""
+    if any(kind.family is Kind.FLOAT for kind in kinds):
+        return "+ 0: of -0.0 and 0.0, which are equal, either would be right; so it is 0.0"
+    return None
 
 
 def _interval_argument(clock: Clock) -> str:

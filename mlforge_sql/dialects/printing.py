@@ -13,6 +13,8 @@ from sqlglot.dialects import databricks, duckdb
 from sqlglot.generators.databricks import DatabricksGenerator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
+_ROOM = 80
+
 _STRING = dict.fromkeys((exp.DType.TEXT, exp.DType.VARCHAR), "STRING")
 
 
@@ -26,6 +28,13 @@ class DuckDbText(duckdb.DuckDB):
             """``x desc nulls last``."""
             return _explicit(super().ordered_sql(expression), expression)
 
+        def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:
+            """``(values (1), (2)) as name (column)``."""
+            alias = self.sql(expression, "alias")
+            if not alias or expression.args.get("pivots"):
+                return super().values_sql(expression, values_as_table)
+            return _values([self.sql(row) for row in expression.expressions], alias)
+
 
 class DatabricksText(databricks.Databricks):
     """Databricks' SQL."""
@@ -36,6 +45,23 @@ class DatabricksText(databricks.Databricks):
         def ordered_sql(self, expression: exp.Ordered) -> str:
             """``x desc nulls last``."""
             return _explicit(super().ordered_sql(expression), expression)
+
+        def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:
+            """``(values (1), (2)) as name (column)``."""
+            alias = self.sql(expression, "alias")
+            if not alias or expression.args.get("pivots"):
+                return super().values_sql(expression, values_as_table)
+            return _values([self.sql(row) for row in expression.expressions], alias)
+
+
+def _values(rows: list[str], alias: str) -> str:
+    """``(values (1), (2)) as name (column)``; a row on each line where that is long."""
+    named = alias.replace("(", " (", 1)
+    text = f"(VALUES {', '.join(rows)}) AS {named}"
+    if len(text) <= _ROOM:
+        return text
+    listed = ",\n".join(f"    {row}" for row in rows)
+    return f"(\n    VALUES\n{listed}\n) AS {named}"
 
 
 def _explicit(text: str, ordered: exp.Ordered) -> str:

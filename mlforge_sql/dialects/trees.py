@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable
 
 from sqlglot import exp
 
 from mlforge_sql.expressions import column, identifier
+
+_CALL = 76
+"""Characters of a call of a macro that stands on one line."""
+
+_JINJA_PART = re.compile(r"'(?:[^'\\]|\\.)*'|[(){}\[\],]", re.DOTALL)
 
 
 def func(name: str, *arguments: exp.Expr) -> exp.Expr:
@@ -41,7 +48,7 @@ def times(tree: exp.Expr, value: int) -> exp.Expr:
 
 def aliased(tree: exp.Expr, name: str) -> exp.Expr:
     """``tree as name``; a column that already has the name stays bare."""
-    if isinstance(tree, exp.Column) and tree.name == name and not tree.table:
+    if isinstance(tree, exp.Column) and tree.name == name:
         return tree
     return exp.Alias(this=tree, alias=identifier(name))
 
@@ -63,7 +70,46 @@ def source(group: str, table: str) -> exp.Expr:
 
 def jinja(text: str) -> exp.Expr:
     """An expression that dbt fills in."""
-    return exp.Var(this=f"{{{{ {text} }}}}")
+    return exp.Var(this=f"{{{{ {wrapped(text)} }}}}")
+
+
+def wrapped(call: str) -> str:
+    """A call in Jinja on one line, or with a line for each argument where that would be long.
+
+    Examples:
+        >>> wrapped("f('a', b=1)")
+        "f('a', b=1)"
+    """
+    name, bracket, rest = call.partition("(")
+    if len(call) <= _CALL or not bracket or not rest.endswith(")"):
+        return call
+    lines = (_broken(item) for item in _split(rest[:-1]))
+    return f"{name}(\n{_indented(lines)}\n)"
+
+
+def _broken(argument: str) -> str:
+    """An argument; a long mapping or list with a line for each item."""
+    start = argument.find("{") if argument.endswith("}") else argument.find("[")
+    if len(argument) <= _CALL or start < 0 or argument[-1] not in "}]":
+        return argument
+    items = _split(argument[start + 1 : -1])
+    return f"{argument[: start + 1]}\n{_indented(items)}\n{argument[-1]}"
+
+
+def _indented(items: Iterable[str]) -> str:
+    return textwrap.indent(",\n".join(items), "    ")
+
+
+def _split(text: str) -> list[str]:
+    """Where commas separate arguments, outside of quotes and brackets."""
+    parts, depth, start = [], 0, 0
+    for found in _JINJA_PART.finditer(text):
+        part = found[0]
+        depth += (part in "([{") - (part in ")]}")
+        if part == "," and depth == 0:
+            parts.append(text[start : found.start()].strip())
+            start = found.end()
+    return [*parts, text[start:].strip()]
 
 
 def jinja_string(text: str) -> str:

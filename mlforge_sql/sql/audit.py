@@ -130,7 +130,7 @@ class _Query:
             query = from_step(select(exp.Star(), *bound), "counted")
             query = query.where(self.samples.few(), copy=False)
             return Step("audited", query, self._bound_comment())
-        order = exp.Order(expressions=self.samples.order)
+        order = exp.Order(expressions=self.samples.order())
         numbered = exp.Window(this=exp.RowNumber(), order=order)
         query = select(aliased(numbered, self.names.number), exp.Star(), *bound)
         return Step("audited", from_step(query, "sampled"), self._bound_comment())

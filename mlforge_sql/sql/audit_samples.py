@@ -69,7 +69,7 @@ class Samples:
         turns = from_step(select(exp.Star(), turn), f"shuffled_{of}")
         few = exp.LTE(this=column(self.names.turn), expression=self.rows)
         drawn = from_step(select(exp.Star()), f"turns_of_{of}").where(few, copy=False)
-        drawn = drawn.order_by(*self.order, copy=False)
+        drawn = drawn.order_by(*self.order(), copy=False)
         drawn.set("limit", exp.Limit(expression=self.rows))
         why = "a random sample, always the same for the same seed"
         each = "each entity has its turn before one has its second, so that rare ones are in it"
@@ -79,10 +79,9 @@ class Samples:
             Step(name, drawn, each),
         ]
 
-    @property
-    def order(self) -> list[exp.Expr]:
-        """What comes first in a sample."""
-        return columns((self.names.turn, self.names.entity_order, self.names.order))
+    def order(self, step: str | None = None) -> list[exp.Expr]:
+        """What comes first in a sample; with the name of its step, where others are beside it."""
+        return columns((self.names.turn, self.names.entity_order, self.names.order), step)
 
     def _chance(self, names: tuple[str, ...]) -> exp.Expr:
         seed = jinja("mlforge_literal(var('mlforge_audit_seed', 0) | string)")
@@ -198,7 +197,8 @@ class Samples:
     def _drawn_changes(self) -> Step:
         events = self._changes("drawn", self.names.time)
         event = exp.Literal.string("event")
-        events = events.where(exp.EQ(this=column(self.names.origin), expression=event), copy=False)
+        is_event = exp.EQ(this=column(self.names.origin, "drawn"), expression=event)
+        events = events.where(is_event, copy=False)
         rows = from_step(select(*columns((*self.node.keys, self.names.time))), "drawn")
         row = exp.EQ(this=column(self.names.origin), expression=exp.Literal.string("row"))
         both = union([events, rows.where(row, copy=False)], distinct=True)
@@ -240,7 +240,7 @@ class Samples:
         return Step("moments", both, "these instants and a microsecond before them")
 
     def _weighed(self) -> list[Step]:
-        rank = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=self.order))
+        rank = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=self.order("sampled")))
         sampled = columns((*self.node.keys, self.names.time), "sampled")
         numbered = select(
             aliased(rank, self.names.number), *sampled, column(self.names.weight, "entities")

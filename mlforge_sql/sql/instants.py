@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
@@ -10,6 +12,9 @@ from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import column
 from mlforge_sql.sql.text import sql_text
 from mlforge_sql.zones import UTC_NAME
+
+_COMMENT = re.compile(r"[^ -~]|[{}#]")
+"""What might end a comment, or run as Jinja."""
 
 
 def staged_instant(stored: EventTime, dialect: Dialect, table: str | None = None) -> exp.Expr:
@@ -43,6 +48,22 @@ def instant_of(
     zone = exp.Literal.string(stored.timezone)
     converted = utc(read, zone, dialect, earlier=stored.earlier)
     return _unless_offset(stored, dialect, (value, time), read, converted)
+
+
+def told(stored: EventTime) -> str | None:
+    """How a time is stored, in words; None where it is a timestamp in UTC."""
+    how = {
+        TimeKind.TEXT: f"text, written as {stored.format}",
+        TimeKind.ISO_TEXT: "text of an ISO timestamp",
+        TimeKind.EPOCH: "a number, counted since 1970",
+        TimeKind.DATE: "a date: its midnight",
+    }.get(stored.kind)
+    if stored.timezone not in {None, UTC_NAME}:
+        how = f"{how or 'a timestamp'}, by the clocks of {stored.timezone}"
+    if how is None:
+        return None
+    name = f"{stored.column} and {stored.time}" if stored.time is not None else stored.column
+    return _COMMENT.sub("_", f"{name}: {how}")
 
 
 def utc(local: exp.Expr, zone: exp.Expr, dialect: Dialect, *, earlier: bool) -> exp.Expr:

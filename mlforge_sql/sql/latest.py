@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.base import Dialect, zero_comment
 from mlforge_sql.dialects.trees import (
     aliased,
     columns,
@@ -46,6 +46,6 @@ def latest_query(node: Latest, dialect: Dialect) -> ModelQuery:
                 ranked,
                 "the last event of each tick; ties are broken until no two rows differ in what is kept",
             ),
-            Step("final", final),
+            Step("final", final, zero_comment(kind for _, kind in node.columns)),
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.base import Dialect, zero_comment
 from mlforge_sql.dialects.trees import (
     aliased,
     columns,
@@ -76,7 +76,12 @@ def _final(node: Rolling, dialect: Dialect, before: str, *, merged: bool) -> Ste
     check = window_check(node, dialect, merged=merged)
     if check is not None:
         query = query.where(check, copy=False)
-    return Step("final", query)
+    extremes = (
+        item.type
+        for item in node.columns
+        if item.measure is not None and AGAIN[item.measure.kind] != "sum"
+    )
+    return Step("final", query, zero_comment(extremes))
 
 
 def _value(feature: str, item: RollingColumn, dialect: Dialect) -> exp.Expr:

@@ -23,7 +23,7 @@ from mlforge_sql.dialects.trees import (
 from mlforge_sql.event_time import EventTime
 from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Dedupe, Labels, Reading, Staging, SurrogateKey, Typed
-from mlforge_sql.sql.instants import staged_instant
+from mlforge_sql.sql.instants import staged_instant, told
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import TEXT, ColumnType, Kind, held_type, is_converted, plain_type
 
@@ -34,7 +34,8 @@ STORED = "stored"
 def staging_query(node: Staging, dialect: Dialect, source_group: str) -> ModelQuery:
     """The SQL of a staging model."""
     relation = ref(node.model) if node.model else source(source_group, node.source)
-    return rows_query("events", relation, node, _projections(node, dialect), dialect)
+    comment = told(node.event_time)
+    return rows_query("events", relation, node, _projections(node, dialect), dialect, comment)
 
 
 def rows_query(
@@ -43,6 +44,7 @@ def rows_query(
     node: Staging | Labels,
     projections: list[exp.Expr],
     dialect: Dialect,
+    comment: str | None = None,
 ) -> ModelQuery:
     """The rows of a source that count: of the types they have to be, filtered, and each event once."""
     steps = _typed_steps(name, relation, node, dialect)
@@ -61,7 +63,7 @@ def rows_query(
     final = from_step(select(*projections), steps[-1].name)
     if where is not None:
         final = final.where(where, copy=False)
-    steps.append(Step("final", final))
+    steps.append(Step("final", final, comment))
     return ModelQuery(tuple(steps))
 
 

@@ -21,6 +21,8 @@ _NOT_NULL = re.compile(r"\bnot ([a-z_][\w.]*) is null\b")
 _FILTER = re.compile(r"filter\(where\s+")
 _VALUES = re.compile(r"\(values\s+(?:\(-?\d+\),?\s*)+\)")
 _WHEN = re.compile(r"\b(when '\w+')\s+then ")
+_SINGLE = re.compile(r"^( *select(?: distinct)?)\n +(\S|\S.*[^,\n{(])(?=\n *from )", re.MULTILINE)
+"""A ``select`` of one thing, which stands beside it."""
 _RENDERED = re.compile(r"\{[{%#]|[#}%]\}|[\r\n]")
 
 
@@ -66,6 +68,7 @@ def _comment(text: str | None) -> str:
 def _step(step: Step, dialect: Dialect) -> str:
     comment = _comment(step.comment)
     body = _WHEN.sub(r"\1 then ", sql_text(step.query, dialect))
+    body = _SINGLE.sub(r"\1 \2", body)
     if _is_import(step.query):
         body = " ".join(body.split())
     if step.windows:
