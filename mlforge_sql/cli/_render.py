@@ -43,11 +43,22 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print data in columns, on stdout; the widest columns are wrapped to fit the terminal."""
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], below: Sequence[str] = ()
+) -> None:
+    """Print data in columns, on stdout; the widest columns are wrapped to fit the terminal.
+
+    Args:
+        headings: Names of the columns.
+        rows: Their cells.
+        below: A text under each row.
+    """
     cells = [list(headings), *(list(row) for row in rows)]
+    columns = list(zip(*cells, strict=True))
     widths = fit(
-        [max(len(row[index]) for row in cells) for index in range(len(headings))], table_width()
+        [max(map(len, column)) for column in columns],
+        table_width(),
+        [max(max(map(len, cell.split()), default=0) for cell in column) for column in columns],
     )
     for number, row in enumerate(cells):
         wrapped = [
@@ -57,18 +68,49 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         for line in itertools.zip_longest(*wrapped, fillvalue=""):
             padded = (part.ljust(size) for part, size in zip(line, widths, strict=True))
             click.secho("  ".join(padded).rstrip(), bold=number == 0)
+        if below and number and below[number - 1]:
+            margin = "    "
+            click.echo(
+                textwrap.fill(
+                    below[number - 1], width(), initial_indent=margin, subsequent_indent=margin
+                )
+            )
 
 
-def fit(widths: Sequence[int], room: int) -> list[int]:
+def print_described(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print data of which the last column is prose: under each row where it has no room beside it."""
+    widths = (max(map(len, column)) for column in zip(headings, *rows, strict=True))
+    if sum(widths) + 2 * (len(headings) - 1) <= table_width():
+        print_table(headings, rows)
+        return
+    print_table(headings[:-1], [row[:-1] for row in rows], [row[-1] for row in rows])
+
+
+def fit(widths: Sequence[int], room: int, words: Sequence[int] = ()) -> list[int]:
     """Column widths that fit into a line, two spaces apart: the widest give way first.
+
+    Args:
+        widths: What the columns would need.
+        room: Columns of the terminal.
+        words: The longest word of each column: none is broken where the others can give way.
 
     Examples:
         >>> fit([10, 60, 30], 80)
         [10, 36, 30]
+        >>> fit([28, 30, 40], 60, [28, 9, 12])
+        [28, 14, 14]
     """
     fitted = list(widths)
-    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _NARROWEST:
-        fitted[fitted.index(max(fitted))] -= 1
+    for floors in (words or [0] * len(fitted), [0] * len(fitted)):
+        while sum(fitted) + 2 * (len(fitted) - 1) > room:
+            wide = [
+                (width, -at)
+                for at, (width, floor) in enumerate(zip(fitted, floors, strict=True))
+                if width > max(floor, _NARROWEST)
+            ]
+            if not wide:
+                break
+            fitted[-max(wide)[1]] -= 1
     return fitted
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -205,8 +206,14 @@ def _word(item: Outcome, what: str) -> str:
 def _show_differences(name: str, item: Outcome) -> None:
     click.echo()
     click.secho(f"{name}:", bold=True)
+    times = {
+        index
+        for row in item.examples
+        for index, value in enumerate(row)
+        if isinstance(value, datetime)
+    }
     print_table(
-        item.names,
+        [f"{name} (UTC)" if index in times else name for index, name in enumerate(item.names)],
         [[_cell(value) for value in row] for row in item.examples],
     )
     more = (item.differences or 0) - len(item.examples)

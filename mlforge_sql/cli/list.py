@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mlforge_sql.cli._options import Settings, json_option, pass_settings, tags_option
-from mlforge_sql.cli._render import print_json, print_table, say
+from mlforge_sql.cli._render import print_described, print_json, say
 
 
 @click.group("list")
@@ -42,7 +42,7 @@ def features(settings: Settings, tags: tuple[str, ...], as_json: bool) -> None:
     if not chosen:
         say("the project has no features yet")
         return
-    print_table(
+    print_described(
         ("feature", "entities", "interval", "tags", "description"),
         [
             (
@@ -82,7 +82,7 @@ def training_sets(settings: Settings, as_json: bool) -> None:
     if not found:
         say("the project has no training sets yet")
         return
-    print_table(
+    print_described(
         ("training set", "labels", "features", "description"),
         [
             (

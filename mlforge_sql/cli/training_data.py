@@ -132,6 +132,9 @@ def _show(summary: Summary, out: Path | None, timestamp: str | None, seconds: fl
     where = f" in {out}" if out else ""
     when = f"as of `{timestamp}`" if timestamp else "as of now"
     say(f"{rows}{where}, features {when}, {seconds:.1f} s")
+    if timestamp is None:
+        text = "no --timestamp: every row has the values of this moment, not those of its own time"
+        say(text, style="yellow")
     longest = max((len(item.feature) for item in summary.features), default=0)
     for item in summary.features:
         columns = f"{item.columns} column{'s' if item.columns != 1 else ''}"

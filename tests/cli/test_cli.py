@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from harness import CONFIG, write_parquet, write_project
 
@@ -371,3 +372,17 @@ def test_an_interrupted_write_is_finished_even_when_a_spec_is_broken(project: Pa
     assert call(project, "compile").exit_code == 1
     for path, text in compiled.files.items():
         assert (project / "dbt" / path).read_text(encoding="utf-8") == text
+
+
+def test_no_name_is_broken_at_80_columns(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Descriptions stand below, where they have no room beside the names."""
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "a_feature_with_quite_a_long_name"
+    file = project / "features" / "spec.yml"
+    spec = yaml.safe_load(file.read_text(encoding="utf-8"))
+    spec["features"][0] |= {"name": name, "description": "Words that need room. " * 6}
+    file.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+    listed = call(project, "list", "features").stdout.splitlines()
+    assert any(line.startswith(f"{name} ") for line in listed)
+    assert max(map(len, listed)) <= 80
+    assert any(line.startswith("    Words that need room.") for line in listed)
