@@ -41,13 +41,7 @@ _POSITIONAL = {
     "FeatureSpec": ("name",),
     "Source": ("name",),
     "Timestamp": ("column",),
-    "greater_than": ("value",),
-    "less_than": ("value",),
-    "greater_than_or_equal": ("value",),
-    "less_than_or_equal": ("value",),
-    "in_range": ("min", "max"),
-    "matches_regex": ("pattern",),
-    "is_in": ("values",),
+    **{name: names for name, names in PARAMETERS.items() if names},
 }
 """Names of the arguments that users may write without a name."""
 
