@@ -107,6 +107,7 @@ CODES: dict[str, str] = {
     "MF122": "sum of more than 38 digits",
     "MF128": "setting of the engine that could change values",
     "MF129": "number that YAML reads as another",
+    "MF132": "spec file that is not a file",
     "MF140": "broken journal of a compile",
     "MF141": "compiled file that somebody has edited",
     "MF142": "link in the compiled project",

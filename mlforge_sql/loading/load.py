@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors, suggest
 from mlforge_sql.loading.problems import diagnostics_of
 from mlforge_sql.loading.python_loader import run_python_files
+from mlforge_sql.loading.spec_files import PYTHON, YAML, spec_files
 from mlforge_sql.loading.yaml_reader import Document, read_yaml
 from mlforge_sql.spec.base import Origin, Spec
 from mlforge_sql.spec.config import ProjectConfig
@@ -113,9 +114,7 @@ def read_specs(root: Path) -> tuple[Specs, tuple[Diagnostic, ...]]:
         place = config.origin.at("features_dir")
         raise SpecErrors([*problems, Diagnostic("MF004", message, place, hint)])
     reader = _Reader(root, problems)
-    for file in _files(folder, (".yml", ".yaml")):
-        reader.read_yaml(file)
-    reader.read_python(folder)
+    reader.read(folder)
     entities = tuple(reader.unique(Entity))
     sources = tuple(reader.unique(Source))
     features = tuple(reader.unique(Feature))
@@ -170,8 +169,18 @@ class _Reader:
         self._root = root
         self._problems = problems
 
-    def read_yaml(self, file: Path) -> None:
-        """Read one YAML file."""
+    def read(self, folder: Path) -> None:
+        """Read every spec file of a folder."""
+        files, problems = spec_files(self._root, folder)
+        if problems:
+            self._problems += problems
+            self._miss(None)
+        for file in files:
+            if file.suffix in YAML:
+                self._read_yaml(file)
+        self._read_python(folder, [file for file in files if file.suffix in PYTHON])
+
+    def _read_yaml(self, file: Path) -> None:
         try:
             document = _read(self._root, file)
         except SpecErrors as error:
@@ -218,9 +227,8 @@ class _Reader:
             name = item.get("name") if isinstance(item, dict) else None
             self._miss(name if isinstance(name, str) else _all_words(item))
 
-    def read_python(self, folder: Path) -> None:
-        """Run the Python files."""
-        found = run_python_files(self._root, folder, _files(folder, (".py",)))
+    def _read_python(self, folder: Path, files: list[Path]) -> None:
+        found = run_python_files(self._root, folder, files)
         self.found += [Located(item.made.spec, item.origin) for item in found.specs]
         self._problems += found.problems
         for file in found.failed:
@@ -257,16 +265,6 @@ def _text(file: Path) -> str | None:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix in suffixes
-        and file.is_file()
-        and not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
-    )
 
 
 def _read(root: Path, file: Path) -> Document:
