@@ -1,8 +1,37 @@
-"""Names and text in an engine's quotes."""
+"""Names and values in an engine's quotes, and statements with them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+
+class Sql(str):
+    """SQL that stands as it is: compiled, or put together by ``Quoting.sql``."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name for a statement, or the parts of a qualified one.
+
+    Attributes:
+        parts: They, as they are spelled.
+    """
+
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *parts: str) -> Name:
+        """The name of these parts."""
+        return cls(parts)
+
+
+Part: TypeAlias = Sql | Name | str | int | datetime | None
+"""What can stand in a statement: SQL, a name, or a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +69,44 @@ class Quoting:
         for found, said in self.escapes:
             value = value.replace(found, said)
         return f"'{value}'"
+
+    def sql(self, template: str, **parts: Part | Iterable[Part]) -> Sql:
+        r"""A statement whose names and values are quoted, so that none of them can end early.
+
+        Args:
+            template: The statement, with a ``{word}`` for each part.
+            parts: The parts by word: names, values, SQL, or lists of those.
+
+        Examples:
+            >>> keys = [Name.of("user"), Name.of("it`s")]
+            >>> print(
+            ...     DATABRICKS.sql(
+            ...         "select {keys} from {table} where a = {a}",
+            ...         keys=keys,
+            ...         table=Name.of("x", "y"),
+            ...         a="it's",
+            ...     )
+            ... )
+            select `user`, `it``s` from `x`.`y` where a = 'it\'s'
+        """
+        return Sql(template.format(**{word: self._said(part) for word, part in parts.items()}))
+
+    def _said(self, part: Part | Iterable[Part]) -> str:
+        match part:
+            case Sql():
+                return part
+            case Name():
+                return self.name(*part.parts)
+            case str():
+                return self.text(part)
+            case None:
+                return "null"
+            case datetime():
+                return f"timestamp '{part.isoformat(sep=' ')}'"
+            case int():
+                return str(part).lower()
+            case _:
+                return ", ".join(map(self._said, part))
 
 
 class _Postgres(Quoting):

@@ -75,12 +75,12 @@ def locked(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def test_connections_are_locked(tmp_path: Path) -> None:
     with schema_reader(tmp_path) as types:
-        types.read_any = types._query("select 1", [])  # type: ignore[attr-defined]
+        types.read_any = types._engine.query("select 1", [])  # type: ignore[attr-defined]
         types.infer("x || 'a'", {"x": TEXT})
-        assert types._connection is not None
-        assert types._without_files is not None
-        assert locked(types._connection)
-        assert locked(types._without_files)
+        assert types._engine._files is not None
+        assert types._engine._expressions is not None
+        assert locked(types._engine._files)
+        assert locked(types._engine._expressions)
     store = LocalStore(KIND="local", path="store")
     (tmp_path / "store").mkdir()
     duckdb.connect(tmp_path / "store" / "features.duckdb").close()

@@ -132,7 +132,7 @@ def test_the_schema_reader_has_the_pins(tmp_path: Path) -> None:
         reader.pattern_problem("a")
         with pytest.raises(SchemaUnreadable):
             reader.read("nothing.csv")
-        for connection in (reader._connection, reader._without_files):
+        for connection in (reader._engine._files, reader._engine._expressions):
             assert connection is not None
             _has_pins(connection)
 
