@@ -1,4 +1,4 @@
-"""What DuckDB says in a run of dbt, with the next step, where we know it."""
+"""What DuckDB says, in a run of dbt or to Python, with the next step, where we know it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 from mlforge_sql.databricks_workspace.explanations import Explanation
 from mlforge_sql.dbt.holding import conflict
+from mlforge_sql.errors import Diagnostic
 
 _MEMORY = re.compile(
     r"Out of Memory Error: .*?(?:\(([\d.]+ \w+)/([\d.]+ \w+) used\)|$)", re.MULTILINE
@@ -18,6 +19,20 @@ def explain(text: str) -> Explanation | None:
     held = conflict(text)
     if held is not None:
         return Explanation(held.code, held.message, held.hint or "")
+    return _used_up(text)
+
+
+def no_room(error: Exception) -> Diagnostic | None:
+    """That memory or the disk was used up, and what to set; None for any other error of DuckDB.
+
+    Args:
+        error: What DuckDB raised.
+    """
+    found = _used_up(str(error))
+    return Diagnostic(found.code, found.message, hint=found.hint) if found else None
+
+
+def _used_up(text: str) -> Explanation | None:
     if _SPILL.search(text):
         return Explanation(
             "MF147",

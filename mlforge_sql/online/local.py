@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from mlforge_sql.dbt.duckdb_errors import no_room
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dbt.macros import IN_PROCESS, Macros
 from mlforge_sql.dialects.base import Dialect
@@ -149,7 +150,7 @@ class LocalReader:
             store.connection.register(_ENTITIES, self._entities(keys, at))
             found = store.connection.sql(self._sql).to_arrow_table()
         except duckdb.Error as error:
-            raise OnlineError([Diagnostic("MF081", first_line(error))]) from None
+            raise OnlineError([no_room(error) or Diagnostic("MF081", first_line(error))]) from None
         except RetrievalError as error:
             raise OnlineError(error.diagnostics) from None
         finally:

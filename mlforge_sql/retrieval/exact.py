@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dbt.duckdb_errors import no_room
 from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.stores.local import first_line
@@ -59,7 +60,7 @@ def exact_columns(columns: Iterable[tuple[str, str]]) -> str:
 
 
 def problem(error: Exception, timestamp: str | None, names: Iterable[str] = ()) -> BaseException:
-    """What DuckDB says of the labels, without their values; an interrupt is the user's.
+    """What DuckDB says of the labels, without their values, or of its memory; an interrupt is the user's.
 
     Raise it ``from None``: a traceback would show what DuckDB said.
 
@@ -70,9 +71,10 @@ def problem(error: Exception, timestamp: str | None, names: Iterable[str] = ()) 
     """
     if isinstance(error, RuntimeError) and "interrupt" in str(error).casefold():
         return KeyboardInterrupt()
+    full = no_room(error)
+    if full is not None:
+        return RetrievalError([full])
     hint = None
     if timestamp and f"source column {timestamp}" in str(error):
         hint = f"`{timestamp}` must be ISO text, such as 2024-01-31T12:00:00+02:00"
-    elif type(error).__name__ == "OutOfMemoryException":
-        hint = "write to a file, or raise `memory_limit` in the profile's settings"
     return RetrievalError([Diagnostic("MF063", first_line(error, names), hint=hint)])

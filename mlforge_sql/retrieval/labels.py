@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.dbt.duckdb_errors import no_room
 from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, RetrievalError
@@ -125,7 +126,7 @@ def _text_labels(
         inferred = infer(connection, typed, passed)
     except duckdb.Error as error:
         message = f"cannot read `{path}`: {first_line(error)}"
-        raise RetrievalError([Diagnostic("MF063", message)]) from error
+        raise RetrievalError([no_room(error) or Diagnostic("MF063", message)]) from None
     casts = {name: _exact_cast(name, kind) for name, kind in keys.items() if kind != TEXT}
     for name, kind in inferred.items():
         text = json_text(name) if reader == "read_json" else DUCKDB.name(name)
@@ -243,5 +244,5 @@ def stored_labels(connection: duckdb.DuckDBPyConnection, labels: Any) -> LabelTa
         connection.unregister("mlforge_stream")
     except (duckdb.Error, pa.ArrowException) as error:
         message = f"the labels cannot be read: {first_line(error)}"
-        raise RetrievalError([Diagnostic("MF063", message)]) from None
+        raise RetrievalError([no_room(error) or Diagnostic("MF063", message)]) from None
     return LabelTable(LABEL_FRAME, described(connection, LABEL_FRAME, "the labels"))

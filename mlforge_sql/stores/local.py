@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dbt.duckdb_errors import no_room
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.redaction import without_values
 from mlforge_sql.types import ColumnType, parse_type
@@ -47,5 +48,5 @@ def described(
         rows = connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608 - ours, or quoted
     except duckdb.Error as error:
         message = f"cannot read `{name}`: {first_line(error)}"
-        raise RetrievalError([Diagnostic("MF063", message)]) from None
+        raise RetrievalError([no_room(error) or Diagnostic("MF063", message)]) from None
     return {str(column): parse_type(str(kind)) for column, kind, *_ in rows}

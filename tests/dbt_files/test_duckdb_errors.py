@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from mlforge_sql.dbt.artifacts import NodeResult
-from mlforge_sql.dbt.duckdb_errors import explain
+from mlforge_sql.dbt.duckdb_errors import explain, no_room
 from mlforge_sql.dbt.problems import problems
 from mlforge_sql.dbt.run import DbtRun
 from mlforge_sql.errors import Diagnostic, plain
@@ -54,3 +54,13 @@ def test_a_run_that_says_nothing_is_told() -> None:
 
 def test_other_words_are_not_explained() -> None:
     assert explain("Binder Error: no column x") is None
+
+
+def test_no_room_is_told_from_other_errors() -> None:
+    full = no_room(duckdb.OutOfMemoryException("Out of Memory Error: (9.5 MiB/9.5 MiB used)"))
+    assert full is not None
+    assert plain(full).startswith("error[MF147]: DuckDB has used up its memory of 9.5 MiB; raise")
+    disk = no_room(duckdb.IOException("IO Error: could not write: No space left on device"))
+    assert disk is not None
+    assert "settings: {temp_directory: ...}" in plain(disk)
+    assert no_room(duckdb.ConversionException("Conversion Error: no integer")) is None

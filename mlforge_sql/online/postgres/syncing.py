@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from mlforge_sql.dbt.duckdb_errors import no_room
 from mlforge_sql.errors import Diagnostic, Ended, OnlineError
 from mlforge_sql.online.model import Served, Synced, SyncOptions, utc_now
 from mlforge_sql.online.postgres import metadata
@@ -158,8 +159,7 @@ class Sync:
             raise Ended from None
         except (duckdb.Error, pa.ArrowException) as error:
             message = f"the rows of `{feature.name}` cannot be read: {first_line(error)}"
-            hint = "if memory ran out, raise `memory_limit` in the profile's settings"
-            return Diagnostic("MF064", message, hint=hint)
+            return no_room(error) or Diagnostic("MF064", message)
         noted = metadata.Stored(
             feature=feature.name,
             spec_hash=feature.spec_hash,
