@@ -88,7 +88,7 @@ class CsvForms:
             SchemaUnreadable: Two have.
         """
         names = header_fields(self.engine.files, only(file), form)
-        check_distinct(path, shown(self.root, file), names)
+        check_distinct(path, shown(self.root, file), filter(None, names))
 
 
 def check_distinct(path: str, file: str, names: Iterable[str]) -> None:

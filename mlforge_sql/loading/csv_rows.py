@@ -19,6 +19,9 @@ _BEGINNING = 1 << 24
 _FIELDS = 1000
 """How many fields of a first row are looked for at first."""
 
+NO_NULLS = "nullstr = 'no text is read as null'"
+"""Argument of a reader: a field that is empty is not one that is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -40,9 +43,9 @@ class Unreadable:
 def header_fields(
     connection: duckdb.DuckDBPyConnection, file: str, form: CsvForm
 ) -> tuple[str, ...]:
-    """The fields of the first row of a csv file, whatever its other rows are.
+    """The fields of the first row of a csv file, whatever its other rows are, as DuckDB calls columns.
 
-    Empty ones are left out, and those after the first ten thousand.
+    It takes away spaces around them. Those after the first ten thousand are left out.
     """
     found = _first_fields(connection, file, form, _FIELDS)
     if len(found) < _FIELDS:
@@ -56,12 +59,13 @@ def _first_fields(
     reader = _reader(
         replace(form, header=False),
         f"columns = {_columns(most)}",
+        NO_NULLS,
         "null_padding = true",
         "ignore_errors = true",
         "strict_mode = false",
         "parallel = false",  # a field may have several lines
     )
-    query = f"select text from (unpivot (from {reader} limit 1) on columns(*) into name place value text)"  # noqa: S608 - ours
+    query = f"select trim(text) from (unpivot (from {reader} limit 1) on columns(*) into name place value text)"  # noqa: S608 - ours
     return tuple(str(row[0]) for row in connection.execute(query, [file]).fetchall())
 
 

@@ -206,6 +206,7 @@ SOURCES = [
     source("globs", "globs/*.csv"),
     source("globs_parquet", "globs/*.parquet"),
     source("quiet", "quiet.csv"),
+    source("spaced", "spaced.csv"),
 ]
 
 
@@ -236,6 +237,7 @@ def first_files(shop: Shop) -> None:
     shop.write("globs/a1.csv", f"id,ts,x\n1,{T},2\n")
     shop.parquet("globs/a1.parquet", f"select {row}, 1 as x")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
+    shop.write("spaced.csv", f',id, ts, "x" ,\n0,1,{T},2,\n')
 
 
 def later_files(shop: Shop) -> None:
@@ -269,6 +271,7 @@ def later_files(shop: Shop) -> None:
     shop.write("globs/a[1].csv", f"id,ts,y\n1,{T},{secret}\n")
     shop.parquet("globs/a[1].parquet", f"select {row}, {secret} as y")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},3\n")
+    shop.write("spaced.csv", f",id, ts,y,\n0,1,{T},{secret},\n")
 
 
 WRONG = {
@@ -289,6 +292,7 @@ WRONG = {
     "cases": "two columns differ from `X` by case alone in data/cases/b.parquet",
     "globs": "`x` is missing in data/globs/a[1].csv",
     "globs_parquet": "`x` is missing in data/globs/a[1].parquet",
+    "spaced": "`x` is missing in data/spaced.csv",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",
 }
 
@@ -300,6 +304,7 @@ def test_later_rows_that_do_not_fit_stop_their_source_and_no_other(tmp_path: Pat
     assert set(statuses.values()) <= {"success", "pass"}, said
     assert sorted(shop.rows("f_declared_csv")) == [(1, 2), (7, 3)]
     assert shop.rows("f_money") == [(1, Decimal("0.10"))]
+    assert shop.rows("f_spaced") == [(1, 2)]
     assert sorted(shop.rows("f_mixed")) == [(1, Decimal("1.00")), (2, Decimal("2.25"))]
     for name, pair in PAIRS.items():
         found = {(key, None if x is None else Decimal(x)) for key, x in shop.rows(f"f_{name}")}

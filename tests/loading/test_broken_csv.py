@@ -101,3 +101,39 @@ def test_json_keys_that_differ_by_case(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "cannot read `a.ndjson`: `a.ndjson` has two columns `x`, in whatever case"
     )
+
+
+SPACED = "two columns `ID`, in whatever case"
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ('id, at, "name" ', ["id", "at", "name"]),
+        (",at,name", ["column0", "at", "name"]),
+        ("id,at,", ["id", "at", "column2"]),
+        ("id, , name", ["id", "column1", "name"]),
+        ("id, ID ,at", None),
+    ],
+)
+def test_spaces_and_nothing_in_a_header(
+    header: str, names: list[str] | None, tmp_path: Path
+) -> None:
+    """As DuckDB calls the columns, but that it would rename the second `id`."""
+    (tmp_path / "a.csv").write_text(f"{header}\n1,2024-01-01,2024-01-02\n", encoding="utf-8")
+    with schema_reader(tmp_path) as reader:
+        if names is None:
+            with pytest.raises(SchemaUnreadable, match=SPACED):
+                reader.read("a.csv", {}, "at")
+        else:
+            assert list(reader.read("a.csv", {}, "at").columns) == names
+
+
+def test_a_broken_row_below_a_header_with_an_empty_field(tmp_path: Path) -> None:
+    text = ",at,name\n0,2024-01-01,Q7X\n1,2024-01-01,Q7X\n2,2024-01-02,Q7X,Q7X\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
+        reader.read("a.csv", {}, "at")
+    assert str(caught.value) == (
+        "`a.csv` has 1 row that cannot be read (too many columns), the first in line 4"
+    )
