@@ -19,11 +19,18 @@ _OTHERS = {
     "training_set": "select 1 as label",
     "asof_join": "select 1 as label",
     "mlforge_audit_rows": "1000",
+    "mlforge_at_once": "",
+    "mlforge_in_order": "{{ varargs[0] }}",
+    "mlforge_merged": (
+        "before_{{ varargs[0] }} as (select * from {{ kwargs.read }}), "
+        "last_{{ varargs[0] }} as (select * from before_{{ varargs[0] }})"
+    ),
+    "mlforge_order": "",
 }
 """Macros that are no value."""
 
 _DEFINED = re.compile(r"{%-?\s*macro\s+(\w+)\(")
-_FILLED_IN = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_FILLED_IN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _CALLED = re.compile(r"\b(\w+)\(")
 
 _RULES = """\

@@ -124,7 +124,7 @@ class _Merging:
 
     def steps(self) -> Iterator[Step | Call]:
         before = "tiles"
-        if self.endless or self.flags_infinite:
+        if self.endless:
             yield self.so_far()
             before = _SO_FAR
         yield self.nexts(before)
@@ -139,7 +139,6 @@ class _Merging:
 
     def so_far(self) -> Step:
         """What is true of a tile and all before it."""
-        keys = tuple(columns(self.keys))
         found = [
             aliased(
                 over(func(AGAIN[measure.kind], column(measure.name)), _SO_FAR),
@@ -147,12 +146,19 @@ class _Merging:
             )
             for measure, window in self.endless
         ]
-        if self.flags_infinite:
-            flag = over(had_infinite(self.node, self.dialect, merged=True), _SO_FAR)
-            found.append(aliased(flag, infinite_name(self.node)))
-        window = NamedWindow(_SO_FAR, keys, (column(self.node.tick),))
-        query = from_step(select(exp.Star(), *found), "tiles")
-        return Step(_SO_FAR, query, None, (window,))
+        query = from_step(select(exp.Star(), *found, *self._flag()), "tiles")
+        return Step(_SO_FAR, query, None, (self._so_far,))
+
+    @property
+    def _so_far(self) -> NamedWindow:
+        return NamedWindow(_SO_FAR, tuple(columns(self.keys)), (column(self.node.tick),))
+
+    def _flag(self) -> list[exp.Expr]:
+        """Whether the entity has had infinite values, where that has to be a column."""
+        if not self.flags_infinite:
+            return []
+        flag = over(had_infinite(self.node, self.dialect, merged=True), _SO_FAR)
+        return [aliased(flag, infinite_name(self.node))]
 
     @property
     def _names(self) -> str:
@@ -163,8 +169,10 @@ class _Merging:
     def nexts(self, before: str) -> Step:
         after = jinja(f"mlforge_next_tick({self._names})")
         rows = jinja(f"mlforge_in_order({jinja_string(before)}, {self._names})")
-        query = select(exp.Star(), aliased(after, self.next_tick))
-        return Step("nexts", from_table(query, exp.Table(this=rows)))
+        flag = [] if self.endless else self._flag()
+        query = select(exp.Star(), *flag, aliased(after, self.next_tick))
+        windows = (self._so_far,) if flag else ()
+        return Step("nexts", from_table(query, exp.Table(this=rows)), None, windows)
 
     def each_tick(self) -> Step:
         reach = self.node.shifts[-1]
