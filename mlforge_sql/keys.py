@@ -58,7 +58,7 @@ def part_text(part: KeyPart) -> str:
 
 def _text(part: str | int | bool | date | Decimal) -> str:
     if isinstance(part, str):
-        return part
+        return str.__str__(part)  # members of enumerations say another text
     if isinstance(part, bool):
         return "true" if part else "false"
     if isinstance(part, int):

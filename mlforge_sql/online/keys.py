@@ -172,7 +172,7 @@ def _other(value: Any, kind: ColumnType, exact: type) -> Any:
     if value is None or type(value) is exact:
         return value
     if isinstance(value, exact) and not isinstance(value, datetime):
-        return exact(value) if exact is str else value
+        return str.__str__(value) if exact is str else value  # enumerations say another text
     raise _unfit(value, kind)
 
 

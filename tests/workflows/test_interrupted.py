@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import kills
 import pytest
+import served
 from harness import CONFIG, write_parquet, write_project
 
 from mlforge_sql.dbt.artifacts import publish
@@ -87,6 +89,11 @@ def children(process: subprocess.Popen[str]) -> list[int]:
         tasks = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         return [int(pid) for pid in tasks.read_text().split()]
     return []
+
+
+def manifests(root: Path) -> set[Path]:
+    """What runs of dbt write when they have read the project."""
+    return set((root / "dbt/target").glob("mlforge_run_*/manifest.json"))
 
 
 def lives(pid: int) -> bool:
@@ -193,13 +200,26 @@ def test_asking_for_the_holder_keeps_our_own_locks(tmp_path: Path) -> None:
 
 @pytest.mark.functional
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str
+    ("command", "number"),
+    [
+        ("build", signal.SIGINT),
+        ("build", signal.SIGTERM),
+        ("build", signal.SIGHUP),
+        ("build", signal.SIGKILL),
+        ("audit", signal.SIGINT),
+        ("audit", signal.SIGTERM),
+    ],
+    ids=str,
 )
-def test_an_ended_build_leaves_nothing_running(root: Path, number: signal.Signals) -> None:
-    build = start(root, "build")
-    wait_for(lambda: (root / "dbt" / "target").is_dir() and children(build))
+def test_an_ended_command_leaves_nothing_running(
+    root: Path, command: str, number: signal.Signals
+) -> None:
+    if command == "audit":
+        served.rebuild(root, "run_1", datetime(2024, 1, 1))
+    before = manifests(root)
+    build = start(root, command)
+    wait_for(lambda: manifests(root) - before)
     (dbt,) = [pid for pid in children(build) if lives(pid)]
-    wait_for(lambda: any((root / "dbt/target").glob("mlforge_run_*/manifest.json")))
     build.send_signal(number)
     said = build.communicate(timeout=30)[1]
     wait_for(lambda: not lives(dbt), 10)

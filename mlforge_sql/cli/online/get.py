@@ -83,10 +83,10 @@ def _entity(
     for part in parts:
         name, equals, text = part.partition("=")
         if not equals or name in entity:
-            raise click.UsageError(f"--entity {part}: write KEY=VALUE, each key once")
+            raise click.UsageError("--entity: write KEY=VALUE, each key once")
         kind = types.get(name.casefold())
         try:
             entity[name] = text if kind is None else key_value(text, kind)
         except ValueError:
-            raise click.UsageError(f"--entity {part}: that is no {kind}") from None
+            raise click.UsageError(f"--entity {name}: that is no {kind}") from None
     return entity
