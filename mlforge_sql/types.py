@@ -200,10 +200,13 @@ class FileSchema:
     Attributes:
         columns: Columns by name, in the files' order.
         options: Further arguments of the reader, as SQL.
+        pattern: What readers are given instead of the path, which is a name and would be taken for a glob;
+            nothing for the path itself.
     """
 
     columns: Mapping[str, StoredColumn]
     options: tuple[str, ...] = ()
+    pattern: str = ""
 
 
 def held_type(text: str) -> ColumnType:

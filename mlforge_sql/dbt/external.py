@@ -16,7 +16,11 @@ def external_location(path: str, files: FileSchema, dbt_project_dir: str) -> str
     staging makes of them what the project was compiled for.
     """
     reader = reader_of(path) or "read_parquet"
-    arguments = [f"'{_location(path, dbt_project_dir)}'", WHOLE, *map(_percent, files.options)]
+    arguments = [
+        f"'{_location(files.pattern or path, dbt_project_dir)}'",
+        WHOLE,
+        *map(_percent, files.options),
+    ]
     if reader == "read_json":
         held = (f"'{_percent(_text(name))}': 'JSON'" for name in files.columns)
         arguments.append(f"columns = {{{', '.join(held)}}}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,7 @@ from mlforge_sql.loading.engine import Engine, duckdb_error, reading
 from mlforge_sql.loading.expression_types import ExpressionTypes
 from mlforge_sql.loading.guesses import Guess, guessed, unknown
 from mlforge_sql.loading.parquet_schemas import parquet_schema
+from mlforge_sql.loading.patterns import named
 from mlforge_sql.loading.unreadable import unreadable
 from mlforge_sql.types import ColumnType, FileSchema, StoredColumn
 
@@ -82,6 +83,18 @@ class SchemaReader:
         full = self._full(path)
         if not self._engine.exists(full):
             raise SchemaUnreadable(f"no file matches `{path}`", absent=True)
+        pattern = named(self.root, path)
+        found = self._read(path, full, reader, declared, time)
+        return found if pattern == path else replace(found, pattern=pattern)
+
+    def _read(
+        self,
+        path: str,
+        full: str,
+        reader: str,
+        declared: Mapping[str, ColumnType] | None,
+        time: str | None,
+    ) -> FileSchema:
         self._check_files(path, full)
         types = {name.casefold(): kind for name, kind in (declared or {}).items()}
         try:
@@ -101,9 +114,10 @@ class SchemaReader:
 
     def _full(self, path: str) -> str:
         """Where files are: in a glob, the project's folder is none."""
-        if is_glob(path) and not Path(path).is_absolute():
-            return f"{only(str(self.root))}/{path}"
-        return str(self.root / path)
+        pattern = named(self.root, path)
+        if is_glob(pattern) and not Path(pattern).is_absolute():
+            return f"{only(str(self.root))}/{pattern}"
+        return str(self.root / pattern)
 
     def _check_files(self, path: str, full: str) -> None:
         """Refuse what is not a file: a pipe has no end, and is read once."""
