@@ -49,10 +49,7 @@ def is_own(path: PurePosixPath) -> bool:
     return path == PurePosixPath("dbt_project.yml")
 
 
-_OWN_PROJECT = (
-    "the folder is a dbt project of yours, which stays as it is: name another one as `dbt_project_dir`, "
-    "beside or inside it, and call it a package of yours with `local:` in your packages.yml"
-)
+_OWN_PROJECT = "the folder is a dbt project of yours, which stays as it is: name another one as `dbt_project_dir`"
 
 
 def _not_ours(folder: PurePosixPath, error: NotOurFolder) -> Diagnostic:

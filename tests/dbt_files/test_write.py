@@ -308,10 +308,18 @@ def test_a_file_in_the_way_stops_everything(project: Path) -> None:
     with pytest.raises(SpecErrors) as error:
         write_project(compiled)
     said = "error[MF050]: this file is not ours, and a compiled file belongs here; "
+    ours = (
+        "the folder is a dbt project of yours, which stays as it is: name another one as "
+        "`dbt_project_dir`"
+    )
     hint = "move it away, or rename the feature or source"
     assert [plain(item) for item in error.value.diagnostics] == [
-        f"dbt/{path}:1:1: {said}{hint}"
-        for path in ("dbt_project.yml", "models/features/last.yml", "models/features/spend.sql")
+        f"dbt/{path}:1:1: {said}{text}"
+        for path, text in (
+            ("dbt_project.yml", ours),
+            ("models/features/last.yml", hint),
+            ("models/features/spend.sql", hint),
+        )
     ]
     assert everything(project) == before
     with pytest.raises(FileExistsError):
