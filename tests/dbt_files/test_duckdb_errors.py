@@ -64,3 +64,17 @@ def test_no_room_is_told_from_other_errors() -> None:
     assert disk is not None
     assert "settings: {temp_directory: ...}" in plain(disk)
     assert no_room(duckdb.ConversionException("Conversion Error: no integer")) is None
+
+
+def test_sums_that_no_decimal_holds() -> None:
+    """`error[MF122]` has none of the digits."""
+    wide = "select cast(repeat('9', 37) || range as decimal(38, 0)) as x from range(8)"
+    with duckdb.connect() as connection, pytest.raises(duckdb.OutOfRangeException) as error:
+        connection.execute(f"select sum(x) from ({wide})").fetchall()
+    said = f"Runtime Error in model spend\n  {error.value}"
+    results = (NodeResult("spend", "model", "error", 1.0, said, None),)
+    (problem,) = problems(DbtRun(Path(), Path(), [], results=results, exit_code=1))
+    assert problem.explanation is not None
+    told = Diagnostic(problem.explanation.code, problem.explanation.message)
+    assert plain(told).startswith("error[MF122]: a sum of decimals has more than 38 digits")
+    assert "999" not in problem.text + plain(told)
