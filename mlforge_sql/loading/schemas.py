@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import SchemaUnreadable
 from mlforge_sql.formats import READERS, WHOLE, is_glob, only, reader_of
-from mlforge_sql.loading.csv_forms import CsvForms, check_distinct
+from mlforge_sql.loading.csv_forms import CsvForms, check_distinct, shown
 from mlforge_sql.loading.engine import Engine, duckdb_error, reading
 from mlforge_sql.loading.expression_types import ExpressionTypes
 from mlforge_sql.loading.guesses import Guess, guessed, unknown
@@ -80,7 +80,7 @@ class SchemaReader:
             raise SchemaUnreadable(text, hint="let it end in its format, such as `data/*.csv`")
         if "://" in path:
             raise SchemaUnreadable(f"`{path}` is not read while compiling", absent=True)
-        full = self._full(path)
+        full = self.location(path)
         if not self._engine.exists(full):
             raise SchemaUnreadable(f"no file matches `{path}`", absent=True)
         pattern = named(self.root, path)
@@ -112,7 +112,7 @@ class SchemaReader:
             self._csv_forms.check_rows(path, str(row[0]))
         raise unreadable(path, self.root, said)
 
-    def _full(self, path: str) -> str:
+    def location(self, path: str) -> str:
         """Where files are: in a glob, the project's folder is none."""
         pattern = named(self.root, path)
         if is_glob(pattern) and not Path(pattern).is_absolute():
@@ -157,6 +157,7 @@ class SchemaReader:
             [full],
         )
         check_distinct(path, path, (str(row[0]) for row in keys))
+        self._check_keys(full)
         candidates = self._candidates("read_json", full, ("sample_size = -1",))
         held = ", ".join(f"{DUCKDB.text(name)}: 'JSON'" for name in candidates)
         relation = reading("read_json", (f"columns = {{{held}}}",))
@@ -165,6 +166,19 @@ class SchemaReader:
             for name, kind in candidates.items()
         }
         return FileSchema(self._checked(path, full, relation, "json", guesses, declared))
+
+    def _check_keys(self, full: str) -> None:
+        """Refuse objects that have a key twice, of which nobody knows which value counts."""
+        query = DUCKDB.sql(
+            "select filename, count(*) from {objects} "
+            "where len(json_keys(json)) <> len(list_distinct(json_keys(json))) "
+            "group by filename order by filename limit 1",
+            objects=reading("read_json_objects", ("filename = true",)),
+        )
+        for file, rows in self._engine.query(query, [full]):
+            many = f"{rows} row{'s' if rows > 1 else ''}"
+            text = f"`{shown(self.root, str(file))}` has a key twice in {many}"
+            raise SchemaUnreadable(text, hint="write each key of a row once")
 
     def _candidates(
         self, reader: str, full: str, options: Iterable[str]
@@ -228,7 +242,7 @@ class SchemaReader:
         else:
             held = f"columns = {{{DUCKDB.text(column)}: 'JSON'}}"
             relation, text = reading("read_json", (held,)), f"({name} ->> '$')"
-        full = self._full(path)
+        full = self.location(path)
         query = DUCKDB.sql(
             "select 1 from {files} where regexp_full_match(trim({text}), {date}) limit 1",
             files=relation,
@@ -245,7 +259,7 @@ class SchemaReader:
         name = DUCKDB.name(column)
         text = f"try_strptime(cast({name} as varchar), $2)" if format_ else "try_cast(" + name
         time = text if format_ else f"{text} as timestamp)"
-        given = [self._full(path), *([format_] if format_ else [])]
+        given = [self.location(path), *([format_] if format_ else [])]
         files = Sql(f"{reader_of(path)}($1, {WHOLE})")
         times = DUCKDB.sql("(select {time} as time from {files})", time=Sql(time), files=files)
         later = DUCKDB.sql(

@@ -12,6 +12,7 @@ from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.quoting import DUCKDB
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
+from mlforge_sql.loading.patterns import named
 from mlforge_sql.project.labels import is_uuid
 from mlforge_sql.retrieval.exact import exact_columns
 from mlforge_sql.retrieval.frames import check_names, is_stream
@@ -86,11 +87,12 @@ def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -
     if "://" not in str(path) and not set("*?[") & set(str(path)) and not path.is_file():
         message = f"there is no file `{path}`"
         raise RetrievalError([Diagnostic("MF063", message, hint="check the path")])
-    location = DUCKDB.text(str(located))
+    pattern = named(Path("/"), str(located))
+    location = DUCKDB.text(pattern)
     plain = f"{reader}({location}, {WHOLE})"
     found = described(connection, plain, str(path))
     if reader == "read_parquet":
-        _check_parquet(connection, str(located), str(path), found)
+        _check_parquet(connection, pattern, str(path), found)
         return LabelTable(plain, found, path.absolute())
     return _text_labels(connection, path, join, (reader, location, found))
 

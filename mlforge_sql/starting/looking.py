@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.errors import SchemaUnreadable
@@ -146,7 +145,7 @@ def look(reader: SchemaReader, path: str) -> Table:
         for statement in (*guarded(), "set TimeZone = 'UTC'", *sealed(reads_files=True)):
             connection.execute(statement)
         try:
-            return _Looker(connection, reader.root, path, schema).table()
+            return _Looker(connection, reader.location(path), path, schema).table()
         except duckdb.Error:
             pass
     # raised out here: a traceback would show what DuckDB said, and with it values
@@ -155,10 +154,10 @@ def look(reader: SchemaReader, path: str) -> Table:
 
 class _Looker:
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, root: Path, path: str, schema: FileSchema
+        self, connection: duckdb.DuckDBPyConnection, file: str, path: str, schema: FileSchema
     ) -> None:
         self._connection = connection
-        self._file = str(root / path)
+        self._file = file
         self._path = path
         self._schema = schema
         options = [*schema.options]

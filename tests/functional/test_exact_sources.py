@@ -207,6 +207,7 @@ SOURCES = [
     source("globs_parquet", "globs/*.parquet"),
     source("quiet", "quiet.csv"),
     source("spaced", "spaced.csv"),
+    source("keys", "keys*.ndjson"),
 ]
 
 
@@ -238,6 +239,7 @@ def first_files(shop: Shop) -> None:
     shop.parquet("globs/a1.parquet", f"select {row}, 1 as x")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
     shop.write("spaced.csv", f',id, ts, "x" ,\n0,1,{T},2,\n')
+    shop.write("keys1.ndjson", f'{{"id": 1, "ts": "{T}", "x": 7}}\n')
 
 
 def later_files(shop: Shop) -> None:
@@ -274,6 +276,11 @@ def later_files(shop: Shop) -> None:
     shop.write("spaced.csv", f",id, ts,y,\n0,1,{T},{secret},\n")
 
 
+def repeated_keys(shop: Shop) -> None:
+    row = f'{{"id": 1, "ts": "{T}", "x": {SECRET}, "x": {SECRET}, "y": {SECRET}}}'
+    shop.write("keys2.ndjson", f"{row}\n")
+
+
 WRONG = {
     "declared_csv": "`id` is not bigint in 2 rows of data/declared.csv, `x` is not bigint in 1 row of data/declared.csv",
     "guessed_csv": "`id` is not bigint in 1 row of data/guessed2.csv, `x` is not bigint in 1 row of data/guessed2.csv",
@@ -293,6 +300,7 @@ WRONG = {
     "globs": "`x` is missing in data/globs/a[1].csv",
     "globs_parquet": "`x` is missing in data/globs/a[1].parquet",
     "spaced": "`x` is missing in data/spaced.csv",
+    "keys": "a key is there twice in 1 row of data/keys2.ndjson",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",
 }
 
@@ -313,6 +321,7 @@ def test_later_rows_that_do_not_fit_stop_their_source_and_no_other(tmp_path: Pat
     before = {name: shop.rows(f"f_{name}") for name in WRONG}
 
     later_files(shop)
+    repeated_keys(shop)
     statuses, said = shop.build()
     for name, wrong in WRONG.items():
         assert statuses[f"stg_{name}"] == "error", said

@@ -137,3 +137,13 @@ def test_a_broken_row_below_a_header_with_an_empty_field(tmp_path: Path) -> None
     assert str(caught.value) == (
         "`a.csv` has 1 row that cannot be read (too many columns), the first in line 4"
     )
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.json"])
+def test_a_json_key_twice_is_counted(name: str, tmp_path: Path) -> None:
+    rows = ['{"id": 1, "x": 5}', *2 * ['{"id": 1, "x": "Q7X", "x": "Q7X"}']]
+    text = "[" + ",\n".join(rows) + "]" if name == "a.json" else "\n".join(rows)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
+        reader.read(name, {}, "at")
+    assert str(caught.value) == f"`{name}` has a key twice in 2 rows"

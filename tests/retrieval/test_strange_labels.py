@@ -42,6 +42,20 @@ def test_a_folder_does_not_replace_a_column(project: Any, tmp_path: Path, ending
     assert project.get_training_data("shop_spend", hive, "taken").equals(expected)
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json"])
+def test_a_name_that_is_there_is_no_glob(project: Any, tmp_path: Path, ending: str) -> None:
+    folder = tmp_path / "it[s]"
+    folder.mkdir()
+    for name, rows in (("a[1]", LABELS), ("a1", LABELS[:1]), ("b", LABELS[:2])):
+        file = folder / f"{name}.{ending}"
+        duckdb.connect().from_df(pd.DataFrame(rows)).query("t", f"copy t to '{file}'")
+    many = {
+        name: len(project.get_training_data("shop_spend", folder / f"{name}.{ending}", "taken"))
+        for name in ("a[1]", "a1", "[b]")
+    }
+    assert many == {"a[1]": len(LABELS), "a1": 1, "[b]": 2}
+
+
 def test_an_output_in_such_a_folder(project: Any, root: Path, tmp_path: Path) -> None:
     from mlforge_sql.retrieval.export import write_training_data
 

@@ -45,6 +45,11 @@
         {%- endfor -%}
     {%- elif known.reader == 'read_json' -%}
         {%- set keys = [] -%}
+        {%- set objects = 'read_json_objects(' ~ files ~ ", hive_partitioning = false, filename = 'mlforge_file')" -%}
+        {%- set twice = 'select mlforge_file, count(*) from ' ~ objects ~ ' where len(json_keys(json)) <> len(list_distinct(json_keys(json))) group by mlforge_file order by mlforge_file' -%}
+        {%- for row in run_query(twice).rows -%}
+            {%- do changes.append('a key is there twice in ' ~ row[1] ~ (' rows' if row[1] > 1 else ' row') ~ ' of ' ~ mlforge_file_name(row[0], known)) -%}
+        {%- endfor -%}
         {%- for row in run_query('select distinct unnest(json_keys(json)) as name from read_json_objects(' ~ files ~ ', hive_partitioning = false) order by name').rows -%}
             {%- do keys.append(row[0]) -%}
         {%- endfor -%}
