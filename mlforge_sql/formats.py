@@ -24,12 +24,13 @@ PARQUET_COLUMNS = """
     select
         name,
         count(*) = count(distinct file_name)
-        and count(distinct concat_ws(' ', type, logical_type, scale)) > 1 as differs
+        and count(distinct concat_ws(' ', type, logical_type, scale)) > 1 as differs,
+        coalesce(bool_or(converted_type = 'DECIMAL' and "precision" > 38), false) as wide
     from parquet_schema(?)
     group by name
     order by name
 """
-"""The names in parquet files, and whether a column of that name has several types."""
+"""The names in parquet files, whether a column of that name has several types, and more than 38 digits."""
 
 WHOLE = "hive_partitioning = false"
 """Argument of every reader: a folder called ``key=value`` never replaces what the files say."""
@@ -126,11 +127,13 @@ def parquet_problem(found: Iterable[tuple[object, ...]], columns: Iterable[str])
         found: Rows of ``PARQUET_COLUMNS``.
         columns: The columns as DuckDB calls them: of two that differ by case alone, it renames one.
     """
-    rows = [(str(name), bool(differs)) for name, differs in found]
-    for name, differs in rows:
+    raw = set[str]()
+    for name, differs, wide in found:
+        raw.add(str(name))
         if differs:
             return f"column `{name}` does not have the same type in all files"
-    raw = {name for name, _ in rows}
+        if wide:
+            return f"column `{name}` is a decimal of more than 38 digits, which would be read as a double"
     for name in columns:
         if name not in raw:
             return f"two columns differ from `{name.rpartition('_')[0]}` by case alone"

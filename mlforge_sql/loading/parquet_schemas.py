@@ -13,6 +13,9 @@ from mlforge_sql.loading.engine import Engine, reading
 from mlforge_sql.loading.unreadable import SAME_COLUMNS
 from mlforge_sql.types import ColumnType, FileSchema, Kind, StoredColumn, held_type, plain_type
 
+_MENDED = ("rename one of them", "write it with at most 38 digits, or as text")
+"""What to do about two names, and about a wide decimal."""
+
 
 def parquet_schema(
     engine: Engine, root: Path, files: tuple[str, str], declared: Mapping[str, ColumnType]
@@ -33,10 +36,11 @@ def parquet_schema(
     schemas = {shown(root, file): _described(engine, file) for file in found}
     for file in found:
         raw = engine.query(PARQUET_COLUMNS, [only(file)])
-        problem = parquet_problem([(name, False) for name, _ in raw], schemas[shown(root, file)])
+        kept = [(name, False, wide) for name, _, wide in raw]
+        problem = parquet_problem(kept, schemas[shown(root, file)])
         if problem:
             text = f"cannot read `{path}`: in `{shown(root, file)}`, {problem}"
-            raise SchemaUnreadable(text, hint="rename one of them")
+            raise SchemaUnreadable(text, hint=_MENDED[any(wide for *_, wide in raw)])
     mixed = _mixed(path, schemas, declared)
     options = ("union_by_name = true",) if mixed else ()
     relation = reading("read_parquet", options)

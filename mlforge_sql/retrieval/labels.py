@@ -177,7 +177,7 @@ def _check_parquet(
     problem = _differing(connection, location) or parquet_problem(raw, columns)
     if problem:
         message = f"cannot read `{path}`: {problem}"
-        hint = "write the files with columns of one name and type"
+        hint = "write the files with columns of one name and type, and of at most 38 digits"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
 
 

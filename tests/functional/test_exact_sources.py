@@ -208,6 +208,7 @@ SOURCES = [
     source("quiet", "quiet.csv"),
     source("spaced", "spaced.csv"),
     source("keys", "keys*.ndjson"),
+    source("digits", "digits/*.parquet"),
 ]
 
 
@@ -239,7 +240,14 @@ def first_files(shop: Shop) -> None:
     shop.parquet("globs/a1.parquet", f"select {row}, 1 as x")
     shop.write("quiet.csv", f"id,ts,x\n1,{T},2\n")
     shop.write("spaced.csv", f',id, ts, "x" ,\n0,1,{T},2,\n')
+    shop.parquet("digits/a.parquet", f"select {row}, 1.5::double as x")
     shop.write("keys1.ndjson", f'{{"id": 1, "ts": "{T}", "x": 7}}\n')
+
+
+def wide_decimal(shop: Shop) -> None:
+    x = pa.array([Decimal(f"{SECRET}.5")], pa.decimal256(39, 2))
+    table = pa.table({"id": pa.array([2], pa.int32()), "ts": [datetime(2024, 1, 1)], "x": x})
+    pq.write_table(table, shop.root / "data" / "digits" / "b.parquet")
 
 
 def later_files(shop: Shop) -> None:
@@ -301,6 +309,7 @@ WRONG = {
     "globs_parquet": "`x` is missing in data/globs/a[1].parquet",
     "spaced": "`x` is missing in data/spaced.csv",
     "keys": "a key is there twice in 1 row of data/keys2.ndjson",
+    "digits": "`x` is a decimal of more than 38 digits in data/digits/b.parquet",
     "formats": "`ts` is not in its format in 1 row of data/formats.parquet",
 }
 
@@ -322,6 +331,7 @@ def test_later_rows_that_do_not_fit_stop_their_source_and_no_other(tmp_path: Pat
 
     later_files(shop)
     repeated_keys(shop)
+    wide_decimal(shop)
     statuses, said = shop.build()
     for name, wrong in WRONG.items():
         assert statuses[f"stg_{name}"] == "error", said

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlforge_sql.errors import SchemaUnreadable
@@ -43,3 +46,18 @@ def test_links_and_files_outside_are_files(tmp_path: Path) -> None:
     (root / "link.csv").symlink_to("../a.csv")
     for path in ("../a.csv", "link.csv", "../project/../a.csv"):
         assert list(schema_reader(root).read(path, None, None).columns) == ["x"]
+
+
+def test_decimals_that_would_be_read_as_doubles(tmp_path: Path) -> None:
+    for digits in (38, 39):
+        column = pa.array([Decimal("1.25")], pa.decimal256(digits, 2))
+        pq.write_table(pa.table({"x": column}), tmp_path / f"{digits}.parquet")
+    with schema_reader(tmp_path) as reader:
+        assert str(reader.read("38.parquet").columns["x"].type) == "decimal(38, 2)"
+        with pytest.raises(SchemaUnreadable) as error:
+            reader.read("39.parquet")
+    assert str(error.value) == (
+        "cannot read `39.parquet`: in `39.parquet`, column `x` is a decimal of more than 38 digits, "
+        "which would be read as a double"
+    )
+    assert error.value.hint == "write it with at most 38 digits, or as text"

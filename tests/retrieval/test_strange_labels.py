@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from harness import compile_and_run, write_parquet, write_project
@@ -54,6 +56,19 @@ def test_a_name_that_is_there_is_no_glob(project: Any, tmp_path: Path, ending: s
         for name in ("a[1]", "a1", "[b]")
     }
     assert many == {"a[1]": len(LABELS), "a1": 1, "[b]": 2}
+
+
+def test_decimals_that_would_be_read_as_doubles(project: Any, tmp_path: Path) -> None:
+    wide = pa.array([Decimal("1.25")] * len(LABELS), pa.decimal256(39, 2))
+    table = pa.Table.from_pylist(LABELS).append_column("x", wide)
+    pq.write_table(table, tmp_path / "labels.parquet")
+    said = refused(
+        lambda: project.get_training_data("shop_spend", tmp_path / "labels.parquet", "taken")
+    )
+    assert "column `x` is a decimal of more than 38 digits" in said
+    assert project.get_training_data("shop_spend", table, "taken")["x"].to_pylist() == [
+        Decimal("1.25")
+    ] * len(LABELS)
 
 
 def test_an_output_in_such_a_folder(project: Any, root: Path, tmp_path: Path) -> None:

@@ -18,7 +18,14 @@
             {%- for again in run_query(renamed).rows -%}
                 {%- do changes.append('two columns differ from `' ~ again[0].rpartition('_')[0] ~ '` by case alone in ' ~ mlforge_file_name(row[0], known)) -%}
             {%- endfor -%}
-            {%- for column in known.columns -%}
+            {%- set wide = [] -%}
+            {%- for found in run_query('select distinct lower(name) from parquet_schema(' ~ mlforge_only(row[0]) ~ ") where converted_type = 'DECIMAL' and \"precision\" > 38").rows -%}
+                {%- do wide.append(found[0]) -%}
+            {%- endfor -%}
+            {%- for column in known.columns if column.name | lower in wide -%}
+                {%- do changes.append('`' ~ column.name ~ '` is a decimal of more than 38 digits in ' ~ mlforge_file_name(row[0], known)) -%}
+            {%- endfor -%}
+            {%- for column in known.columns if column.name | lower not in wide -%}
                 {%- set real = types.get(column.name | lower) -%}
                 {%- set numbers = ['integer', 'float', 'decimal'] -%}
                 {%- if real is none -%}
