@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dialects.quoting import DUCKDB
-from mlforge_sql.types import TEXT, ColumnType, parse_type
+from mlforge_sql.types import DOUBLE, TEXT, ColumnType, parse_type
 
 if TYPE_CHECKING:
     import duckdb
@@ -134,4 +134,6 @@ def _json_type(facts: Sequence[Any], kinds: Sequence[Any]) -> ColumnType:
     texts, booleans, numbers = map(bool, kinds)
     if texts + booleans + numbers != 1:
         return TEXT
-    return _type(facts, text=texts, numbers=not texts)
+    found = _type(facts, text=texts, numbers=not texts)
+    # numbers with a point are doubles by now: digits beyond a double's are lost, and no decimal has them
+    return DOUBLE if found.scale else found
