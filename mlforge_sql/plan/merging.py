@@ -42,7 +42,7 @@ def merge_chain(lengths: Iterable[int]) -> tuple[Merge, ...]:
 
     Examples:
         >>> [merge.length for merge in merge_chain([7, 30])]
-        [2, 3, 4, 7, 14, 15, 30]
+        [2, 3, 6, 7, 14, 15, 30]
         >>> merge_chain([3])[-1]
         Merge(length=3, near=1, far=2)
     """

@@ -178,7 +178,8 @@ def test_a_row_that_a_tile_has_lost_or_twice(tmp_path: Path) -> None:
         ({"user_id is not null and tick is not null": "tick is not null"}, 6),
     ):
         root = tmp_path / str(rows)
-        found = account(filtered(root, edit=edit), "daily")
+        # sliding: merged windows stop a tile without a key before anybody counts
+        found = account(filtered(root, edit=edit, windows="sliding"), "daily")
         assert found == {
             "staged_rows": 9,
             "removed_by_where": 2,
