@@ -49,11 +49,16 @@ def merge_steps(node: Rolling, dialect: Dialect) -> list[Step | Call]:
 
 
 def merge_condition(node: Rolling) -> str:
-    """The condition of Jinja under which they are taken."""
+    """The condition of Jinja under which they are taken.
+
+    Where doubles are told how far they spread, it is of the definition alone: both forms round otherwise, and
+    which one is taken must not depend on events that come later.
+    """
     keys = ", ".join(jinja_string(name) for name, _ in node.keys)
+    counted = ", counted=false" if node.observations else ""
     return (
         f"mlforge_merges({jinja_string(node.name)}, ref({jinja_string(str(node.tiles))}), [{keys}], "
-        f"{jinja_string(node.tick)}, {node.shifts[-1]}, {len(node.shifts)})"
+        f"{jinja_string(node.tick)}, {node.shifts[-1]}, {len(node.shifts)}{counted})"
     )
 
 
