@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mlforge_sql.cli._options import Settings, pass_settings
-from mlforge_sql.cli._render import say, show_diagnostics
+from mlforge_sql.cli._render import say, show_diagnostics, width
 
 if TYPE_CHECKING:
     from mlforge_sql.starting.guessing import Proposal
@@ -71,7 +72,8 @@ def _propose(settings: Settings, root: Path, sources: tuple[str, ...]) -> None:
     for proposal in start.proposals:
         _show(proposal)
     listed = [str(path) for path in start.files]
-    say(f"wrote {', '.join(listed)}; each guess has its reason there")
+    text = f"wrote {', '.join(listed)}; each guess has its reason there"
+    say(textwrap.fill(text, width(), break_long_words=False, break_on_hyphens=False))
 
 
 def _show(proposal: Proposal) -> None:

@@ -82,6 +82,7 @@ def test_it_builds(tmp_path: Path) -> None:
     result = call(tmp_path, "init", "--from", "orders.parquet")
     assert result.exit_code == 0, result.output
     assert result.stderr.endswith("\nnext:\n  mlforge build\n")
+    assert max(map(len, result.stderr.splitlines())) <= 80
     built = call(tmp_path, "build")
     assert built.exit_code == 0, built.output
     assert not [line for line in built.stderr.splitlines() if "warn" in line]
