@@ -117,10 +117,10 @@ def _show_end(settings: Settings, run: DbtRun) -> None:
         say(f"not built, because of what failed before:\n{listed}", style="yellow")
     if not settings.quiet:
         models = [item for item in run.results if item.kind == "model" and item.status == "success"]
-        tests = [
-            item for item in run.results if item.kind == "test" and item.status in {"pass", "warn"}
-        ]
+        tests = [item.status for item in run.results if item.kind == "test"]
+        warned = tests.count("warn")
         say(
-            f"{len(models)} models built, {len(tests)} tests passed"
+            f"{len(models)} models built, {tests.count('pass')} tests passed"
+            + (f", {warned} warned" if warned else "")
             + ("" if run.ok else "; the build failed")
         )

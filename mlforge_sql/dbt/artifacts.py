@@ -122,6 +122,9 @@ def _about(node: Mapping[str, Any]) -> str | None:
     }
     column = arguments.pop("column", None)
     test = str(metadata["name"]).removeprefix("mlforge_")
+    if test == "rows_counted":
+        keys = ", ".join(f"`{key}`" for key in arguments["keys"])
+        return f"left out, without {keys} or a finite `{arguments['timestamp']}`"
     rest = " ".join(
         str(value) if key in {"value", "pattern", "values"} else f"{key} {value}"
         for key, value in arguments.items()

@@ -303,7 +303,9 @@ def test_build_shows_failed_validators_readably(project: Path) -> None:
     result = call(project, "build", NO_COLOR="1")
     assert result.exit_code == 1
     assert "error: int_spend__input: `amount` greater_than 0: 1 row\n" in result.stderr
-    assert "warning: int_spend__input: rows_counted" in result.stderr
+    left_out = "left out, without `customer_id` or a finite `paid_at`: 1 row\n"
+    assert f"warning: int_spend__input: {left_out}" in result.stderr
+    assert " tests passed, 2 warned; the build failed\n" in result.stderr
     assert "not built, because of what failed before:\n  spend, spend_current\n" in result.stderr
     assert "the build failed" in result.stderr
     assert "\x1b[" not in result.stderr
