@@ -27,6 +27,8 @@ i32 + 3000000000
     -i32
 -i64
     -i64
+-d38
+    cast(replace(concat('-', cast(d38 as string)), '--', '') as decimal(38, 10))
 - -i32
     -( -i32 )
 -(i32 + 1)
@@ -297,6 +299,8 @@ abs(f64)
     abs(f64)
 abs(f32)
     abs(f32)
+abs(d38)
+    cast(replace(cast(d38 as string), '-', '') as decimal(38, 10))
 abs(d)
     abs(d)
 abs(-i32)

@@ -32,12 +32,15 @@ from mlforge_sql.dialects.translation.terms import (
     user_type,
 )
 from mlforge_sql.dialects.translation.times import time_difference, time_shift
-from mlforge_sql.types import BIGINT, BOOLEAN, DOUBLE, ColumnType, Kind
+from mlforge_sql.types import BIGINT, BOOLEAN, DOUBLE, TEXT, ColumnType, Kind
 
 WHOLE_FROM = 2**52
 """Doubles of this size and more are whole numbers."""
 
 NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL})
+_NEGATED = 34
+"""Digits of a decimal whose opposite Spark computes exactly."""
+
 TINYINT = ColumnType(Kind.INTEGER, bits=8)
 
 
@@ -123,7 +126,18 @@ def minus(node: exp.Expr, say: Say) -> Term:
     """``-x``."""
     _numbers(node.this)
     inner = say(node.this)
+    long = _long(inner)
+    if long:
+        signed = call("concat", exp.Literal.string("-"), cast(inner.tree, TEXT))
+        twice = call("replace", signed, exp.Literal.string("--"), exp.Literal.string(""))
+        return Term(cast(twice, long), long)
     return Term(exp.Neg(this=operand(inner.tree, 8)), inner.type)
+
+
+def _long(term: Term) -> ColumnType | None:
+    """The type of a decimal whose opposite Spark would round: it keeps 34 digits there (Java's DECIMAL128)."""
+    kind = term.type
+    return kind if kind and kind.family is Kind.DECIMAL and kind.precision > _NEGATED else None
 
 
 def divide(node: exp.Expr, say: Say) -> Term:
@@ -202,6 +216,12 @@ def absolute(node: exp.Expr, say: Say) -> Term:
     """``abs``."""
     _numbers(node.this)
     inner = say(node.this)
+    long = _long(inner)
+    if long:
+        digits_only = call(
+            "replace", cast(inner.tree, TEXT), exp.Literal.string("-"), exp.Literal.string("")
+        )
+        return Term(cast(digits_only, long), long)
     return Term(call("abs", inner.tree), inner.type)
 
 
