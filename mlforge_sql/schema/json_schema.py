@@ -45,7 +45,7 @@ class _Schema(GenerateJsonSchema):
         function = schema["function"]["function"]
         if function is base._duration:  # noqa: SLF001 - durations are text in YAML
             return dict(_DURATION)
-        if function is base._window:  # noqa: SLF001
+        if function is base._window:  # noqa: SLF001 - the validator is the mark of the type
             return {"anyOf": [dict(_DURATION), {"const": base.LIFETIME}]}
         if "instant" in getattr(function, "__name__", ""):
             return dict(_TEXT)
@@ -59,7 +59,7 @@ class _Schema(GenerateJsonSchema):
     ) -> JsonSchemaValue:
         """The inner schema, with the form of names."""
         inner = super().function_after_schema(schema)
-        if schema["function"]["function"] is base._name:  # noqa: SLF001
+        if schema["function"]["function"] is base._name:  # noqa: SLF001 - as above
             return {**inner, "pattern": _NAME_PATTERN}
         return inner
 

@@ -123,7 +123,7 @@ def seen_from(root: Path, file: Path) -> str:
     """A file or glob as specs name it: relative to the project, as far as it is not elsewhere.
 
     Examples:
-        >>> seen_from(Path("/work/shop"), Path("/work/data/a.csv"))
+        >>> seen_from(Path("/home/me/shop"), Path("/home/me/data/a.csv"))
         '../data/a.csv'
     """
     for above, folder in enumerate((root, *root.parents)):

@@ -45,7 +45,7 @@ class Asked(SchemaReader):
 
     characters = 0
 
-    def infer_all(self, sql, columns):  # type: ignore[no-untyped-def]
+    def infer_all(self, sql, columns):  # type: ignore[no-untyped-def]  # as the base
         self.characters += sum(map(len, sql))
         return super().infer_all(sql, columns)
 

@@ -75,7 +75,7 @@ def locked(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def test_connections_are_locked(tmp_path: Path) -> None:
     with schema_reader(tmp_path) as types:
-        types.read_any = types._engine.query("select 1", [])  # type: ignore[attr-defined]
+        types.read_any = types._engine.query("select 1", [])  # type: ignore[attr-defined]  # a stand-in
         types.infer("x || 'a'", {"x": TEXT})
         assert types._engine._files is not None
         assert types._engine._expressions is not None
