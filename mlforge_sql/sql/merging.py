@@ -35,7 +35,7 @@ from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Spread, Window
 from mlforge_sql.sql.overflow import had_infinite, infinite_name, may_overflow
 from mlforge_sql.sql.query import Call, NamedWindow, Step
-from mlforge_sql.sql.rolling_names import FLAG, over, over_name, spread_name
+from mlforge_sql.sql.rolling_names import FLAG, free_name, over, over_name, spread_name
 from mlforge_sql.sql.tiles import AGAIN
 
 _SO_FAR = "so_far"
@@ -73,24 +73,17 @@ class _Merging:
     def keys(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.node.keys)
 
-    def free(self, wanted: str) -> str:
-        """The name, marked as ours where a key has it."""
-        taken = {name.casefold() for name in (*self.keys, self.node.tick)}
-        while wanted.casefold() in taken:
-            wanted = f"mlforge_{wanted}"
-        return wanted
-
     @property
     def is_tile(self) -> str:
-        return self.free("is_tile")
+        return free_name(self.node, "is_tile")
 
     @property
     def next_tick(self) -> str:
-        return self.free("next_tick")
+        return free_name(self.node, "next_tick")
 
     @property
     def cell(self) -> str:
-        return self.free("cell")
+        return free_name(self.node, "cell")
 
     @property
     def infinite(self) -> list[str]:

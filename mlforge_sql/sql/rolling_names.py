@@ -5,10 +5,18 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.expressions import identifier
-from mlforge_sql.plan.nodes import RollingColumn, Window
+from mlforge_sql.plan.nodes import Rolling, RollingColumn, Window
 
 FLAG = "is_change_point"
 """Whether a row is a moment at which a value can change, and so a row of the feature."""
+
+
+def free_name(node: Rolling, wanted: str) -> str:
+    """The name of a column of ours, marked as such where a key has it."""
+    taken = {node.tick.casefold(), *(name.casefold() for name, _ in node.keys)}
+    while wanted.casefold() in taken:
+        wanted = f"mlforge_{wanted}"
+    return wanted
 
 
 def over_name(measure: str, window: Window) -> str:

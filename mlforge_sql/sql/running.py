@@ -42,7 +42,7 @@ from mlforge_sql.expressions import column
 from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, Window
 from mlforge_sql.sql.overflow import had_infinite, infinite_name, may_overflow
 from mlforge_sql.sql.query import NamedWindow, Step
-from mlforge_sql.sql.rolling_names import FLAG, new_window, old_window, over, over_name
+from mlforge_sql.sql.rolling_names import FLAG, free_name, new_window, old_window, over, over_name
 from mlforge_sql.sql.running_moments import Moments
 from mlforge_sql.sql.tiles import AGAIN, addend, countable
 from mlforge_sql.types import DOUBLE, ColumnType, Kind
@@ -101,21 +101,14 @@ class _Running:
         infinite = [infinite_name(self.node)] if may_overflow(self.node) else []
         return [*(over_name(measure.name, window) for measure, window in self.exact), *infinite]
 
-    def free(self, wanted: str) -> str:
-        """The name, marked as ours where a key has it."""
-        taken = {name.casefold() for name in (*self.keys, self.node.tick)}
-        while wanted.casefold() in taken:
-            wanted = f"mlforge_{wanted}"
-        return wanted
-
     @property
     def shift(self) -> str:
         """Column: how many ticks after a tile's own the row is; NULL for the tile itself."""
-        return self.free("shift")
+        return free_name(self.node, "shift")
 
     @property
     def next_tick(self) -> str:
-        return self.free("next_tick")
+        return free_name(self.node, "next_tick")
 
     def steps(self) -> Iterator[Step]:
         yield self.shifted()
@@ -300,16 +293,20 @@ class _Running:
         yield aliased(self._minus(self._at(window), ticks - 1), self._since(window))
 
     def _end(self, window: Window) -> str:
-        return self.free(f"end_of_{window.name}") if window.offset.microseconds else self.node.tick
+        return (
+            free_name(self.node, f"end_of_{window.name}")
+            if window.offset.microseconds
+            else self.node.tick
+        )
 
     def _block(self, window: Window) -> str:
-        return self.free(f"block_of_{window.name}")
+        return free_name(self.node, f"block_of_{window.name}")
 
     def _before(self, window: Window) -> str:
-        return self.free(f"block_before_{window.name}")
+        return free_name(self.node, f"block_before_{window.name}")
 
     def _since(self, window: Window) -> str:
-        return self.free(f"start_of_{window.name}")
+        return free_name(self.node, f"start_of_{window.name}")
 
     def read(self) -> Step:
         """Each block forward and backwards."""
