@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects import databricks, duckdb
+from sqlglot.generator import Generator
 from sqlglot.generators.databricks import DatabricksGenerator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
@@ -18,40 +19,33 @@ _ROOM = 80
 _STRING = dict.fromkeys((exp.DType.TEXT, exp.DType.VARCHAR), "STRING")
 
 
+class _Shared(Generator):
+    """What both engines are told alike."""
+
+    def ordered_sql(self, expression: exp.Ordered) -> str:
+        """``x desc nulls last``."""
+        return _explicit(super().ordered_sql(expression), expression)
+
+    def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:
+        """``(values (1), (2)) as name (column)``."""
+        alias = self.sql(expression, "alias")
+        if not alias or expression.args.get("pivots"):
+            return super().values_sql(expression, values_as_table)
+        return _values([self.sql(row) for row in expression.expressions], alias)
+
+
 class DuckDbText(duckdb.DuckDB):
     """DuckDB's SQL."""
 
-    class Generator(DuckDBGenerator):  # noqa: D106 - sqlglot finds it by its name
+    class Generator(_Shared, DuckDBGenerator):  # noqa: D106 - sqlglot finds it by its name
         TYPE_MAPPING: ClassVar = {**DuckDBGenerator.TYPE_MAPPING, **_STRING}
-
-        def ordered_sql(self, expression: exp.Ordered) -> str:
-            """``x desc nulls last``."""
-            return _explicit(super().ordered_sql(expression), expression)
-
-        def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:
-            """``(values (1), (2)) as name (column)``."""
-            alias = self.sql(expression, "alias")
-            if not alias or expression.args.get("pivots"):
-                return super().values_sql(expression, values_as_table)
-            return _values([self.sql(row) for row in expression.expressions], alias)
 
 
 class DatabricksText(databricks.Databricks):
     """Databricks' SQL."""
 
-    class Generator(DatabricksGenerator):  # noqa: D106 - sqlglot finds it by its name
+    class Generator(_Shared, DatabricksGenerator):  # noqa: D106 - sqlglot finds it by its name
         WRAP_DERIVED_VALUES = True
-
-        def ordered_sql(self, expression: exp.Ordered) -> str:
-            """``x desc nulls last``."""
-            return _explicit(super().ordered_sql(expression), expression)
-
-        def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:
-            """``(values (1), (2)) as name (column)``."""
-            alias = self.sql(expression, "alias")
-            if not alias or expression.args.get("pivots"):
-                return super().values_sql(expression, values_as_table)
-            return _values([self.sql(row) for row in expression.expressions], alias)
 
 
 def _values(rows: list[str], alias: str) -> str:
