@@ -173,12 +173,15 @@ def test_v2_says_what_is_wrong(project: Path, tmp_path: Path) -> None:
     assert "no_such_key" in done.stdout + done.stderr
 
 
-def test_v2_compiles_every_model_for_databricks(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("windows", ["merged", "sliding"])
+def test_v2_compiles_every_model_for_databricks(
+    project: Path, windows: str, tmp_path: Path
+) -> None:
     """Offline: all but the hooks, for which the v2 engine wants a connection whatever they say.
 
     It stops at those that check the session and the sources' tables at the start, so they are left out here.
 
-    A pinned training set asks the history of a table.
+    A pinned training set asks the history of a table. A window counts its tiles unless it is told its form.
     """
     place = project
     project = Path(shutil.copytree(place, tmp_path / "dbt"))
@@ -191,7 +194,11 @@ def test_v2_compiles_every_model_for_databricks(project: Path, tmp_path: Path) -
     offline += ["training"] if (project / "models" / "training" / "training.sql").is_file() else []
     target = next(name for name in targets(project) if name != "dev")
     done = subprocess.run(
-        [str(PARSER), "compile", "--profiles-dir", ".", "--target", target],
+        [
+            str(PARSER),
+            *("compile", "--profiles-dir", ".", "--target", target),
+            *("--vars", f"{{mlforge_windows: {windows}}}"),
+        ],
         cwd=project,
         env={**os.environ, **NOWHERE},
         capture_output=True,

@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     started = call(folder, "init", "my-shop")
     assert started.exit_code == 0, started.output
     assert started.stdout == ""
-    assert started.stderr.endswith("Next:\n\n  cd my-shop\n  mlforge build\n")
+    assert started.stderr.endswith("\nnext:\n  cd my-shop\n  mlforge build\n")
     root = folder / "my-shop"
     for command in ("compile", "build"):
         result = call(root, command)
