@@ -18,8 +18,9 @@ import served
 from mlforge_sql.api.project import LoadedProject
 from online.conftest import AS_OF
 
-WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-SESSIONS = "select count(*) from pg_stat_activity where application_name = 'mlforge'"
+HERE = "select count(*) from pg_stat_activity where datname = current_database()"  # other tests have others
+WAITING = f"{HERE} and wait_event_type = 'Lock'"
+SESSIONS = f"{HERE} and application_name = 'mlforge'"
 STATE = "select relname, oid from pg_class where relnamespace = 'mlforge_online'::regnamespace order by 1"
 
 
