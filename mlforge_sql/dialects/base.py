@@ -14,6 +14,7 @@ from mlforge_sql.dialects.trees import func, jinja, jinja_string
 from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.event_time import EventTime
 from mlforge_sql.expressions import Expr
+from mlforge_sql.functions.model import Spread
 from mlforge_sql.types import DOUBLE, TEXT, ColumnType, Kind
 
 DOUBLED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
@@ -142,8 +143,8 @@ class Dialect(ABC):
         """The UTC timestamp of a local time, by the zone's offset some days later; NULL for infinity."""
 
     @abstractmethod
-    def spread(self, function: str, value: exp.Expr) -> exp.Expr:
-        """Sample standard deviation (``std``) or variance of a double, numerically sound."""
+    def spread(self, spread: Spread, value: exp.Expr) -> exp.Expr:
+        """The spread of a double, numerically sound."""
 
     @abstractmethod
     def in_order(self, value: exp.Expr, where: exp.Expr | None) -> exp.Expr:

@@ -14,6 +14,7 @@ from mlforge_sql.dialects.trees import enclosed, func, number, times, without_po
 from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import Expr, owner_of
+from mlforge_sql.functions.model import Spread
 from mlforge_sql.types import BIGINT, DIGITS_OF_BIGINT, HUGEINT, TEXT, TIMESTAMP, ColumnType, Kind
 
 _FROM_NUMBER = {1: "timestamp_seconds", 1_000: "timestamp_millis", 1_000_000: "timestamp_micros"}
@@ -106,9 +107,9 @@ class Databricks(Dialect):
         whole = total == HUGEINT or (total.family is Kind.DECIMAL and total.scale == 0)
         return self.cast(value, total) if whole else value
 
-    def spread(self, function: str, value: exp.Expr) -> exp.Expr:
+    def spread(self, spread: Spread, value: exp.Expr) -> exp.Expr:
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
-        return func("stddev_samp" if function == "std" else "var_samp", value)
+        return func("stddev_samp" if spread.root else "var_samp", value)
 
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

@@ -12,6 +12,7 @@ from mlforge_sql.dialects.trees import enclosed, func, not_null, number, times, 
 from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import Expr, failure_text, owner_of
+from mlforge_sql.functions.model import Spread
 from mlforge_sql.types import (
     BIGINT,
     DIGITS_OF_BIGINT,
@@ -150,9 +151,9 @@ class DuckDb(Dialect):
     def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
         return exp.Mul(this=self.cast(one, HUGEINT), expression=other)
 
-    def spread(self, function: str, value: exp.Expr) -> exp.Expr:
+    def spread(self, spread: Spread, value: exp.Expr) -> exp.Expr:
         """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""
-        return func("stddev_samp" if function == "std" else "var_samp", value)
+        return func("stddev_samp" if spread.root else "var_samp", value)
 
 
 def guarded(tree: exp.Expr, owner: str | None) -> exp.Expr:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mlforge_sql.clock import Clock
+from mlforge_sql.functions.model import Form
+from mlforge_sql.functions.powers import THIRDS
 from mlforge_sql.plan.accounts import accounts, feature_accounts
 from mlforge_sql.plan.audits import audits
 from mlforge_sql.plan.nodes import (
     Current,
     Input,
     Latest,
+    Measure,
     Observation,
     Plan,
     Rolling,
     RollingColumn,
-    Spread,
     Upcoming,
     Window,
 )
-from mlforge_sql.plan.powers import THIRDS, sum_parts
 from mlforge_sql.plan.stagings import staging
 from mlforge_sql.plan.tiles import MeasureSet, group_of, shared_tiles, tick_name
 from mlforge_sql.plan.training import joinable, labels, surrogate_keys, training_set
@@ -154,10 +157,11 @@ def _rolling_column(
 ) -> RollingColumn:
     window = Window(column.window, column.offset)
     parts = measures.parts(column)
-    is_spread = column.function in set(Spread)
-    thirds = parts[: len(THIRDS)] if _is_in_thirds(column) else ()
+    function = column.function.function
+    is_spread = function.spread is not None
+    thirds = parts[: len(THIRDS)] if not is_spread and _is_in_thirds(parts) else ()
     whole = () if is_spread or thirds else parts
-    count = parts[-1] if column.function == "mean" else None
+    count = parts[-1] if function.form is Form.MEAN else None
     observation = None
     if is_spread and not parts and column.value is not None and column.value_type:
         where = column.where.input if column.where else None
@@ -173,8 +177,8 @@ def _rolling_column(
         measure=whole[0] if whole else None,
         count=count,
         observation=observation,
-        spread=Spread(column.function) if is_spread else None,
-        zero=column.function == "count",
+        spread=function.spread,
+        zero=function.zero,
         what=_what(column),
         default=column.default,
         type=column.type,
@@ -187,9 +191,9 @@ def _rolling_column(
     )
 
 
-def _is_in_thirds(column: WindowColumn) -> bool:
-    kind = column.value_type
-    return column.function in {"sum", "mean"} and kind is not None and sum_parts(kind) == THIRDS
+def _is_in_thirds(parts: Sequence[Measure]) -> bool:
+    """Whether a sum is put together from those of thirds."""
+    return tuple(part.kind for part in parts[: len(THIRDS)]) == THIRDS
 
 
 def _what(column: WindowColumn) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from mlforge_sql.clock import Clock
 from mlforge_sql.durations import Duration
 from mlforge_sql.event_time import EventTime
 from mlforge_sql.expressions import Expr
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.functions.model import Call, Spread
 from mlforge_sql.plan.merging import REACH, Merge, merge_chain
 from mlforge_sql.spec.pin import Pin
 from mlforge_sql.types import TIMESTAMP, ColumnType
@@ -164,32 +165,6 @@ class Input:
     where: Expr | None
 
 
-class MeasureKind(StrEnum):
-    """What a tile holds of its events: each can be aggregated again over many tiles."""
-
-    ROWS = "rows"
-    COUNT = "count"
-    SUM = "sum"
-    MIN = "min"
-    MAX = "max"
-    CENTER = "center"
-    FROM_CENTER = "from_center"
-    DEVIATIONS = "deviations"
-    UNITS = "units"
-    SQUARES = "squares"
-    HIGHS = "highs"
-    LOWS = "lows"
-    TOPS = "tops"
-    MIDDLES = "middles"
-    BOTTOMS = "bottoms"
-    TOP_TOPS = "top_tops"
-    TOP_MIDDLES = "top_middles"
-    TOP_BOTTOMS = "top_bottoms"
-    MIDDLE_MIDDLES = "middle_middles"
-    MIDDLE_BOTTOMS = "middle_bottoms"
-    BOTTOM_BOTTOMS = "bottom_bottoms"
-
-
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One pre-aggregated column of tiles.
@@ -305,13 +280,6 @@ class Observation:
     where: Expr | None
 
 
-class Spread(StrEnum):
-    """Functions of squared distances: of doubles, they need the events themselves."""
-
-    STD = "std"
-    VARIANCE = "variance"
-
-
 @dataclass(frozen=True, slots=True)
 class RollingColumn:
     """A feature column over a window.
@@ -326,7 +294,7 @@ class RollingColumn:
         scale: How many digits after the point the unit of such sums stands for.
         observation: For std and variance of doubles, the observation.
         moments: For those over tiles, the measures that they are merged from: see ``plan/tiles.py``.
-        spread: Which of the two.
+        spread: Which spread.
         zero: Whether an empty window counts 0 rather than NULL.
         what: What is aggregated, in words: ``sum of amount``.
         default: Value of an empty window.
@@ -644,7 +612,7 @@ class AuditColumn:
 
     name: str
     type: ColumnType
-    function: str | None = None
+    function: Call | None = None
     value: Expr | None = None
     value_type: ColumnType | None = None
     where: Expr | None = None

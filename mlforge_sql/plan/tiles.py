@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from mlforge_sql.clock import Clock
 from mlforge_sql.expressions import Expr
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Spread, Tiles, Use
-from mlforge_sql.plan.powers import power_parts, sum_parts
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.functions.results import of_ordered, of_sum
+from mlforge_sql.plan.nodes import Measure, Tiles, Use
 from mlforge_sql.project.model import (
     ResolvedFeature,
     ResolvedSource,
@@ -18,17 +19,9 @@ from mlforge_sql.project.model import (
     WindowColumn,
     staging_name,
 )
-from mlforge_sql.project.result_types import result_type
 from mlforge_sql.types import BIGINT, DOUBLE, HUGEINT, ColumnType, Kind
 
 MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
-
-_PARTS: dict[str, tuple[MeasureKind, ...]] = {
-    "count": (MeasureKind.COUNT,),
-    "min": (MeasureKind.MIN,),
-    "max": (MeasureKind.MAX,),
-}
-"""The measures that each function is put together from; sums, means and spreads: see ``powers``."""
 
 MOMENTS = (
     MeasureKind.COUNT,
@@ -72,7 +65,8 @@ class MeasureSet:
 
     def moments(self, column: WindowColumn) -> tuple[Measure, ...]:
         """What a spread of doubles is merged from: measures of tiles, added where they are new."""
-        merged = column.function in set(Spread) and column.window is not None
+        spread = column.function.function.spread
+        merged = spread is not None and column.window is not None
         if not self.staging or not merged or self.parts(column):
             return ()
         return tuple(self._measure(column, kind) for kind in MOMENTS)
@@ -129,17 +123,9 @@ def _base(column: WindowColumn) -> str:
 
 
 def _parts(column: WindowColumn) -> tuple[MeasureKind, ...]:
-    if column.function in _PARTS:
-        return _PARTS[column.function]
     if column.value_type is None:
         raise TypeError(column.name)
-    match column.function:
-        case "sum":
-            return sum_parts(column.value_type)
-        case "mean":
-            return (*sum_parts(column.value_type), MeasureKind.COUNT)
-        case _:
-            return power_parts(column.value_type)
+    return column.function.function.measures(column.value_type)
 
 
 def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
@@ -151,7 +137,8 @@ def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:
         return HUGEINT  # what the arithmetic on them is in
     if kind is MeasureKind.SUM and value_type is not None and value_type.family is Kind.INTEGER:
         return WIDE_INTEGER  # the sum of a tick may be too wide for a mean's parts to be bigint
-    found = result_type(str(kind), value_type)
+    result = of_sum if kind is MeasureKind.SUM else of_ordered
+    found = result(value_type) if value_type is not None else None
     if found is None:
         raise TypeError(f"{kind} of {value_type}")
     return found

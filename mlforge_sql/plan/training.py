@@ -28,7 +28,7 @@ def joinable(feature: ResolvedFeature) -> Joinable:
 def _joined(column: WindowColumn | LatestColumn) -> JoinedColumn:
     if isinstance(column, LatestColumn):
         return JoinedColumn(column.name, column.type)
-    return JoinedColumn(column.name, column.type, column.function == "count", column.default)
+    return JoinedColumn(column.name, column.type, column.function.function.zero, column.default)
 
 
 def surrogate_keys(project: Project) -> tuple[SurrogateKey, ...]:

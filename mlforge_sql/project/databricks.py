@@ -8,15 +8,13 @@ from mlforge_sql.dialects.translation import Untranslatable, has_databricks_type
 from mlforge_sql.dialects.translation.patterns import java_pattern
 from mlforge_sql.dialects.translation.time_formats import spark_pattern
 from mlforge_sql.errors import Diagnostic, Location
+from mlforge_sql.functions import called
 from mlforge_sql.project.model import ResolvedFeature, ResolvedTrainingSet
 from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
 from mlforge_sql.spec.source import Timestamp
 from mlforge_sql.spec.specs import Located, Specs
 from mlforge_sql.types import ColumnType, Kind
-
-_EXTREMES = frozenset({"min", "max"})
-"""Functions that give a column the type of their field."""
 
 
 def check_databricks(
@@ -87,7 +85,7 @@ def _feature_types(feature: ResolvedFeature) -> Iterator[Diagnostic]:
     fields = {
         column.value.input.column_name: column.type
         for column in feature.windows
-        if column.value is not None and column.function in _EXTREMES
+        if column.value is not None and column.function.function.keeps_type
     }
     for name, path in _aggregated(feature.spec):
         kind = _by_name(fields, name)
@@ -96,13 +94,13 @@ def _feature_types(feature: ResolvedFeature) -> Iterator[Diagnostic]:
 
 
 def _aggregated(spec: Feature) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    """The fields of a feature's smallest and largest values, and where they are."""
+    """The fields whose values are values of a feature too, and where they are."""
     for index, metric in enumerate(spec.metrics):
-        if isinstance(metric, Aggregate) and metric.function in _EXTREMES:
+        if isinstance(metric, Aggregate) and called(metric.function).function.keeps_type:
             yield metric.field, (index, "field")
         elif isinstance(metric, Rolling):
             for field, functions in metric.aggregations.items():
-                if _EXTREMES & set(functions):
+                if any(called(function).function.keeps_type for function in functions):
                     yield field, (index, "aggregations", field)
 
 

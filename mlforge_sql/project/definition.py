@@ -94,7 +94,7 @@ def dedupe_order(
 def _window(window: WindowColumn) -> list[Any]:
     return [
         window.name,
-        window.function,
+        str(window.function),
         _scoped(window.value),
         _type(window.value_type),
         _scoped(window.where),

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from mlforge_sql.durations import Duration, multiples_near
 from mlforge_sql.errors import Diagnostic, Location, reading, suggest, written
 from mlforge_sql.expressions import Expr
+from mlforge_sql.functions import called
+from mlforge_sql.functions.model import Call
 from mlforge_sql.project.model import Scoped, WindowColumn
-from mlforge_sql.project.result_types import narrowing, result_type, summed_type
+from mlforge_sql.project.result_types import narrowing, summed_type
 from mlforge_sql.project.scope import Columns, ExpressionReader, bare
 from mlforge_sql.spec.feature import Aggregate, Feature, Metric, Rolling
 from mlforge_sql.spec.specs import Located
-from mlforge_sql.types import ColumnType, Kind, next_step
+from mlforge_sql.types import BIGINT, ColumnType, Kind, next_step
 
 ROWS = "*"
 
@@ -23,7 +25,7 @@ class _Item:
     """One field and function of a metric, with its place."""
 
     field: str
-    function: str
+    call: Call
     place: Location
     label: str | None
     name: str | None
@@ -103,29 +105,28 @@ class MetricResolver:
         if isinstance(metric, Aggregate):
             place = origin.at("metrics", index, "field")
             named = metric.name
-            yield _Item(
-                metric.field, metric.function, place, named, named, metric.description, metric.unit
-            )
+            call, told = called(metric.function), metric.description
+            yield _Item(metric.field, call, place, named, named, told, metric.unit)
         elif isinstance(metric, Rolling):
             for field, functions in metric.aggregations.items():
                 place = origin.key("metrics", index, "aggregations", field)
                 for function in functions:
-                    yield _Item(field, function, place, None, None, None, None)
+                    yield _Item(field, called(function), place, None, None, None, None)
 
     def _columns_of(
         self, index: int, metric: Metric, item: _Item, where: Scoped | None
     ) -> Iterator[WindowColumn]:
-        if item.field == ROWS and item.function != "count":
-            message = f"`*` can only be counted, not aggregated with `{item.function}`"
+        function = item.call.function
+        if item.field == ROWS and not function.counts_rows:
+            message = f"`*` can only be counted, not aggregated with `{item.call}`"
             self._problems.append(Diagnostic("MF032", message, item.place, "name a column"))
             return
         value, kind = self._value(item)
         if value is None and item.field != ROWS:
             return
-        result = result_type(item.function, kind)
+        result = BIGINT if kind is None else function.result(kind)
         if result is None:
-            allowed = "an ordered" if item.function in {"min", "max"} else "a numeric or boolean"
-            message = f"`{item.function}` needs {allowed} column, `{item.field}` is {kind}"
+            message = f"`{item.call}` needs {function.needs} column, `{item.field}` is {kind}"
             hint = next_step(kind, "use `count`, or another column") if kind else None
             self._problems.append(Diagnostic("MF032", message, item.place, hint))
             return
@@ -139,9 +140,9 @@ class MetricResolver:
         label = item.label or ("rows" if item.field == ROWS else item.field)
         for window in metric.windows:
             yield WindowColumn(
-                name=column_name(item.name, item.field, item.function, window, metric.offset),
+                name=column_name(item.name, item.field, item.call, window, metric.offset),
                 label=label,
-                function=item.function,
+                function=item.call,
                 value=value,
                 value_type=kind,
                 where=where,
@@ -168,7 +169,7 @@ class MetricResolver:
             hint = "write bigint, double, or a decimal of at most 38 digits, such as decimal(38,0)"
         elif wanted == usual:
             return wanted
-        elif metric.function != "sum" or kind is None:
+        elif not called(metric.function).function.has_type or kind is None:
             code, message = "MF121", f"`{metric.function}` is {usual}; only a sum has a `type`"
             hint = "leave `type` out, or cast the column in `select`"
         else:
@@ -191,7 +192,7 @@ class MetricResolver:
             return None, None
         name = self._columns.spelling(item.field)
         value = self._scoped(bare(name))
-        if item.function != "count":
+        if item.call.function.shows_values:
             self._check_personal(value.staging, item.field, item.place)
         return value, self._columns.type(name)
 
@@ -247,17 +248,17 @@ def default_fits(value: bool | int | float | str, kind: ColumnType) -> bool:
 
 
 def column_name(
-    name: str | None, field: str, function: str, window: Duration | None, offset: Duration
+    name: str | None, field: str, call: Call, window: Duration | None, offset: Duration
 ) -> str:
     """Name of a feature column.
 
     Examples:
         >>> week = Duration.parse("7d")
-        >>> column_name(None, "amount", "sum", week, Duration.parse("0d"))
+        >>> column_name(None, "amount", called("sum"), week, Duration.parse("0d"))
         'amount_sum_7d'
-        >>> column_name(None, "*", "count", None, week)
+        >>> column_name(None, "*", called("count"), None, week)
         'count_lifetime_offset_7d'
     """
-    base = name or (function if field == ROWS else f"{field}_{function}")
+    base = name or (str(call) if field == ROWS else f"{field}_{call}")
     shifted = f"_offset_{offset}" if offset.microseconds else ""
     return f"{base}_{window or 'lifetime'}{shifted}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mlforge_sql.durations import Duration
 from mlforge_sql.errors import Diagnostic
 from mlforge_sql.expressions import Expr
+from mlforge_sql.functions.model import Call
 from mlforge_sql.spec.base import Origin
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.feature import Feature
@@ -99,7 +100,7 @@ class WindowColumn:
     Attributes:
         name: Name in the feature table.
         label: What the tiles call the field, such as ``amount`` or the aggregate's own name.
-        function: sum, count, mean, min, max, std or variance.
+        function: What its values are aggregated with.
         value: What is aggregated; None counts rows.
         value_type: Its type; None when rows are counted.
         where: Only rows for which it is true are aggregated.
@@ -113,7 +114,7 @@ class WindowColumn:
 
     name: str
     label: str
-    function: str
+    function: Call
     value: Scoped | None
     value_type: ColumnType | None
     where: Scoped | None

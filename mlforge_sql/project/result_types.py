@@ -1,38 +1,9 @@
-"""Types of aggregates: what they are by themselves, and what a user may make of a sum."""
+"""What a user may make of the type of a sum."""
 
 from __future__ import annotations
 
+from mlforge_sql.functions.results import MAX_DIGITS
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind, parse_type
-
-MAX_DIGITS = 38
-"""Digits of the widest decimal that both engines have."""
-
-
-def result_type(function: str, kind: ColumnType | None) -> ColumnType | None:
-    """Type of an aggregate; None when the function does not fit the column.
-
-    Sums of integers are 64-bit, sums of decimals keep their scale, both are exact.
-
-    Examples:
-        >>> from mlforge_sql.types import parse_type
-        >>> str(result_type("sum", parse_type("decimal(10,2)")))
-        'decimal(38, 2)'
-    """
-    if function == "count":
-        return BIGINT
-    if kind is None:
-        return None
-    if function in {"min", "max"}:
-        return kind if kind.is_ordered else None
-    if not kind.is_numeric and kind.family is not Kind.BOOLEAN:
-        return None
-    return _sum_type(kind) if function == "sum" else DOUBLE
-
-
-def _sum_type(kind: ColumnType) -> ColumnType:
-    if kind.family is Kind.DECIMAL:
-        return ColumnType(Kind.DECIMAL, precision=MAX_DIGITS, scale=kind.scale)
-    return DOUBLE if kind.family is Kind.FLOAT else BIGINT
 
 
 def summed_type(text: str) -> ColumnType | None:

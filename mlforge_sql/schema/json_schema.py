@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from mlforge_sql.durations import Duration
+from mlforge_sql.functions import FUNCTIONS
 from mlforge_sql.schema.examples import EXAMPLES
 from mlforge_sql.spec import base, feature, training_set
 from mlforge_sql.spec.base import Spec
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.entity import Entity
-from mlforge_sql.spec.feature import FUNCTIONS, Feature
+from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.training_set import TrainingSet
 from mlforge_sql.spec.validators import PARAMETERS

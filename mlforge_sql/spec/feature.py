@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.durations import ZERO
+from mlforge_sql.functions import CallError, called, listed
 from mlforge_sql.spec.base import (
     DurationField,
     Name,
@@ -22,9 +23,6 @@ from mlforge_sql.spec.base import (
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.source import Source
 from mlforge_sql.spec.validators import Validator
-
-FUNCTIONS = ("sum", "count", "mean", "min", "max", "std", "variance")
-"""Aggregate functions of rolling windows."""
 
 Default = bool | Whole | Annotated[float, Field(allow_inf_nan=False)] | str
 
@@ -43,31 +41,15 @@ def _function(value: object) -> str:
                 "`field` and `function`",
             },
         )
-    value = str(value)
-    if value in FUNCTIONS:
-        return value
-    import difflib
+    try:
+        return str(called(str(value)))
+    except CallError as error:
+        raise PydanticCustomError(
+            "mlforge_function",
+            error.message,
+            {"value": str(value), "code": "MF015", "hint": error.hint},
+        ) from None
 
-    synonyms = {
-        "avg": "mean",
-        "average": "mean",
-        "stddev": "std",
-        "var": "variance",
-        "stdev": "std",
-    }
-    near = [synonyms[value]] if value in synonyms else []
-    if not near and value not in _OTHERS:
-        near = difflib.get_close_matches(value, FUNCTIONS, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else "expected one of: " + ", ".join(FUNCTIONS)
-    raise PydanticCustomError(
-        "mlforge_function",
-        "unknown function `{value}`",
-        {"value": value, "code": "MF015", "hint": hint},
-    )
-
-
-_OTHERS = frozenset({"median", "mode", "mad", "mean_abs", "any", "minmax", "argmin", "argmax"})
-"""Functions that others have, and that are near in their letters only."""
 
 FunctionField = Annotated[str, BeforeValidator(_function)]
 
@@ -110,7 +92,7 @@ class Aggregate(_Windowed):
     """
 
     field: str = Field(description="Column, or `*` to count rows.")
-    function: FunctionField = Field(description="sum, count, mean, min, max, std or variance.")
+    function: FunctionField = Field(description=f"{listed()}.")
     name: Name | None = Field(
         default=None, description="First part of the column names, instead of field and function."
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.trees import all_of, func, literal, number, only_when, times
 from mlforge_sql.expressions import Expr, column
+from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import AuditColumn, Window
 from mlforge_sql.sql.audit_names import AuditNames
 from mlforge_sql.sql.tiles import as_double, summable
@@ -41,7 +43,7 @@ _WIDEST = 37
 
 def is_spread(item: AuditColumn) -> bool:
     """Whether a value is a std or a variance."""
-    return item.function in {"std", "variance"}
+    return item.function is not None and item.function.function.spread is not None
 
 
 def is_of_doubles(item: AuditColumn) -> bool:
@@ -51,9 +53,27 @@ def is_of_doubles(item: AuditColumn) -> bool:
 
 def is_rounded(item: AuditColumn) -> bool:
     """Whether rounding inside the aggregate, and not only of its result, may change a value."""
-    if item.function == "sum":
-        return is_of_doubles(item) or item.type.family is Kind.FLOAT
-    return item.function == "mean" or (is_spread(item) and is_of_doubles(item))
+    match _form(item):
+        case Form.TOTAL:
+            return is_of_doubles(item) or item.type.family is Kind.FLOAT
+        case Form.SPREAD:
+            return is_of_doubles(item)
+        case form:
+            return form is Form.MEAN
+
+
+def _form(item: AuditColumn) -> Form | None:
+    return item.function.function.form if item.function else None
+
+
+def _root(item: AuditColumn) -> bool:
+    """Whether a value is a std: of a root."""
+    spread = item.function.function.spread if item.function else None
+    return spread is not None and spread.root
+
+
+def _is_count(item: AuditColumn) -> bool:
+    return item.function is not None and item.function.function.zero
 
 
 def is_number(item: AuditColumn) -> bool:
@@ -142,7 +162,7 @@ class AuditValues:
         each = exp.Mul(this=digits, expression=self._filter(func("count", self.double(item)), item))
         if is_spread(item):
             return exp.Mul(this=each, expression=self._filter(func("max", size), item))
-        if item.function == "sum":
+        if _form(item) is Form.TOTAL:
             each = exp.Mul(
                 this=each, expression=self._filter(func("count", self.double(item)), item)
             )
@@ -157,7 +177,7 @@ class AuditValues:
                 return number(0)
             return exp.Mul(this=exp.Literal.number(RELATIVE), expression=func("abs", value))
         rounding: exp.Expr = column(self.names.rounding_of(item), table)
-        if item.function == "variance":  # the square of a std that is off by as much
+        if is_spread(item) and not _root(item):  # the square of a std that is off by as much
             std = func("sqrt", func("abs", value.copy()))  # a default may be negative
             both = exp.Add(this=times(std, 2), expression=rounding.copy())
             rounding = exp.Mul(this=rounding, expression=exp.Paren(this=both))
@@ -222,7 +242,7 @@ class AuditValues:
         above = func("greatest", left, number(0))
         less = exp.Paren(this=exp.Sub(this=count.copy(), expression=number(1)))
         variance: exp.Expr = exp.Div(this=above, expression=less)
-        if item.function == "std":
+        if _root(item):
             variance = func("sqrt", variance)
         return only_when(variance, exp.GT(this=count.copy(), expression=number(1)))
 
@@ -230,34 +250,36 @@ class AuditValues:
         """The value where no event is seen; None for NULL."""
         if item.default is not None:
             return self._default(item)
-        return number(0) if item.function == "count" else None
+        return number(0) if _is_count(item) else None
 
     def _default(self, item: AuditColumn) -> exp.Expr:
         if item.default is None:
             raise TypeError(item.name)
-        kind = BIGINT if item.function == "count" else item.type
+        kind = BIGINT if _is_count(item) else item.type
         return self.dialect.cast(literal(item.default), kind)
 
     def _filled(self, item: AuditColumn, value: exp.Expr) -> exp.Expr:
         if item.default is None:
             return value
-        if item.function == "count":
+        if _is_count(item):
             value = func("nullif", value, number(0))
         return func("coalesce", value, self._default(item))
 
     def _aggregate(self, item: AuditColumn) -> exp.Expr:
         value = self.dialect.expression(item.value) if item.value else exp.Star()
-        match item.function:
-            case "count" | "min" | "max":
-                return self._filter(func(item.function, value), item)
-            case "sum":
+        if item.function is None:
+            raise TypeError(item.name)
+        match item.function.function.form:
+            case Form.COUNT | Form.EXTREME:
+                return self._filter(func(item.function.function.name, value), item)
+            case Form.TOTAL:
                 return self.dialect.cast(self._sum(item, value), item.type)
-            case "mean":
+            case Form.MEAN:
                 return self._mean(item)
-            case "std" | "variance":
+            case Form.SPREAD:
                 return self._spread(item)
-            case _:
-                raise TypeError(item.function)
+            case form:
+                assert_never(form)
 
     def _sum(self, item: AuditColumn, value: exp.Expr) -> exp.Expr:
         if item.type.family is Kind.FLOAT and not is_of_doubles(item):

@@ -66,10 +66,10 @@ def _spread_steps(node: Rolling, dialect: Dialect) -> list[Step]:
     events = from_step(events, "ticked").where(countable(keys), copy=False)
     found = {
         spread_name(item): over(
-            dialect.spread(str(item.spread), column(item.observation.name)), item.window.name
+            dialect.spread(item.spread, column(item.observation.name)), item.window.name
         )
         for item in node.columns
-        if item.observation is not None
+        if item.observation is not None and item.spread is not None
     }
     spread = select(*columns((*keys, FLAG)), *(aliased(tree, name) for name, tree in found.items()))
     used = [item.window for item in node.columns if item.observation is not None]

@@ -32,7 +32,8 @@ from mlforge_sql.dialects.trees import (
     select,
 )
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Spread, Window
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn, Window
 from mlforge_sql.sql.overflow import had_infinite, infinite_name, may_overflow
 from mlforge_sql.sql.query import Call, NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, free_name, over, over_name, spread_name
@@ -294,7 +295,7 @@ class _Merging:
         count, *_, deviations = (self._over(measure, item.window) for measure in item.moments)
         freedom = exp.Paren(this=plus(count, -1))
         tree: exp.Expr = exp.Div(this=deviations, expression=freedom)
-        if item.spread is Spread.STD:
+        if item.spread and item.spread.root:
             tree = func("sqrt", tree)
         return only_when(tree, exp.GT(this=count.copy(), expression=number(1)))
 

@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.trees import columns, func, jinja, jinja_string
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn
 from mlforge_sql.sql.rolling_names import over_name, spread_name
 from mlforge_sql.types import Kind
 

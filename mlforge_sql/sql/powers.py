@@ -1,6 +1,6 @@
 """Exact sums of integers and decimals, and the std and variance that they make.
 
-See ``plan/powers.py`` for which sums there are; the arithmetic on them is in the macros
+See ``functions/powers.py`` for which sums there are; the arithmetic on them is in the macros
 ``mlforge_variance_of_squares``, ``.._of_halves`` and ``.._of_thirds``.
 """
 
@@ -13,8 +13,9 @@ from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.trees import aliased, enclosed, from_step, func, jinja, select
-from mlforge_sql.plan import powers
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Spread
+from mlforge_sql.functions import powers
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn
 from mlforge_sql.sql.query import Step
 from mlforge_sql.sql.rolling_names import over_name
 from mlforge_sql.types import ColumnType
@@ -72,7 +73,7 @@ def spread_of_powers(item: RollingColumn) -> exp.Expr:
         )
     else:
         variance = _call(_MACROS[kinds], *names, scale=item.scale)
-    return func("sqrt", variance) if item.spread is Spread.STD else variance
+    return func("sqrt", variance) if item.spread and item.spread.root else variance
 
 
 def thirds_steps(node: Rolling, before: str) -> list[Step]:

@@ -18,7 +18,8 @@ from mlforge_sql.dialects.trees import (
     star_from,
 )
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, RollingColumn, Window
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn, Window
 from mlforge_sql.sql.fitting import fitting, may_not_fit, whole_of_thirds
 from mlforge_sql.sql.frames import frame_steps, needs_flag
 from mlforge_sql.sql.merging import merge_condition, merge_steps

@@ -28,7 +28,7 @@ def spread_name(item: RollingColumn) -> str:
     """Column of a std or a variance over a window."""
     if item.observation is None or item.spread is None:
         raise TypeError(item.name)
-    return f"{item.observation.name}_{item.spread}{item.window.suffix}"
+    return f"{item.observation.name}_{item.spread.name}{item.window.suffix}"
 
 
 def over(aggregate: exp.Expr, window: str) -> exp.Expr:

@@ -39,7 +39,8 @@ from mlforge_sql.dialects.trees import (
     union,
 )
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Measure, MeasureKind, Rolling, Window
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.plan.nodes import Measure, Rolling, Window
 from mlforge_sql.sql.overflow import had_infinite, infinite_name, may_overflow
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, free_name, new_window, old_window, over, over_name

@@ -15,7 +15,8 @@ from sqlglot import exp
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.trees import aliased, func, number, only_when
 from mlforge_sql.expressions import column
-from mlforge_sql.plan.nodes import Observation, Rolling, RollingColumn, Spread, Window
+from mlforge_sql.functions.model import Spread
+from mlforge_sql.plan.nodes import Observation, Rolling, RollingColumn, Window
 from mlforge_sql.sql.rolling_names import new_window, old_window, over, spread_name
 from mlforge_sql.sql.tiles import as_double
 
@@ -61,7 +62,7 @@ class Moments:
             value = column(name)
             if item.window.length is None:
                 yield aliased(
-                    over(self.dialect.spread(str(item.spread), value), item.window.name),
+                    over(self.dialect.spread(_of(item), value), item.window.name),
                     spread_name(item),
                 )
             elif (name, item.window) not in done:
@@ -94,7 +95,7 @@ class Moments:
             freedom = exp.Paren(this=exp.Sub(this=count, expression=number(1)))
             squares = column(self._whole(item, "squares"))
             tree: exp.Expr = exp.Div(this=squares, expression=freedom)
-            if item.spread is Spread.STD:
+            if _of(item).root:
                 tree = func("sqrt", tree)
             enough = exp.GTE(this=count.copy(), expression=number(2))
             yield aliased(only_when(tree, enough), spread_name(item))
@@ -132,6 +133,12 @@ class Moments:
             this=exp.Add(this=next(within), expression=next(within)), expression=between
         )
         yield aliased(squares, self._whole(item, "squares"))
+
+
+def _of(item: RollingColumn) -> Spread:
+    if item.spread is None:
+        raise TypeError(item.name)
+    return item.spread
 
 
 def _zero(tree: exp.Expr) -> exp.Expr:

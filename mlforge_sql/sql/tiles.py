@@ -22,7 +22,8 @@ from mlforge_sql.dialects.trees import (
     star_from,
 )
 from mlforge_sql.expressions import Expr, column
-from mlforge_sql.plan.nodes import Latest, Measure, MeasureKind, Rolling, Tiles
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.plan.nodes import Latest, Measure, Rolling, Tiles
 from mlforge_sql.sql.overflow import is_sum_of_doubles
 from mlforge_sql.sql.powers import is_power, power
 from mlforge_sql.sql.query import ModelQuery, Step

@@ -12,7 +12,8 @@ import events
 import pytest
 from events import Document, at, feature
 
-from mlforge_sql.plan.nodes import MeasureKind, Plan, Rolling, Tiles
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.plan.nodes import Plan, Rolling, Tiles
 from mlforge_sql.workflows.compile import Compiled, compile_project
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"

@@ -16,7 +16,7 @@ How many sums there are depends on how wide the values are, because a sum has 38
 
 from __future__ import annotations
 
-from mlforge_sql.plan.nodes import MeasureKind
+from mlforge_sql.functions.measures import MeasureKind
 from mlforge_sql.types import DIGITS_OF_BIGINT, ColumnType, Kind
 
 SMALL = (MeasureKind.COUNT, MeasureKind.UNITS, MeasureKind.SQUARES)

@@ -1,0 +1,64 @@
+"""Aggregate functions of rolling windows: each is a declaration, and is named nowhere else.
+
+A module for each family declares the functions; what their values are made of (`measures`), and how (`form`), are
+words that the plan and the SQL know. To add a function is to declare it here, to write its loop into ``tests/oracle.py``
+and its line into the docs.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from mlforge_sql.functions.counts import COUNTS
+from mlforge_sql.functions.extremes import EXTREMES
+from mlforge_sql.functions.model import Call, Function
+from mlforge_sql.functions.moments import SPREADS
+from mlforge_sql.functions.sums import MEAN, SUM
+
+_IN_ORDER = (SUM, *COUNTS, MEAN, *EXTREMES, *SPREADS)
+
+FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_ORDER}
+"""All functions by their names, in the order in which they are listed."""
+
+_OTHERS = frozenset({"median", "mode", "mad", "mean_abs", "any", "minmax", "argmin", "argmax"})
+"""Functions that others have, and that are near in their letters only."""
+
+
+class CallError(ValueError):
+    """A call that cannot be.
+
+    Attributes:
+        message: Why; ``{value}`` stands for the text of the call.
+        hint: What to write instead.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def called(text: str) -> Call:
+    """The call that a text is.
+
+    Raises:
+        CallError: There is no such function.
+
+    Examples:
+        >>> str(called("sum"))
+        'sum'
+    """
+    if text in FUNCTIONS:
+        return Call(FUNCTIONS[text])
+    elsewhere = {other: item.name for item in FUNCTIONS.values() for other in item.others}
+    near = [elsewhere[text]] if text in elsewhere else []
+    if not near and text not in _OTHERS:
+        near = difflib.get_close_matches(text, FUNCTIONS, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "expected one of: " + ", ".join(FUNCTIONS)
+    raise CallError("unknown function `{value}`", hint)
+
+
+def listed() -> str:
+    """The names of all functions, in a line."""
+    *most, last = FUNCTIONS
+    return f"{', '.join(most)} or {last}"

@@ -1,0 +1,91 @@
+"""What an aggregate function is: a declaration, which the rest of the compiler reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.types import ColumnType
+
+
+class Form(StrEnum):
+    """How the value of a column is made of the measures of its window.
+
+    Attributes:
+        COUNT: The number; 0 for an empty window.
+        TOTAL: The sum, in its type.
+        MEAN: The sum by the number.
+        EXTREME: The measure itself.
+        SPREAD: Squared distances from the mean.
+    """
+
+    COUNT = "count"
+    TOTAL = "total"
+    MEAN = "mean"
+    EXTREME = "extreme"
+    SPREAD = "spread"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A function of squared distances from the mean: of doubles, it needs the events themselves.
+
+    Attributes:
+        name: Its name, which columns of steps have in theirs.
+        root: Whether it is a deviation, and not a variance.
+    """
+
+    name: str
+    root: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """An aggregate function.
+
+    Attributes:
+        name: Its word.
+        form: How its value is made.
+        result: Type of the value, by that of the column; None where the function does not fit it.
+        needs: Which columns it fits, in words that go on with "column".
+        measures: What of a column it is put together from; of doubles a spread needs none.
+        spread: Which spread it is.
+        counts_rows: Whether ``*`` can stand in the place of a column.
+        shows_values: Whether a value of the function tells values of the column.
+        keeps_type: Whether a value of the function is a value of the column.
+        has_type: Whether a user may choose the type of the value.
+        others: What it is called elsewhere.
+    """
+
+    name: str
+    form: Form
+    result: Callable[[ColumnType], ColumnType | None]
+    needs: str
+    measures: Callable[[ColumnType], tuple[MeasureKind, ...]]
+    spread: Spread | None = None
+    counts_rows: bool = False
+    shows_values: bool = True
+    keeps_type: bool = False
+    has_type: bool = False
+    others: tuple[str, ...] = ()
+
+    @property
+    def zero(self) -> bool:
+        """Whether an empty window is 0, and not NULL."""
+        return self.form is Form.COUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function as a user writes it.
+
+    Attributes:
+        function: The function.
+    """
+
+    function: Function
+
+    def __str__(self) -> str:
+        return self.function.name
