@@ -357,6 +357,16 @@ class RowQuery:
     source: str
 
 
+def both(one: Expr, other: Expr) -> Expr:
+    """Whether both are true."""
+    return Expr.of(exp.and_(one.tree.copy(), other.tree.copy(), copy=False))
+
+
+def is_null(value: Expr) -> Expr:
+    """Whether a column is NULL."""
+    return Expr.of(exp.Is(this=value.tree.copy(), expression=exp.Null()))
+
+
 def parse_expression(text: str) -> Expr:
     """Parse one row-by-row expression.
 

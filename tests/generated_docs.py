@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import click
+import function_examples
 from click.testing import CliRunner
 
 from mlforge_sql.cli import main
@@ -53,4 +54,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "spec.md": reference_page,
     "cli.md": cli_page,
     "problems.md": as_page,
+    "functions.md": function_examples.page,
 }

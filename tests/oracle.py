@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias, assert_never
+from typing import Any, Literal, TypeAlias
 
 Number: TypeAlias = bool | int | float | Decimal
 Value: TypeAlias = Number | str | date | datetime | None
@@ -22,7 +22,8 @@ Row: TypeAlias = Mapping[str, Value]
 Event: TypeAlias = tuple[int, Row]
 Key: TypeAlias = tuple[Value, ...]
 Condition: TypeAlias = Callable[[Row], bool | None]
-Function: TypeAlias = Literal["sum", "count", "mean", "min", "max", "std", "variance"]
+Function: TypeAlias = str
+"""A function as users write it; `LOOPS` has those that there are."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -128,36 +129,40 @@ def value_at(column: Column, events: Sequence[Event], clock: Clock, delay_us: in
     else:
         result = aggregate(column.function, [row[column.field] for row in rows])
 
-    is_empty = result == 0 if column.function == "count" else result is None
+    is_empty = result == 0 if column.function in COUNTS else result is None
     if is_empty and column.default is not None:
         return column.default
     return result
 
 
 def aggregate(function: Function, values: Iterable[Value]) -> Value:
-    """One aggregate of the values that are not NULL."""
-    present = [value for value in values if value is not None]
-    if function == "count":
-        return len(present)
-    if not present:
-        return None
-    result: Value
-    match function:
-        case "min":
-            result = min(present, key=sort_key)
-        case "max":
-            result = max(present, key=sort_key)
-        case "sum":
-            result = total(numbers(present))
-        case "mean":
-            result = mean(numbers(present))
-        case "variance":
-            result = variance(numbers(present))
-        case "std":
-            result = standard_deviation(numbers(present))
-        case _:
-            assert_never(function)
-    return result
+    """One aggregate of values: of those that are not NULL, and NULL where there are none."""
+    found = list(values)
+    if function in COUNTS:
+        return COUNTS[function](found)
+    present = [value for value in found if value is not None]
+    return LOOPS[function](present) if present else None
+
+
+COUNTS: dict[Function, Callable[[list[Value]], int]] = {
+    "count": lambda values: sum(value is not None for value in values),
+    "count_null": lambda values: sum(value is None for value in values),
+}
+"""Functions that are 0 for an empty window, of all its values."""
+
+LOOPS: dict[Function, Callable[[Sequence[Value]], Value]] = {
+    "min": lambda values: min(values, key=sort_key),
+    "max": lambda values: max(values, key=sort_key),
+    "sum": lambda values: total(numbers(values)),
+    "mean": lambda values: mean(numbers(values)),
+    "variance": lambda values: variance(numbers(values), 2),
+    "std": lambda values: standard_deviation(numbers(values), 2),
+    "variance_pop": lambda values: variance(numbers(values), 1),
+    "std_pop": lambda values: standard_deviation(numbers(values), 1),
+    "any": lambda values: any(value is True for value in values),
+    "all": lambda values: all(value is True for value in values),
+}
+"""The other functions, of the values that are not NULL; there is at least one."""
 
 
 def numbers(values: Sequence[Value]) -> list[int | float | Decimal]:
@@ -197,28 +202,28 @@ def mean(values: Sequence[int | float | Decimal]) -> float:
     return float(exact_mean([Fraction(value) for value in values]))
 
 
-def variance(values: Sequence[int | float | Decimal]) -> float | None:
-    """The float nearest to the exact sample variance; None below two values."""
-    if len(values) < 2:
+def variance(values: Sequence[int | float | Decimal], fewest: int) -> float | None:
+    """The float nearest to the exact variance: the sample form needs two values, that of populations one."""
+    if len(values) < fewest:
         return None
     if sum_of_not_finite(values) is not None:
         return math.nan
-    return float(exact_variance([Fraction(value) for value in values]))
+    return float(exact_variance([Fraction(value) for value in values], fewest))
 
 
-def standard_deviation(values: Sequence[int | float | Decimal]) -> float | None:
-    """The float nearest to the root of the exact sample variance; None below two values."""
-    if len(values) < 2:
+def standard_deviation(values: Sequence[int | float | Decimal], fewest: int) -> float | None:
+    """The float nearest to the root of the exact variance."""
+    if len(values) < fewest:
         return None
     if sum_of_not_finite(values) is not None:
         return math.nan
-    return root(exact_variance([Fraction(value) for value in values]))
+    return root(exact_variance([Fraction(value) for value in values], fewest))
 
 
-def exact_variance(values: Sequence[Fraction]) -> Fraction:
+def exact_variance(values: Sequence[Fraction], fewest: int) -> Fraction:
     middle = exact_mean(values)
     squares = [(value - middle) ** 2 for value in values]
-    return sum(squares, Fraction(0)) / (len(squares) - 1)
+    return sum(squares, Fraction(0)) / (len(squares) - fewest + 1)
 
 
 def root(value: Fraction) -> float:

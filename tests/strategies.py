@@ -28,6 +28,9 @@ from oracle import (
 )
 from stored_times import NEAR_CHANGES, PLAIN, StoredTime
 
+from mlforge_sql import functions
+from mlforge_sql.types import Kind, parse_type
+
 Document: TypeAlias = dict[str, Any]
 
 SOURCE = "events"
@@ -43,22 +46,28 @@ SCHEMA: dict[str, str] = {
     "flag": "BOOLEAN",
 }
 
-NUMERIC: tuple[Function, ...] = ("count", "sum", "mean", "std", "variance", "min", "max")
+
+def fitting(field: str) -> tuple[Function, ...]:
+    """The functions of the product that fit a field; of keys, those that show none of its values."""
+    kind = parse_type(SCHEMA[field])
+    return tuple(
+        name
+        for name, function in functions.FUNCTIONS.items()
+        if function.result(kind) is not None
+        and not (field in {"user_id", "shop_id"} and function.shows_values)
+    )
+
+
 FUNCTIONS: dict[str, tuple[Function, ...]] = {
-    "*": ("count",),
-    "amount": NUMERIC,
-    "quantity": NUMERIC,
-    "price": NUMERIC,
-    "flag": ("count", "sum", "mean", "std", "variance"),
-    "kind": ("count", "min", "max"),
-    "user_id": ("count",),
-    "shop_id": ("count",),
+    "*": tuple(name for name, function in functions.FUNCTIONS.items() if function.counts_rows),
+    **{field: fitting(field) for field in SCHEMA if field != TIME},
 }
-DEFAULTS: dict[str, tuple[int | float | str, ...]] = {
-    "amount": (0, -1, 0.5),
-    "quantity": (0, -1),
-    "price": (0, -1),
-    "kind": ("none", ""),
+DEFAULTS: dict[Kind, tuple[bool | int | float | str, ...]] = {
+    Kind.FLOAT: (0, -1, 0.5),
+    Kind.INTEGER: (0, -1),
+    Kind.DECIMAL: (0, -1),
+    Kind.TEXT: ("none", ""),
+    Kind.BOOLEAN: (False, True),
 }
 
 INTERVALS = ("1h", "6h", "1d", "1w", "2w")
@@ -504,8 +513,9 @@ def aggregate(
 ) -> Document:
     field = draw(st.sampled_from(fields))
     function = draw(st.sampled_from(FUNCTIONS[field]))
-    numeric = function not in {"min", "max"} or field not in DEFAULTS
-    defaults = (0, -1) if numeric else DEFAULTS[field]
+    result = functions.called(function).function.result(parse_type(SCHEMA.get(field, "BIGINT")))
+    assert result is not None
+    defaults = DEFAULTS[result.family]
     options = draw(
         some(
             3,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 import sqlglot
@@ -143,8 +143,16 @@ class Dialect(ABC):
         """The UTC timestamp of a local time, by the zone's offset some days later; NULL for infinity."""
 
     @abstractmethod
-    def spread(self, spread: Spread, value: exp.Expr) -> exp.Expr:
-        """The spread of a double, numerically sound."""
+    def spread(
+        self, spread: Spread, value: exp.Expr, over: Callable[[exp.Expr], exp.Expr]
+    ) -> exp.Expr:
+        """The spread of a double, numerically sound; NaN where a value is infinite or NaN.
+
+        Args:
+            spread: Which.
+            value: The double.
+            over: Has an aggregate look at a window.
+        """
 
     @abstractmethod
     def in_order(self, value: exp.Expr, where: exp.Expr | None) -> exp.Expr:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 from typing_extensions import override
 
@@ -107,9 +109,13 @@ class Databricks(Dialect):
         whole = total == HUGEINT or (total.family is Kind.DECIMAL and total.scale == 0)
         return self.cast(value, total) if whole else value
 
-    def spread(self, spread: Spread, value: exp.Expr) -> exp.Expr:
+    @override
+    def spread(
+        self, spread: Spread, value: exp.Expr, over: Callable[[exp.Expr], exp.Expr]
+    ) -> exp.Expr:
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
-        return func("stddev_samp" if spread.root else "var_samp", value)
+        form = "pop" if spread.population else "samp"
+        return over(func(f"{'stddev' if spread.root else 'var'}_{form}", value))
 
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

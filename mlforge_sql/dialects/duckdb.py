@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 from typing_extensions import override
 
@@ -151,9 +153,19 @@ class DuckDb(Dialect):
     def product(self, one: exp.Expr, other: exp.Expr) -> exp.Expr:
         return exp.Mul(this=self.cast(one, HUGEINT), expression=other)
 
-    def spread(self, spread: Spread, value: exp.Expr) -> exp.Expr:
-        """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares."""
-        return func("stddev_samp" if spread.root else "var_samp", value)
+    @override
+    def spread(
+        self, spread: Spread, value: exp.Expr, over: Callable[[exp.Expr], exp.Expr]
+    ) -> exp.Expr:
+        """DuckDB merges means and sums of squared deviations (Chan et al. 1979), never raw squares.
+
+        Of a single value it does not look at the value: the largest times zero is NaN where it is not finite.
+        """
+        if not spread.population:
+            return over(func("stddev_samp" if spread.root else "var_samp", value))
+        found = over(func("stddev_pop" if spread.root else "var_pop", value))
+        largest = over(func("max", value.copy()))
+        return exp.Add(this=found, expression=exp.Mul(this=number(0), expression=largest))
 
 
 def guarded(tree: exp.Expr, owner: str | None) -> exp.Expr:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import difflib
 
-from mlforge_sql.functions.counts import COUNTS
-from mlforge_sql.functions.extremes import EXTREMES
+from mlforge_sql.functions.counts import COUNT, COUNT_NULL
+from mlforge_sql.functions.extremes import EXTREMES, TRUTHS
 from mlforge_sql.functions.model import Call, Function
 from mlforge_sql.functions.moments import SPREADS
 from mlforge_sql.functions.sums import MEAN, SUM
 
-_IN_ORDER = (SUM, *COUNTS, MEAN, *EXTREMES, *SPREADS)
+_IN_ORDER = (SUM, COUNT, MEAN, *EXTREMES, *SPREADS, *TRUTHS, COUNT_NULL)
 
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_ORDER}
 """All functions by their names, in the order in which they are listed."""
 
-_OTHERS = frozenset({"median", "mode", "mad", "mean_abs", "any", "minmax", "argmin", "argmax"})
+_WORDS = {word: item for item in _IN_ORDER for word in (item.name, *item.synonyms)}
+
+_OTHERS = frozenset({"median", "mode", "mad", "mean_abs", "minmax", "argmin", "argmax"})
 """Functions that others have, and that are near in their letters only."""
 
 
@@ -48,8 +50,8 @@ def called(text: str) -> Call:
         >>> str(called("sum"))
         'sum'
     """
-    if text in FUNCTIONS:
-        return Call(FUNCTIONS[text])
+    if text in _WORDS:
+        return Call(_WORDS[text])
     elsewhere = {other: item.name for item in FUNCTIONS.values() for other in item.others}
     near = [elsewhere[text]] if text in elsewhere else []
     if not near and text not in _OTHERS:

@@ -35,10 +35,17 @@ class Spread:
     Attributes:
         name: Its name, which columns of steps have in theirs.
         root: Whether it is a deviation, and not a variance.
+        population: Whether it is the mean of the squared distances, and not the sample form.
     """
 
     name: str
     root: bool
+    population: bool = False
+
+    @property
+    def fewest(self) -> int:
+        """How many values there have to be."""
+        return 1 if self.population else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Function:
 
     Attributes:
         name: Its word.
+        about: What its value is, in a line.
         form: How its value is made.
         result: Type of the value, by that of the column; None where the function does not fit it.
         needs: Which columns it fits, in words that go on with "column".
@@ -56,10 +64,14 @@ class Function:
         shows_values: Whether a value of the function tells values of the column.
         keeps_type: Whether a value of the function is a value of the column.
         has_type: Whether a user may choose the type of the value.
+        of_missing: Whether it counts the rows without a value, and not the values.
+        plain: What engines call it where they have it as an aggregate of a group.
+        synonyms: Further words for it.
         others: What it is called elsewhere.
     """
 
     name: str
+    about: str
     form: Form
     result: Callable[[ColumnType], ColumnType | None]
     needs: str
@@ -69,6 +81,9 @@ class Function:
     shows_values: bool = True
     keeps_type: bool = False
     has_type: bool = False
+    of_missing: bool = False
+    plain: str = ""
+    synonyms: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
     @property

@@ -13,6 +13,14 @@ ORDERED = "an ordered"
 SUMMABLE = "a numeric or boolean"
 """Which columns can be added up, in words."""
 
+BOOLEAN_ONLY = "a boolean"
+"""Which columns are true or false, in words."""
+
+
+def of_boolean(kind: ColumnType) -> ColumnType | None:
+    """A boolean, of booleans only."""
+    return kind if kind.family is Kind.BOOLEAN else None
+
 
 def of_any(_kind: ColumnType) -> ColumnType:
     """A bigint, whatever is counted."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlforge_sql.durations import Duration, multiples_near
 from mlforge_sql.errors import Diagnostic, Location, reading, suggest, written
-from mlforge_sql.expressions import Expr
+from mlforge_sql.expressions import Expr, both, is_null
 from mlforge_sql.functions import called
 from mlforge_sql.functions.model import Call
 from mlforge_sql.project.model import Scoped, WindowColumn
@@ -100,6 +100,13 @@ class MetricResolver:
     def _scoped(self, expr: Expr) -> Scoped:
         return Scoped(expr, expr.substitute(self._columns.substitution()))
 
+    def _missing(self, value: Scoped, where: Scoped | None, place: Location) -> Scoped | None:
+        """The filter of the rows whose value is NULL."""
+        found = is_null(value.input)
+        wanted = found if where is None else both(where.input, found)
+        read = self._reader.check(wanted, self._columns, place, boolean=True)
+        return self._scoped(read[0]) if read else None
+
     def _items(self, index: int, metric: Metric) -> Iterator[_Item]:
         origin = self._feature.origin
         if isinstance(metric, Aggregate):
@@ -124,6 +131,10 @@ class MetricResolver:
         value, kind = self._value(item)
         if value is None and item.field != ROWS:
             return
+        if value is not None and function.of_missing:
+            where, value, kind = self._missing(value, where, item.place), None, None
+            if where is None:
+                return
         result = BIGINT if kind is None else function.result(kind)
         if result is None:
             message = f"`{item.call}` needs {function.needs} column, `{item.field}` is {kind}"
@@ -137,7 +148,7 @@ class MetricResolver:
             result = typed
         if not self._default_fits(index, metric, result):
             return
-        label = item.label or ("rows" if item.field == ROWS else item.field)
+        label = item.label or _label(item)
         for window in metric.windows:
             yield WindowColumn(
                 name=column_name(item.name, item.field, item.call, window, metric.offset),
@@ -210,6 +221,13 @@ class MetricResolver:
         hint = reading(unquoted or "", value) if meant_text else _default_hint(kind)
         self._problems.append(Diagnostic("MF044", message, place, hint))
         return False
+
+
+def _label(item: _Item) -> str:
+    """What tiles call the field of an aggregate that has no name."""
+    if item.field == ROWS:
+        return "rows"
+    return f"{item.field}_null" if item.call.function.of_missing else item.field
 
 
 def _default_hint(kind: ColumnType) -> str:

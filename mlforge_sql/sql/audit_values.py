@@ -72,6 +72,12 @@ def _root(item: AuditColumn) -> bool:
     return spread is not None and spread.root
 
 
+def _fewest(item: AuditColumn) -> int:
+    """How many values a std or a variance is of at least."""
+    spread = item.function.function.spread if item.function else None
+    return spread.fewest if spread else 1
+
+
 def _is_count(item: AuditColumn) -> bool:
     return item.function is not None and item.function.function.zero
 
@@ -240,11 +246,13 @@ class AuditValues:
         off = func("power", func("sum", rest.copy()), number(2))
         left = exp.Sub(this=squares, expression=exp.Div(this=off, expression=count))
         above = func("greatest", left, number(0))
+        fewest = _fewest(item)
         less = exp.Paren(this=exp.Sub(this=count.copy(), expression=number(1)))
-        variance: exp.Expr = exp.Div(this=above, expression=less)
+        freedom = less if fewest > 1 else count.copy()
+        variance: exp.Expr = exp.Div(this=above, expression=freedom)
         if _root(item):
             variance = func("sqrt", variance)
-        return only_when(variance, exp.GT(this=count.copy(), expression=number(1)))
+        return only_when(variance, exp.GT(this=count.copy(), expression=number(fewest - 1)))
 
     def empty(self, item: AuditColumn) -> exp.Expr | None:
         """The value where no event is seen; None for NULL."""
@@ -271,7 +279,7 @@ class AuditValues:
             raise TypeError(item.name)
         match item.function.function.form:
             case Form.COUNT | Form.EXTREME:
-                return self._filter(func(item.function.function.name, value), item)
+                return self._filter(func(item.function.function.plain, value), item)
             case Form.TOTAL:
                 return self.dialect.cast(self._sum(item, value), item.type)
             case Form.MEAN:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
@@ -65,8 +67,8 @@ def _spread_steps(node: Rolling, dialect: Dialect) -> list[Step]:
     events = select(*columns(keys), aliased(exp.false(), FLAG), *observed)
     events = from_step(events, "ticked").where(countable(keys), copy=False)
     found = {
-        spread_name(item): over(
-            dialect.spread(item.spread, column(item.observation.name)), item.window.name
+        spread_name(item): dialect.spread(
+            item.spread, column(item.observation.name), partial(over, window=item.window.name)
         )
         for item in node.columns
         if item.observation is not None and item.spread is not None

@@ -292,12 +292,15 @@ class _Merging:
         return column(_in(measure, self.node.clock.ticks(window.length)))
 
     def _spread(self, item: RollingColumn) -> exp.Expr:
+        if item.spread is None:
+            raise TypeError(item.name)
         count, *_, deviations = (self._over(measure, item.window) for measure in item.moments)
-        freedom = exp.Paren(this=plus(count, -1))
+        fewer = item.spread.fewest - 1
+        freedom = exp.Paren(this=plus(count, -fewer)) if fewer else count
         tree: exp.Expr = exp.Div(this=deviations, expression=freedom)
-        if item.spread and item.spread.root:
+        if item.spread.root:
             tree = func("sqrt", tree)
-        return only_when(tree, exp.GT(this=count.copy(), expression=number(1)))
+        return only_when(tree, exp.GT(this=count.copy(), expression=number(fewer)))
 
 
 def _in(measure: Measure, ticks: int) -> str:

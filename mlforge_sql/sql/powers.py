@@ -64,15 +64,21 @@ def power(value: exp.Expr, kind: ColumnType, measure: MeasureKind, dialect: Dial
 
 def spread_of_powers(item: RollingColumn) -> exp.Expr:
     """A std or a variance from the exact sums over its window."""
+    less = 0 if item.spread and item.spread.population else 1
     kinds = tuple(_kind(measure) for measure in item.powers)
     names = [over_name(measure.name, item.window) for measure in item.powers]
     if kinds == powers.WIDE:
         thirds = _Thirds(names)
         variance = _call(
-            "mlforge_variance_of_thirds", names[0], thirds.rest, thirds.near, scale=item.scale
+            "mlforge_variance_of_thirds",
+            names[0],
+            thirds.rest,
+            thirds.near,
+            scale=item.scale,
+            less=less,
         )
     else:
-        variance = _call(_MACROS[kinds], *names, scale=item.scale)
+        variance = _call(_MACROS[kinds], *names, scale=item.scale, less=less)
     return func("sqrt", variance) if item.spread and item.spread.root else variance
 
 
@@ -146,9 +152,10 @@ class _Thirds:
             yield aliased(_call("mlforge_product_of_thirds", self.sums[0], product, *parts), name)
 
 
-def _call(macro: str, *arguments: str | list[str], scale: int = 0) -> exp.Expr:
+def _call(macro: str, *arguments: str | list[str], scale: int = 0, less: int = 1) -> exp.Expr:
     """A call of a macro with names of columns; they are ours, and need no quotes of SQL."""
     texts = [repr(item) for item in arguments] + ([str(scale)] if scale else [])
+    texts += [] if less else ["less=0"]
     return jinja(f"{macro}({', '.join(texts)})")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from sqlglot import exp
 
@@ -61,10 +62,8 @@ class Moments:
             name = self._name(item)
             value = column(name)
             if item.window.length is None:
-                yield aliased(
-                    over(self.dialect.spread(_of(item), value), item.window.name),
-                    spread_name(item),
-                )
+                framed = partial(over, window=item.window.name)
+                yield aliased(self.dialect.spread(_of(item), value, framed), spread_name(item))
             elif (name, item.window) not in done:
                 done.add((name, item.window))
                 for word, window in (
@@ -92,12 +91,14 @@ class Moments:
                 yield column(spread_name(item))
                 continue
             count = column(self._whole(item, "number"))
-            freedom = exp.Paren(this=exp.Sub(this=count, expression=number(1)))
+            fewest = _of(item).fewest
+            less = exp.Sub(this=count, expression=number(fewest - 1))
+            freedom = exp.Paren(this=less) if fewest > 1 else count
             squares = column(self._whole(item, "squares"))
             tree: exp.Expr = exp.Div(this=squares, expression=freedom)
             if _of(item).root:
                 tree = func("sqrt", tree)
-            enough = exp.GTE(this=count.copy(), expression=number(2))
+            enough = exp.GTE(this=count.copy(), expression=number(fewest))
             yield aliased(only_when(tree, enough), spread_name(item))
 
     def _name(self, item: RollingColumn) -> str:

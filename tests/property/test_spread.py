@@ -206,7 +206,7 @@ def doubles(count: int, chance: random.Random) -> list[float]:
 
 def condition(values: list[float]) -> float:
     """How many times the mean is larger than the deviation."""
-    deviation = oracle.standard_deviation(values)
+    deviation = oracle.standard_deviation(values, 2)
     return max(map(abs, values)) / deviation if deviation else float("inf")
 
 

@@ -12,10 +12,10 @@
 #}
 
 {# Values of 32 bits or 9 digits: from their total, and the total of their squares. #}
-{% macro mlforge_variance_of_squares(count, total, squares, scale=0) %}
+{% macro mlforge_variance_of_squares(count, total, squares, scale=0, less=1) %}
     {%- set n, s, q = mlforge_some(count), mlforge_whole(total), mlforge_whole(squares) -%}
     {%- set dividend = 'cast(' ~ n ~ ' * ' ~ q ~ ' - ' ~ s ~ ' * ' ~ s ~ ' as double)' -%}
-    {{- return(mlforge_variance_of(count, dividend, scale)) -}}
+    {{- return(mlforge_variance_of(count, dividend, scale, less)) -}}
 {% endmacro %}
 
 {#
@@ -23,7 +23,7 @@
     With m = mh * 2^32 + ml, sum((x - m)^2) = 2^32 * (sum(h * x) - mh * t) + (sum(l * x) - ml * t) where
     t = sum(x) + r.
 #}
-{% macro mlforge_variance_of_halves(count, total, highs, lows, scale=0) %}
+{% macro mlforge_variance_of_halves(count, total, highs, lows, scale=0, less=1) %}
     {%- set n, s = mlforge_some(count), mlforge_whole(total) -%}
     {%- set r = mlforge_remainder(s, n) -%}
     {%- set m = mlforge_quotient(s, n) -%}
@@ -32,7 +32,7 @@
     {%- set low = '(' ~ mlforge_whole(lows) ~ ' - ' ~ mlforge_low(m) ~ ' * ' ~ t ~ ')' -%}
     {%- set dividend = 'cast(' ~ high ~ ' + ' ~ mlforge_high(low) ~ ' as double) * 4294967296 * cast(' ~ n
         ~ ' as double) + cast(' ~ n ~ ' * ' ~ mlforge_low(low) ~ ' - ' ~ r ~ ' * ' ~ r ~ ' as double)' -%}
-    {{- return(mlforge_variance_of(count, '(' ~ dividend ~ ')', scale)) -}}
+    {{- return(mlforge_variance_of(count, '(' ~ dividend ~ ')', scale, less)) -}}
 {% endmacro %}
 
 {#
@@ -74,7 +74,7 @@
 {% endmacro %}
 
 {# From these totals, the products of the first parts first. #}
-{% macro mlforge_variance_of_thirds(count, rest, products, scale=0) %}
+{% macro mlforge_variance_of_thirds(count, rest, products, scale=0, less=1) %}
     {%- set n, r = mlforge_some(count), mlforge_whole(rest) -%}
     {%- set squares = [] -%}
     {%- for product in products -%}
@@ -94,7 +94,7 @@
         {%- set above.sql = '(' ~ above.sql ~ ' + cast(' ~ digit ~ ' as double)) * ' ~ mlforge_base() ~ 'e0' -%}
     {%- endfor -%}
     {%- set last = 'cast(' ~ n ~ ' * ' ~ digits[0] ~ ' - ' ~ r ~ ' * ' ~ r ~ ' as double)' -%}
-    {{- return(mlforge_variance_of(count, '(' ~ above.sql ~ ' * cast(' ~ n ~ ' as double) + ' ~ last ~ ')', scale)) -}}
+    {{- return(mlforge_variance_of(count, '(' ~ above.sql ~ ' * cast(' ~ n ~ ' as double) + ' ~ last ~ ')', scale, less)) -}}
 {% endmacro %}
 
 {# A count to divide by. #}
@@ -103,13 +103,14 @@
 {% endmacro %}
 
 {#
-    The variance, from its value times count * (count - 1). Without a case, because DuckDB computes what is said twice
+    The variance, from its value times count * (count - less). Without a case, because DuckDB computes what is said twice
     only once where it is computed for every row.
 #}
-{% macro mlforge_variance_of(count, dividend, scale) %}
+{% macro mlforge_variance_of(count, dividend, scale, less=1) %}
     {%- set n = 'cast(' ~ count ~ ' as double)' -%}
+    {%- set others = '(' ~ n ~ ' - ' ~ less ~ ')' if less else n -%}
     {%- set units = ' / 1e' ~ 2 * scale if scale else '' -%}
-    {{- return(dividend ~ ' / nullif(' ~ n ~ ' * (' ~ n ~ ' - 1), 0)' ~ units) -}}
+    {{- return(dividend ~ ' / nullif(' ~ n ~ ' * ' ~ others ~ ', 0)' ~ units) -}}
 {% endmacro %}
 
 {# A whole number of 38 digits. #}

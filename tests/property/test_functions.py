@@ -1,0 +1,90 @@
+"""Every function of the product: its loop in the oracle, and five events on both engines."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import function_examples
+import oracle
+import pytest
+from function_examples import EVENTS, FIELDS, SCHEMA, calls, value
+from harness import compile_and_run, write_parquet, write_project
+from warehouse.client import Warehouse
+from warehouse_harness import CONFIG, load_table, run_on_warehouse
+
+from mlforge_sql.functions import FUNCTIONS, called
+
+SPEC: dict[str, Any] = {
+    "entities": [{"name": "user", "join_key": "user_id"}],
+    "sources": [
+        {
+            "name": "events",
+            "path": "data/events.parquet",
+            "timestamp": "at",
+        }
+    ],
+    "features": [
+        {
+            "name": name,
+            "source": "events",
+            "entities": ["user"],
+            **clock,
+            "metrics": [{"windows": ["30d"], "aggregations": {item: calls(item) for item in FIELDS}}],
+        }
+        for name, clock in (("daily", {"interval": "1d"}), ("instant", {}))
+    ],
+}  # fmt: skip
+
+
+def test_every_function_has_a_loop_in_the_oracle() -> None:
+    assert set(FUNCTIONS) == {*oracle.COUNTS, *oracle.LOOPS}
+
+
+def test_a_synonym_is_the_same_function() -> None:
+    for function in FUNCTIONS.values():
+        for word in function.synonyms:
+            assert called(word).function is function
+
+
+@pytest.mark.parametrize("windows", ["merged", "sliding"])
+def test_the_page_is_right_on_duckdb(tmp_path: Path, windows: str) -> None:
+    root = write_project(tmp_path, SPEC)
+    write_parquet(root / "data" / "events.parquet", SCHEMA, EVENTS)
+    run = compile_and_run(root, windows=windows)
+    for feature in ("daily", "instant"):
+        check(run.rows(feature, "feature_timestamp"))
+
+
+def test_the_page_is_right_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
+    connection = shared_warehouse.connect()
+    schema = "main.five_events"
+    connection.sql(f"create schema if not exists {schema}")
+    root = write_project(tmp_path, SPEC, CONFIG)
+    write_parquet(root / "data" / "events.parquet", SCHEMA, EVENTS)
+    run = compile_and_run(root)
+    load_table(connection, f"{schema}.events", SCHEMA, EVENTS)
+    spark = run_on_warehouse(run.compiled, connection, schema)
+    for feature in ("daily", "instant"):
+        check(sorted(spark.rows(feature), key=lambda row: row["feature_timestamp"]))
+    connection.sql(f"drop schema {schema} cascade")
+
+
+def check(rows: list[dict[str, Any]]) -> None:
+    """The row in which the window holds all events: the one with the largest count that is first."""
+    full = next(
+        row for row in rows if row["flag_count_null_30d"] == 1 and row["kind_count_30d"] == 4
+    )
+    for field in FIELDS:
+        for function in calls(field):
+            actual, expected = full[f"{field}_{function}_30d"], value(function, field)
+            if isinstance(expected, float):
+                assert math.isclose(actual, expected, rel_tol=1e-9), (field, function, actual)
+            else:
+                assert actual == expected, (field, function, actual)
+
+
+def test_the_page_has_every_function() -> None:
+    page = function_examples.page()
+    assert all(f"| `{name}`" in page for name in FUNCTIONS)
