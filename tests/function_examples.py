@@ -21,8 +21,8 @@ FIELDS = ("amount", "kind", "flag")
 EVENTS: list[dict[str, Any]] = [
     {"user_id": "u1", "at": datetime(2024, 1, 1, 9), "amount": 30.0, "kind": "b", "flag": True},
     {"user_id": "u1", "at": datetime(2024, 1, 2, 9), "amount": 10.0, "kind": "a", "flag": False},
-    {"user_id": "u1", "at": datetime(2024, 1, 3, 9), "amount": 40.0, "kind": None, "flag": True},
     {"user_id": "u1", "at": datetime(2024, 1, 3, 9), "amount": 20.0, "kind": "a", "flag": None},
+    {"user_id": "u1", "at": datetime(2024, 1, 3, 9), "amount": 40.0, "kind": None, "flag": True},
     {"user_id": "u1", "at": datetime(2024, 1, 4, 9), "amount": None, "kind": "c", "flag": True},
 ]
 
@@ -35,7 +35,8 @@ What rolling windows can hold: `aggregations: {amount: [sum, mean]}`, or `functi
 and the same on both engines; sums, means and spreads of doubles are off by their rounding.
 
 NULL values of a field are ignored, and an empty window is NULL, or 0 for counts, unless the aggregate has a `default`.
-`where`, `offset` and `default` work for every function.
+`where`, `offset` and `default` work for every function. Events are in the order of their times; those of one time in that
+of `tie_breaker`, then of the columns that ordered functions read, by name: NULL first, the largest last.
 
 Five events of one customer:
 

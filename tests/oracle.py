@@ -97,7 +97,10 @@ def first_visible(e: int, clock: Clock, delay_us: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One feature column: `function` of `field` (or of rows, "*") over one window."""
+    """One feature column: `function` of `field` (or of rows, "*") over one window.
+
+    `order` has the columns that order events of one time, ascending with NULLs first.
+    """
 
     name: str
     field: str
@@ -106,6 +109,7 @@ class Column:
     offset_us: int = 0
     where: Condition | None = None
     default: Value = None
+    order: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.field == "*" and self.function != "count":
@@ -115,7 +119,7 @@ class Column:
 def value_at(column: Column, events: Sequence[Event], clock: Clock, delay_us: int, t: int) -> Value:
     """The value of one column at `t`, from the events of one entity."""
     rows: list[Row] = []
-    for e, row in events:
+    for e, row in sorted(events, key=lambda event: event_order(event, column.order)):
         if not is_visible(e, clock, delay_us, t, column.offset_us):
             continue
         if not is_recent(e, clock, delay_us, t, column.window_us, column.offset_us):
@@ -135,8 +139,14 @@ def value_at(column: Column, events: Sequence[Event], clock: Clock, delay_us: in
     return result
 
 
+def event_order(event: Event, order: Sequence[str]) -> tuple[Any, ...]:
+    """The place of an event: by its time, then by columns. The last one is what a latest feature holds."""
+    e, row = event
+    return (e, *(sort_key(row[column]) for column in order))
+
+
 def aggregate(function: Function, values: Iterable[Value]) -> Value:
-    """One aggregate of values: of those that are not NULL, and NULL where there are none."""
+    """One aggregate of values in the order of events: of those that are not NULL, and NULL where there are none."""
     found = list(values)
     if function in COUNTS:
         return COUNTS[function](found)
@@ -144,8 +154,15 @@ def aggregate(function: Function, values: Iterable[Value]) -> Value:
     return LOOPS[function](present) if present else None
 
 
+def different(values: Iterable[Value]) -> int:
+    """How many different values there are; NaN equals itself."""
+    return len({sort_key(value) for value in values if value is not None})
+
+
 COUNTS: dict[Function, Callable[[list[Value]], int]] = {
     "count": lambda values: sum(value is not None for value in values),
+    "count_distinct": different,
+    "approx_count_distinct": different,
     "count_null": lambda values: sum(value is None for value in values),
 }
 """Functions that are 0 for an empty window, of all its values."""
@@ -159,6 +176,8 @@ LOOPS: dict[Function, Callable[[Sequence[Value]], Value]] = {
     "std": lambda values: standard_deviation(numbers(values), 2),
     "variance_pop": lambda values: variance(numbers(values), 1),
     "std_pop": lambda values: standard_deviation(numbers(values), 1),
+    "first": lambda values: values[0],
+    "last": lambda values: values[-1],
     "any": lambda values: any(value is True for value in values),
     "all": lambda values: all(value is True for value in values),
 }
@@ -270,11 +289,8 @@ def latest_at(  # noqa: PLR0917 - the arguments of the rule, in its order
     if not visible:
         return None
 
-    def position(event: Event) -> tuple[Any, ...]:
-        e, row = event
-        return (e, *(sort_key(row[column]) for column in (*tie_breaker, *remaining)))
-
-    _, last = max(visible, key=position)
+    order = (*tie_breaker, *remaining)
+    _, last = max(visible, key=lambda event: event_order(event, order))
     return {alias: last[column] for alias, column in columns.items()}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -208,7 +208,16 @@ def oracle_delay(project: GeneratedProject) -> int:
 
 def oracle_columns(feature: Mapping[str, Any]) -> list[Column]:
     """The feature columns of all metrics, under their final names; none for a latest feature."""
-    return [column for metric in feature.get("metrics", []) for column in metric_columns(metric)]
+    found = [column for metric in feature.get("metrics", []) for column in metric_columns(metric)]
+    read = {column.field for column in found if is_ordered(column.function)}
+    first = feature.get("tie_breaker", [])
+    order = (*first, *sorted(read - {TIME, *first}, key=str.casefold))
+    return [replace(column, order=order) for column in found]
+
+
+def is_ordered(function: Function) -> bool:
+    """Whether a function needs the order of events."""
+    return functions.called(function).function.ordered
 
 
 def metric_columns(metric: Mapping[str, Any]) -> list[Column]:
@@ -437,7 +446,16 @@ def project_feature(draw: st.DrawFn, name: str, entities: Sequence[Document]) ->
     hidden = [column for item in entities for column in item.get("from_columns", [])]
     if draw(st.integers(0, 3)) == 3:
         return feature | draw(latest(hidden))
-    return feature | {"metrics": draw(feature_metrics(feature.get("interval"), hidden))}
+    feature |= {"metrics": draw(feature_metrics(feature.get("interval"), hidden))}
+    columns = [column for metric in feature["metrics"] for column in metric_columns(metric)]
+    if any(is_ordered(column.function) for column in columns):
+        feature |= draw(some(2, tie_breaker=tie_breakers(hidden)))
+    return feature
+
+
+def tie_breakers(hidden: Sequence[str]) -> st.SearchStrategy[list[str]]:
+    usable = [column for column in ("quantity", "price", "kind", "flag") if column not in hidden]
+    return st.lists(st.sampled_from(usable), min_size=1, max_size=2, unique=True)
 
 
 def feature_clock() -> st.SearchStrategy[Document]:
@@ -459,11 +477,9 @@ def latest(draw: st.DrawFn, hidden: Sequence[str]) -> Document:
     }
     usable = [alias for alias, column in aliases.items() if column not in hidden]
     chosen = draw(st.lists(st.sampled_from(usable), min_size=1, max_size=4, unique=True))
-    breakers = [column for column in ("quantity", "price", "kind", "flag") if column not in hidden]
-    tie_breaker = st.lists(st.sampled_from(breakers), min_size=1, max_size=2, unique=True)
     return {
         "select": {alias: aliases[alias] for alias in chosen},
-        **draw(some(2, tie_breaker=tie_breaker)),
+        **draw(some(2, tie_breaker=tie_breakers(hidden))),
     }
 
 

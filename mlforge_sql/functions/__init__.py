@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import difflib
 
-from mlforge_sql.functions.counts import COUNT, COUNT_NULL
+from mlforge_sql.functions.counts import COUNT, COUNT_NULL, DISTINCTS
 from mlforge_sql.functions.extremes import EXTREMES, TRUTHS
 from mlforge_sql.functions.model import Call, Function
 from mlforge_sql.functions.moments import SPREADS
+from mlforge_sql.functions.places import PLACES
 from mlforge_sql.functions.sums import MEAN, SUM
 
-_IN_ORDER = (SUM, COUNT, MEAN, *EXTREMES, *SPREADS, *TRUTHS, COUNT_NULL)
+_IN_ORDER = (SUM, COUNT, MEAN, *EXTREMES, *SPREADS, *TRUTHS, COUNT_NULL, *DISTINCTS, *PLACES)
 
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_ORDER}
 """All functions by their names, in the order in which they are listed."""
 
-_WORDS = {word: item for item in _IN_ORDER for word in (item.name, *item.synonyms)}
+WORDS = {word: item for item in _IN_ORDER for word in (item.name, *item.synonyms)}
+"""The same by every word that stands for one."""
 
 _OTHERS = frozenset({"median", "mode", "mad", "mean_abs", "minmax", "argmin", "argmax"})
 """Functions that others have, and that are near in their letters only."""
@@ -50,8 +52,8 @@ def called(text: str) -> Call:
         >>> str(called("sum"))
         'sum'
     """
-    if text in _WORDS:
-        return Call(_WORDS[text])
+    if text in WORDS:
+        return Call(WORDS[text])
     elsewhere = {other: item.name for item in FUNCTIONS.values() for other in item.others}
     near = [elsewhere[text]] if text in elsewhere else []
     if not near and text not in _OTHERS:

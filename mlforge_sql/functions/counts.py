@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlforge_sql.functions.measures import MeasureKind
 from mlforge_sql.functions.model import Form, Function
-from mlforge_sql.functions.results import of_any
+from mlforge_sql.functions.results import ORDERED, count_of_ordered, of_any
 
 COUNT = Function(
     name="count",
@@ -28,4 +28,22 @@ COUNT_NULL = Function(
     shows_values=False,
     of_missing=True,
     plain="count",
+)
+
+
+def _distinct(name: str, about: str) -> Function:
+    return Function(
+        name=name,
+        about=about,
+        form=Form.DISTINCT,
+        result=count_of_ordered,
+        needs=ORDERED,
+        measures=lambda _kind: (),
+        shows_values=False,
+    )
+
+
+DISTINCTS = (
+    _distinct("count_distinct", "how many different values there are"),
+    _distinct("approx_count_distinct", "the same, which is within any error bound"),
 )

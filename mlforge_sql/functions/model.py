@@ -19,6 +19,8 @@ class Form(StrEnum):
         MEAN: The sum by the number.
         EXTREME: The measure itself.
         SPREAD: Squared distances from the mean.
+        DISTINCT: The number of different values; 0 for an empty window.
+        PLACE: The first or the last value in the order of events.
     """
 
     COUNT = "count"
@@ -26,6 +28,8 @@ class Form(StrEnum):
     MEAN = "mean"
     EXTREME = "extreme"
     SPREAD = "spread"
+    DISTINCT = "distinct"
+    PLACE = "place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Function:
         keeps_type: Whether a value of the function is a value of the column.
         has_type: Whether a user may choose the type of the value.
         of_missing: Whether it counts the rows without a value, and not the values.
+        last: Whether it is the last value, where it is one of a place.
         plain: What engines call it where they have it as an aggregate of a group.
         synonyms: Further words for it.
         others: What it is called elsewhere.
@@ -82,6 +87,7 @@ class Function:
     keeps_type: bool = False
     has_type: bool = False
     of_missing: bool = False
+    last: bool = False
     plain: str = ""
     synonyms: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
@@ -89,7 +95,17 @@ class Function:
     @property
     def zero(self) -> bool:
         """Whether an empty window is 0, and not NULL."""
-        return self.form is Form.COUNT
+        return self.form in {Form.COUNT, Form.DISTINCT}
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it needs the order of events."""
+        return self.form is Form.PLACE
+
+    @property
+    def of_events(self) -> bool:
+        """Whether it is made of single events, and not of measures of ticks."""
+        return self.form in {Form.DISTINCT, Form.PLACE}
 
 
 @dataclass(frozen=True, slots=True)

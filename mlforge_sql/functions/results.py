@@ -32,6 +32,11 @@ def of_ordered(kind: ColumnType) -> ColumnType | None:
     return kind if kind.is_ordered else None
 
 
+def count_of_ordered(kind: ColumnType) -> ColumnType | None:
+    """A bigint, where both engines tell the same values apart."""
+    return BIGINT if kind.is_ordered else None
+
+
 def as_double(kind: ColumnType) -> ColumnType | None:
     """A double, of what can be added up."""
     return DOUBLE if is_summable(kind) else None

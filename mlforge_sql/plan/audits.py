@@ -82,7 +82,7 @@ def _audit(
         delay=feature.source.spec.delay,
         columns=tuple(_column(column, windows) for column in wanted),
         windows=tuple(dict.fromkeys(found)),
-        order=feature.tie_order if feature.latest else (),
+        order=feature.tie_order,
     )
 
 

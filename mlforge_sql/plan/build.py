@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mlforge_sql.clock import Clock
+from mlforge_sql.expressions import Expr
 from mlforge_sql.functions.model import Form
 from mlforge_sql.functions.powers import THIRDS
 from mlforge_sql.plan.accounts import accounts, feature_accounts
@@ -18,6 +20,7 @@ from mlforge_sql.plan.nodes import (
     Plan,
     Rolling,
     RollingColumn,
+    Series,
     Upcoming,
     Window,
 )
@@ -36,6 +39,8 @@ from mlforge_sql.project.model import (
     upcoming_name,
 )
 from mlforge_sql.types import ColumnType
+
+SeriesKey = tuple[Form, Expr, Expr | None]
 
 
 def build_plan(project: Project) -> Plan:
@@ -128,9 +133,15 @@ def _inline_measures(feature: ResolvedFeature) -> MeasureSet:
 
 def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) -> Rolling:
     observations: dict[tuple[object, object], Observation] = {}
+    series: dict[SeriesKey, Series] = {}
     windows: dict[Window, Window] = {}  # equal windows, such as 1d and 24h, are computed once
     columns = tuple(
-        _rolling_column(item, measures, observations, windows) for item in feature.windows
+        replace(
+            _rolling_column(item, measures, observations, windows),
+            series=_series(item, measures, observations, series),
+            last=item.function.function.last,
+        )
+        for item in feature.windows
     )
     used = {part.name: part for column in columns for part in column.measures}
     return Rolling(
@@ -146,7 +157,28 @@ def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) 
         observations=tuple(observations.values()),
         columns=columns,
         description=feature.spec.description,
+        order=feature.tie_order,
     )
+
+
+def _series(
+    column: WindowColumn,
+    measures: MeasureSet,
+    observations: dict[tuple[object, object], Observation],
+    series: dict[SeriesKey, Series],
+) -> Series | None:
+    """The series that a column looks at; columns of the same values and form share it."""
+    function = column.function.function
+    if not function.of_events or column.value is None or column.value_type is None:
+        return None
+    where = column.where.input if column.where else None
+    key = (function.form, column.value.input, where)
+    if key not in series:
+        taken = {item.name for item in observations.values()}
+        taken |= {item.name for item in series.values()}
+        name = measures.listed(column, str(function.form), frozenset(taken))
+        series[key] = Series(name, function.form, column.value.input, column.value_type, where)
+    return series[key]
 
 
 def _rolling_column(

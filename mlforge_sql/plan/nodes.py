@@ -9,7 +9,7 @@ from mlforge_sql.durations import Duration
 from mlforge_sql.event_time import EventTime
 from mlforge_sql.expressions import Expr
 from mlforge_sql.functions.measures import MeasureKind
-from mlforge_sql.functions.model import Call, Spread
+from mlforge_sql.functions.model import Call, Form, Spread
 from mlforge_sql.plan.merging import REACH, Merge, merge_chain
 from mlforge_sql.spec.pin import Pin
 from mlforge_sql.types import TIMESTAMP, ColumnType
@@ -281,6 +281,25 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """Values of single events, in the order of events, that columns of a form look at.
+
+    Attributes:
+        name: Begins the names of its steps and columns.
+        form: What is made of them.
+        value: The value; NULL is not in the series.
+        type: Its type.
+        where: Only events for which it is true are in the series.
+    """
+
+    name: str
+    form: Form
+    value: Expr
+    type: ColumnType
+    where: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
 class RollingColumn:
     """A feature column over a window.
 
@@ -295,6 +314,8 @@ class RollingColumn:
         observation: For std and variance of doubles, the observation.
         moments: For those over tiles, the measures that they are merged from: see ``plan/tiles.py``.
         spread: Which spread.
+        series: For what is made of single events, those.
+        last: Whether the last value of the series is meant, and not the first.
         zero: Whether an empty window counts 0 rather than NULL.
         what: What is aggregated, in words: ``sum of amount``.
         default: Value of an empty window.
@@ -319,6 +340,8 @@ class RollingColumn:
     thirds: tuple[Measure, ...] = ()
     scale: int = 0
     moments: tuple[Measure, ...] = ()
+    series: Series | None = None
+    last: bool = False
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -352,6 +375,7 @@ class Rolling:
         observations: The observations it uses.
         columns: The feature columns.
         description: What the feature means.
+        order: Input columns that order events of one time, descending; for series.
     """
 
     name: str
@@ -366,6 +390,13 @@ class Rolling:
     observations: tuple[Observation, ...]
     columns: tuple[RollingColumn, ...]
     description: str | None = None
+    order: tuple[str, ...] = ()
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The series that its columns look at, in order of first use."""
+        found = (column.series for column in self.columns if column.series is not None)
+        return tuple(dict.fromkeys(found))
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -394,6 +425,7 @@ class Rolling:
         endless = [item for item in self.columns if item.window.length is None]
         return (
             self.tiles is not None
+            and any(item.measures or item.moments for item in self.columns)
             and self.shifts[-1] < REACH
             and not any(item.window.offset.microseconds or item.observation for item in endless)
             and not any(

@@ -145,11 +145,12 @@ class FeatureResolver:
             )
             placed = resolver.resolve()
             windows = tuple(column for column, _ in placed)
+            order = self._tie_order(everything, _ordered_fields(windows), keys, source)
             names = [(column.name, place) for column, place in placed]
         else:
             latest = self._latest(available, selected, source, keys)
             names = [(column.name, self._selected_at(column.name)) for column in latest]
-            order = self._tie_order(everything, latest, keys, source)
+            order = self._tie_order(everything, [item.name for item in latest], keys, source)
         self._check_ttl(windows)
         if source is not None:
             self._check_grain(source)
@@ -323,11 +324,11 @@ class FeatureResolver:
     def _tie_order(
         self,
         available: Columns,
-        latest: Sequence[LatestColumn],
+        kept: Iterable[str],
         keys: tuple[KeyColumn, ...],
         source: ResolvedSource | None,
     ) -> tuple[str, ...]:
-        """The tie breakers, then the source's columns that are read, by name, then what is selected.
+        """The tie breakers, then the source's columns that are read, by name, then what is kept.
 
         After that no two rows differ in what is kept. A column that is not read has no say: it may
         come or go, or stand elsewhere in the source.
@@ -346,7 +347,7 @@ class FeatureResolver:
                 self._problems.append(Diagnostic("MF022", f"unknown column `{name}`", place, hint))
         settled = [key.name for key in keys]
         settled += [source.timestamp] if source is not None else []
-        selected = sorted((item.name for item in latest), key=str.casefold)
+        selected = sorted(kept, key=str.casefold)
         read = {name for item in selected for name in available.expr(item).columns}
         seen = {available.spelling(name) for name in read if name in available}
         order = (*first, *sorted(seen, key=str.casefold), *selected)
@@ -379,6 +380,12 @@ class FeatureResolver:
 
 def _is_key(name: str, keys: Iterable[KeyColumn]) -> bool:
     return any(key.name.casefold() == name.casefold() for key in keys)
+
+
+def _ordered_fields(windows: Iterable[WindowColumn]) -> set[str]:
+    """The input columns whose values are chosen by the order of events."""
+    values = (item.value for item in windows if item.function.function.ordered)
+    return {name for value in values if value is not None for name in value.input.columns}
 
 
 def _without(columns: Columns, keys: tuple[KeyColumn, ...]) -> Columns:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from mlforge_sql.durations import Duration
-from mlforge_sql.functions import FUNCTIONS
+from mlforge_sql.functions import WORDS
 from mlforge_sql.schema.examples import EXAMPLES
 from mlforge_sql.spec import base, feature, training_set
 from mlforge_sql.spec.base import Spec
@@ -181,7 +181,7 @@ def _rules(value: dict[str, Any]) -> None:
 
 
 def _functions(properties: dict[str, Any]) -> None:
-    known = {"enum": list(FUNCTIONS)}
+    known = {"enum": list(WORDS)}
     if "function" in properties:
         properties["function"].pop("type", None)
         properties["function"] |= known

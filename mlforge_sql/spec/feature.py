@@ -119,6 +119,14 @@ Metric = Annotated[
 ]
 
 
+def _is_ordered(metric: Rolling | Aggregate) -> bool:
+    """Whether a metric needs the order of events."""
+    if isinstance(metric, Aggregate):
+        return called(metric.function).function.ordered
+    listed = (item for functions in metric.aggregations.values() for item in functions)
+    return any(called(item).function.ordered for item in listed)
+
+
 def _reference(value: object) -> object:
     return value.name if isinstance(value, (Entity, Source)) else value
 
@@ -166,7 +174,7 @@ class Feature(Spec):
     tie_breaker: Names = Field(
         default=(),
         description=(
-            "Columns, compared in descending order, that decide between events of one time; then the "
+            "Columns, compared in descending order, that decide which event of one time is the last; then the "
             "source's columns that the feature selects, by name."
         ),
     )
@@ -197,7 +205,7 @@ class Feature(Spec):
                     "hint": "move `select` and `where` into `query`, or drop `query`",
                 },
             )
-        if self.tie_breaker and self.metrics:
+        if self.tie_breaker and self.metrics and not any(map(_is_ordered, self.metrics)):
             raise PydanticCustomError(
                 "mlforge_conflict",
                 "`tie_breaker` is for latest values; windows hold all events of one time",

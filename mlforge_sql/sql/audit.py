@@ -51,8 +51,8 @@ def audit_query(node: Audit, dialect: Dialect) -> ModelQuery:
         audit.audited(),
         *([] if node.labels else audit.held()),
         audit.seen_events(),
+        *([audit.ranked()] if audit.is_ranked else []),
         *audit.spread_steps(),
-        *([] if node.windows else [audit.ranked()]),
         audit.expected(),
         audit.compared(),
         *([audit.different()] if audit.numbers else []),
@@ -81,6 +81,17 @@ class _Query:
     def stored(self) -> str:
         """Name of the step with the values that are compared."""
         return "audited" if self.node.labels else "held"
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the order of events has a say."""
+        ordered = (item.function and item.function.function.ordered for item in self.node.columns)
+        return not self.node.windows or any(ordered)
+
+    @property
+    def visible(self) -> str:
+        """Name of the step with all that is known of those events."""
+        return "ranked" if self.is_ranked else self.seen
 
     @property
     def numbers(self) -> tuple[AuditColumn, ...]:
@@ -280,7 +291,8 @@ class _Query:
         order = [descending(column(name)) for name in (self.node.event_time, *self.node.order)]
         ranked = rank_over((self.names.number,), order)
         query = select(exp.Star(), aliased(ranked, self.names.age))
-        comment = f"the last event of each {self.names.point}; ties are broken until no two events differ in what is kept"
+        what = "last event" if not self.node.windows else "events"
+        comment = f"the {what} of each {self.names.point}; ties are broken until no two events differ in what is kept"
         return Step("ranked", from_step(query, self.seen), comment)
 
     def spread_steps(self) -> list[Step]:
@@ -305,7 +317,7 @@ class _Query:
         found: list[Step] = []
         for name, added, comment in steps:
             if added:
-                last = found[-1].name if found else self.seen
+                last = found[-1].name if found else self.visible
                 found.append(Step(name, from_step(select(exp.Star(), *added), last), comment))
         return found
 
@@ -320,7 +332,7 @@ class _Query:
         if not self.node.windows:
             first = exp.EQ(this=column(self.names.age), expression=number(1))
             return Step("expected", from_step(query, "ranked").where(first, copy=False))
-        last = "middles" if self.values.spreads else self.seen
+        last = "middles" if self.values.spreads else self.visible
         query = from_step(query, last).group_by(column(self.names.number), copy=False)
         comment = None
         if any(is_rounded(item) for item in self.node.columns):

@@ -14,7 +14,7 @@ from typing import assert_never
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
-from mlforge_sql.dialects.trees import all_of, func, literal, number, only_when, times
+from mlforge_sql.dialects.trees import all_of, func, literal, not_null, number, only_when, times
 from mlforge_sql.expressions import Expr, column
 from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import AuditColumn, Window
@@ -286,6 +286,13 @@ class AuditValues:
                 return self._mean(item)
             case Form.SPREAD:
                 return self._spread(item)
+            case Form.DISTINCT:
+                different = exp.Distinct(expressions=[self._one_zero(item, value)])
+                return self._filter(exp.Count(this=different), item)
+            case Form.PLACE:
+                by = "min_by" if item.function.function.last else "max_by"
+                placed = func(by, self._one_zero(item, value), column(self.names.age))
+                return self._filter(placed, item, not_null(value.copy()))
             case form:
                 assert_never(form)
 
@@ -310,11 +317,14 @@ class AuditValues:
         fits = exp.If(this=self.dialect.is_finite(sizes), true=value)
         return exp.Case(ifs=[fits], default=again)
 
-    def _filter(self, aggregate: exp.Expr, item: AuditColumn) -> exp.Expr:
+    def _one_zero(self, item: AuditColumn, value: exp.Expr) -> exp.Expr:
+        return self.dialect.one_zero(value, item.value_type) if item.value_type else value
+
+    def _filter(self, aggregate: exp.Expr, item: AuditColumn, *more: exp.Expr) -> exp.Expr:
         """The aggregate of the events that are in the column's window."""
         if item.window is None:
             raise TypeError(item.name)
-        where = exp.Where(this=self._within(item.window, item.where))
+        where = exp.Where(this=all_of([self._within(item.window, item.where), *more]))
         return exp.Filter(this=aggregate, expression=where)
 
     def _within(self, window: Window, where: Expr | None) -> exp.Expr:

@@ -19,6 +19,7 @@ from mlforge_sql.dialects.trees import (
 )
 from mlforge_sql.expressions import column
 from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn, Window
 from mlforge_sql.sql.fitting import fitting, may_not_fit, whole_of_thirds
 from mlforge_sql.sql.frames import frame_steps, needs_flag
@@ -28,6 +29,7 @@ from mlforge_sql.sql.powers import spread_of_powers, thirds_steps
 from mlforge_sql.sql.query import Call, Choice, ModelQuery, Step
 from mlforge_sql.sql.rolling_names import FLAG, over_name, spread_name
 from mlforge_sql.sql.running import running_steps
+from mlforge_sql.sql.states import state_name, state_steps
 from mlforge_sql.sql.tiles import AGAIN, ticked_step
 from mlforge_sql.types import BIGINT, DOUBLE
 
@@ -36,14 +38,15 @@ def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
     steps = (frame_steps if dialect.slides else running_steps)(node, dialect)
     computed = [*_event_steps(node, dialect), *_finished(steps, node, dialect, merged=False)]
-    reads_input = node.tiles is None or bool(node.observations)
+    events = _event_steps(node, dialect) if node.series else []
+    reads_input = node.tiles is None or bool(node.observations) or bool(node.series)
     depends_on = () if reads_input else (node.input,)
     tiles = () if node.tiles is None else (Step("tiles", star_from(ref(node.tiles))),)
     if not node.can_merge:
         return ModelQuery((*tiles, *computed), depends_on)
-    merged = _finished(merge_steps(node, dialect), node, dialect, merged=True)
+    merged = [*events, *_finished(merge_steps(node, dialect), node, dialect, merged=True)]
     choice = Choice(merge_condition(node), tuple(merged), tuple(computed))
-    return ModelQuery(tiles, (node.input,), choice)
+    return ModelQuery(tiles, () if node.series else (node.input,), choice)
 
 
 def _finished(
@@ -52,7 +55,9 @@ def _finished(
     """Steps up to ``windowed``, and those that make the feature's columns of it."""
     thirds = thirds_steps(node, "windowed")
     last = thirds[-1].name if thirds else "windowed"
-    return [*steps, *thirds, _final(node, dialect, last, merged=merged)]
+    states = list(state_steps(node, dialect, last))
+    last = states[-1].name if states else last
+    return [*steps, *thirds, *states, _final(node, dialect, last, merged=merged)]
 
 
 def _names(node: Rolling) -> tuple[str, ...]:
@@ -60,7 +65,7 @@ def _names(node: Rolling) -> tuple[str, ...]:
 
 
 def _event_steps(node: Rolling, dialect: Dialect) -> list[Step]:
-    if node.tiles is not None and not node.observations:
+    if node.tiles is not None and not node.observations and not node.series:
         return []
     return [Step("events", star_from(ref(node.input))), ticked_step("events", node, dialect)]
 
@@ -80,7 +85,8 @@ def _final(node: Rolling, dialect: Dialect, before: str, *, merged: bool) -> Ste
     extremes = (
         item.type
         for item in node.columns
-        if item.measure is not None and AGAIN[item.measure.kind] != "sum"
+        if (item.measure is not None and AGAIN[item.measure.kind] != "sum")
+        or (item.series is not None and item.series.form is Form.PLACE)
     )
     return Step("final", query, zero_comment(extremes))
 
@@ -103,6 +109,9 @@ def _windowed(feature: str, item: RollingColumn, dialect: Dialect) -> exp.Expr:
         return whole_of_thirds(item, feature, dialect)
     if item.observation is not None:
         return column(spread_name(item))
+    if item.series is not None:
+        value = column(state_name(item))
+        return value if item.zero else dialect.one_zero(value, item.type)
     if item.measure is None:
         raise TypeError(item.name)
     if item.count is not None:

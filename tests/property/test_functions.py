@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from harness import compile_and_run, write_parquet, write_project
 from warehouse.client import Warehouse
 from warehouse_harness import CONFIG, load_table, run_on_warehouse
 
+from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.functions import FUNCTIONS, called
+from mlforge_sql.plan.nodes import Rolling
+from mlforge_sql.sql.compile import compile_sql
+from mlforge_sql.workflows.compile import compile_project
 
 SPEC: dict[str, Any] = {
     "entities": [{"name": "user", "join_key": "user_id"}],
@@ -69,6 +74,17 @@ def test_the_page_is_right_on_databricks(tmp_path: Path, shared_warehouse: Wareh
     for feature in ("daily", "instant"):
         check(sorted(spark.rows(feature), key=lambda row: row["feature_timestamp"]))
     connection.sql(f"drop schema {schema} cascade")
+
+
+def test_no_frame_slides_on_databricks(tmp_path: Path) -> None:
+    """Spark computes each row of a frame that slides from scratch: a busy entity would take quadratic time."""
+    root = write_project(tmp_path, SPEC, CONFIG)
+    write_parquet(root / "data" / "events.parquet", SCHEMA, EVENTS)
+    for node in compile_project(root).plan.features:
+        assert isinstance(node, Rolling)
+        text = "\n".join(compile_sql(node, Databricks(), "events"))
+        assert "partition by" in text
+        assert not re.search(r"preceding|following|rows between|range between", text)
 
 
 def check(rows: list[dict[str, Any]]) -> None:

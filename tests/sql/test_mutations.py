@@ -98,6 +98,15 @@ def shifted(functions: list[str], offset: str) -> list[Document]:
 
 EXACT = ["sum", "count", "mean", "min", "max"]
 ALL = [*EXACT, "std", "variance"]
+EVENTWISE = {
+    "metrics": [
+        {
+            "windows": ["1d", "lifetime"],
+            "aggregations": {"kind": ["count_distinct", "first", "last"]},
+        }
+    ],
+    "tie_breaker": ["quantity"],
+}
 LATEST = {"select": {"last_amount": "amount", "last_kind": "kind"}, "tie_breaker": ["quantity"]}
 
 PROJECTS: dict[str, GeneratedProject] = {
@@ -128,6 +137,8 @@ PROJECTS: dict[str, GeneratedProject] = {
     ),
     "pair": project({"metrics": [metric(["1d"], EXACT)]}, "pair"),
     "surrogate": project({"interval": "1d", "metrics": [metric(["1d"], EXACT)]}, "person"),
+    "eventwise": project(EVENTWISE),
+    "eventwise_gridded": project({"interval": "1d", **EVENTWISE}),
     "latest": project(LATEST),
     "latest_gridded": project({"interval": "1d", **LATEST}),
     "latest_delay": project({"boundary": "inclusive", **LATEST}, source={"delay": "1h"}),
@@ -209,6 +220,7 @@ class Mutation:
 
 GRIDDED = ("gridded", "weekly")
 CONTINUOUS = ("continuous", "inclusive")
+EVENTWISES = ("eventwise", "eventwise_gridded")
 MUTATIONS = (
     # `<` to `<=` at either end of a window
     Mutation("start_too_early", frame_start(-1), (*GRIDDED, *CONTINUOUS, "gridded_offset", "continuous_offset")),
@@ -256,6 +268,18 @@ MUTATIONS = (
     Mutation("no_observation_where", regex(r"case\s+when\s+flag\s+then amount", "case when true then amount"), ("wheres",)),
     Mutation("no_feature_where", regex(r"kind in \('a', 'b'\)", "true"), ("wheres",)),
     Mutation("no_source_where", swap("amount > 10", "true"), ("wheres",)),
+    # states of single events
+    Mutation("still_there", regex(r"(before \+ \d+) <= ", r"\1 < "), EVENTWISES),
+    Mutation("new_every_time", regex(r"\S+before \+ \d+ <= \S+", "true"), ("eventwise",)),
+    Mutation("never_gone", swap("then -1", "then 0"), EVENTWISES),
+    Mutation("gone_although_it_is_back", regex(r"after >= ", "after <> "), ("eventwise_gridded",)),
+    Mutation("back_too_late", regex(r"after >= ", "after > "), EVENTWISES),
+    Mutation("first_that_has_left", regex(r"(kind_place_left_1d) \+ 1", r"\1"), EVENTWISES),
+    Mutation("last_but_one", regex(r"= (kind_place_totals.kind_place_entered_1d)", r"= \1 - 1"), EVENTWISES),
+    Mutation("first_of_an_empty_window", swap("kind_place_entered_1d > kind_place_totals.kind_place_left_1d", "kind_place_entered_1d >= 0"), EVENTWISES),
+    Mutation("ties_the_other_way", swap("quantity asc nulls first", "quantity desc nulls last"), ("eventwise",)),
+    Mutation("null_ties_last", swap("quantity asc nulls first", "quantity asc nulls last"), ("eventwise",)),
+    Mutation("no_time_order_of_places", swap("event_time asc nulls first, ", ""), EVENTWISES),
     # surrogate keys
     Mutation("null_part_empty", swap("'~'", "''"), ("surrogate",)),
     Mutation("no_separators", swap(" || ':' || ", " || "), ("surrogate",)),
