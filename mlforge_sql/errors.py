@@ -108,6 +108,7 @@ CODES: dict[str, str] = {
     "MF128": "setting of the engine that could change values",
     "MF129": "number that YAML reads as another",
     "MF132": "spec file that is not a file",
+    "MF133": "system without locks",
     "MF140": "broken journal of a compile",
     "MF141": "compiled file that somebody has edited",
     "MF142": "link in the compiled project",

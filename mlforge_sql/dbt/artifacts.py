@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mlforge_sql.locks import take
 
 _NOT_SHOWN = frozenset({"model", "databricks_pattern"})
 """Arguments of a test that say nothing to its reader."""
@@ -107,7 +108,7 @@ def publish(own: Path, target: Path) -> None:
 def _alone(folder: Path) -> Iterator[None]:
     lock = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        take(lock)
         yield
     finally:
         os.close(lock)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlforge_sql.errors import Diagnostic, SpecErrors
+from mlforge_sql.locks import open_lock, take
 
 _PAUSE = 0.2
 _CONFLICT = re.compile(r"Could not set lock on file \"(.+?)\".*?\(PID (\d+)\)", re.DOTALL)
@@ -43,11 +43,9 @@ def held(file: Path, wait: float, say: Callable[[str], None]) -> Iterator[None]:
         say: Is told once whom we wait for.
 
     Raises:
-        SpecErrors: Somebody has the file open, still after ``wait`` seconds.
+        SpecErrors: Somebody has the file open, still after ``wait`` seconds; or this system has no locks.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    lock = os.open(file.with_name(f".{file.name}.lock"), flags, 0o666)
+    lock = open_lock(file.with_name(f".{file.name}.lock"), "feature stores")
     try:
         deadline = time.monotonic() + wait
         _patiently(lambda: _take(lock), file, wait, say)
@@ -86,9 +84,7 @@ def _patiently(
 
 def _take(lock: int) -> str | None:
     """Take the lock of builds; who has it, if somebody does."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not take(lock, wait=False):
         pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
         return f"another mlforge, {_named(pid)}" if pid.isdigit() else "another mlforge"
     os.ftruncate(lock, 0)

@@ -19,6 +19,7 @@ from mlforge_sql.dbt.artifacts import RESULTS, NodeResult, publish, read_results
 from mlforge_sql.dbt.paths import PROJECT_DIR
 from mlforge_sql.dbt.process import end_dbt, start_dbt
 from mlforge_sql.errors import DbtError
+from mlforge_sql.locks import require_locks
 from mlforge_sql.scratch import scratch
 
 _FINISHED = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"})
@@ -87,9 +88,11 @@ class DbtRun:
 
         Raises:
             DbtError: dbt cannot be started.
+            SpecErrors: This system has no locks, which runs beside each other need.
         """
         if importlib.util.find_spec("dbt") is None:
             raise DbtError("dbt is not installed; install dbt-core and dbt-duckdb")
+        require_locks("results of dbt")
         target = self.folder / "target"
         target.mkdir(parents=True, exist_ok=True)
         (target / RESULTS).unlink(missing_ok=True)

@@ -11,7 +11,6 @@ nothing of ours.
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import os
 import shutil
@@ -42,8 +41,10 @@ from mlforge_sql.dbt.places import (
     link_on_the_way,
     others,
 )
+from mlforge_sql.locks import open_lock, require_locks, take
 
 LOCK = "lock"
+_WHAT = "compiled projects"
 
 
 class NotWritten(FileExistsError):  # noqa: N818 - an answer, not a failure
@@ -198,6 +199,7 @@ def write(
     Raises:
         NotWritten: Something is in the way; nothing was changed.
         BrokenJournal: There is a journal that no interrupted write of ours can have left.
+        SpecErrors: This system has no locks.
     """
     if folder.exists() and not folder.is_dir():
         raise InTheWay((PurePosixPath(),))
@@ -207,7 +209,6 @@ def write(
     if changes.is_empty and not changes.in_the_way and not _leftovers(folder):
         changes.check(keep_edits=keep_edits)
         return changes
-    folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         recover(folder, step)
         changes = _compare(folder, files)
@@ -270,19 +271,17 @@ def _clean(folder: Path) -> None:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """One compile at a time; a killed one leaves no lock behind."""
-    work = folder / WORK
-    work.mkdir(exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    with os.fdopen(os.open(work / LOCK, flags, 0o666), "r+") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with os.fdopen(open_lock(folder / WORK / LOCK, _WHAT), "r+") as stream:
+        take(stream.fileno())
         yield
 
 
 @contextmanager
 def _reading(folder: Path) -> Iterator[None]:
     """No compile meanwhile."""
+    require_locks(_WHAT)
     with (folder / WORK / LOCK).open() as stream:
-        fcntl.flock(stream, fcntl.LOCK_SH)
+        take(stream.fileno(), shared=True)
         yield
 
 
