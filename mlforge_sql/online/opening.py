@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from typing_extensions import TypeIs
+
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.errors import Diagnostic, OnlineError
@@ -25,6 +27,7 @@ from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 from mlforge_sql.stores.duckdb import DuckDbStore, open_duckdb
 
 if TYPE_CHECKING:
+    from mlforge_sql.online.databricks.store import DatabricksOnline
     from mlforge_sql.online.postgres.store import PostgresOnline
 
 
@@ -32,7 +35,9 @@ Macros = Callable[[Dialect], FileSet]
 """Gives the files of the project's macros in the words of an engine."""
 
 
-def open_online(root: Path, project: Project, macros: Macros, profile: str | None) -> OnlineStore:
+def open_online(
+    root: Path, project: Project, macros: Macros, profile: str | None, *, fallback: bool = True
+) -> OnlineStore:
     """The online store of a profile; nothing is connected yet.
 
     Args:
@@ -40,6 +45,8 @@ def open_online(root: Path, project: Project, macros: Macros, profile: str | Non
         project: The project.
         macros: Gives the files of its macros.
         profile: Name of the profile; the default one if None.
+        fallback: Whether lookups may read the feature tables while the store cannot be reached,
+            where the profile says how.
 
     Raises:
         SpecErrors: There is no such profile.
@@ -59,7 +66,7 @@ def open_online(root: Path, project: Project, macros: Macros, profile: str | Non
             message = f"profile `{name}` has no online store"
             hint = "give it an `online_store`, such as {KIND: postgres}"
         case DatabricksOnlineStore() as store:
-            return _databricks(root, project, macros, name, store)
+            return _databricks(root, project, macros, name, store, fallback=fallback)
     raise OnlineError([Diagnostic("MF080", message, hint=hint)])
 
 
@@ -88,8 +95,19 @@ def _warehouse_truth(
     return WarehouseTruth(root, project, macros, open_databricks(profile, offline))
 
 
+def on_databricks(store: OnlineStore) -> TypeIs[DatabricksOnline]:
+    """Whether pipelines of Databricks fill a store's tables, so that a sync only starts them."""
+    return store.kind == "databricks"
+
+
 def _databricks(
-    root: Path, project: Project, macros: Macros, profile: str, online: DatabricksOnlineStore
+    root: Path,
+    project: Project,
+    macros: Macros,
+    profile: str,
+    online: DatabricksOnlineStore,
+    *,
+    fallback: bool,
 ) -> OnlineStore:
     """The online feature store of a profile on Databricks, whose modules need the driver and the SDK."""
     offline = project.config.profiles[profile].offline_store
@@ -103,11 +121,11 @@ def _databricks(
     from mlforge_sql.online.databricks.sources import open_sources
     from mlforge_sql.online.databricks.store import DatabricksOnline, Setting
 
-    fallback: Fallback | None = None
-    if online.warehouse_id is not None:
-        slow = offline.model_copy(update={"warehouse_id": online.warehouse_id})
-        opened = partial(_warehouse_truth, root, project, macros, profile, slow)
-        fallback = Fallback(online.warehouse_id, opened)
+    slow: Fallback | None = None
+    if fallback and online.warehouse_id is not None:
+        store = offline.model_copy(update={"warehouse_id": online.warehouse_id})
+        opened = partial(_warehouse_truth, root, project, macros, profile, store)
+        slow = Fallback(online.warehouse_id, opened)
     return DatabricksOnline(
         Setting(
             profile=profile,
@@ -118,7 +136,7 @@ def _databricks(
             ahead=frozenset(item.name for item in project.features if item.changes_by_itself),
             artifacts=root / project.config.dbt_project_dir / "target",
             sources=partial(open_sources, profile, offline),
-            fallback=fallback,
+            fallback=slow,
         )
     )
 

@@ -91,8 +91,12 @@ class Serving:
         Raises:
             RetrievalError: A store cannot be read, or does not have a feature.
         """
-        store = self.store(profile)
-        with closing(open_truth(self._root, self._project, self._macros, profile)) as truth:
+        place = self._root, self._project, self._macros, profile
+        # without a fallback: what is true may not be read in the place of what is checked
+        with (
+            closing(open_online(*place, fallback=False)) as store,
+            closing(open_truth(*place)) as truth,
+        ):
             for feature in features:
                 columns = tuple(column.name for column in feature.columns)
                 lookup = lookup_of([Requested(feature, columns)])

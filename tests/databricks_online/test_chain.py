@@ -278,9 +278,6 @@ def test_lookups_through_the_warehouse_while_the_store_is_away(
         **entity,
         f"{LATEST}__amount": 1.0,
     }
-    directly = away.serving.store("chain").reader(away.serving.lookup([LATEST]), directly=True)
-    with pytest.raises(mlf.OnlineError):
-        directly.read([("c3",)], now)
     away.close()
     (warned,) = (text for text in caplog.messages if "which is slow" in text)
     assert "the online store of profile `chain` cannot be reached" in warned

@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from harness import write_project
 
+import mlforge_sql as mlf
 from databricks_online.lakebase import feature, instant, lookup
 from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
 from mlforge_sql.online.databricks import fallback as fallbacks
 from mlforge_sql.online.databricks.fallback import AGAIN_SECONDS, Fallback, FallbackReader
 from mlforge_sql.online.databricks.labels import labels_query
 from mlforge_sql.online.databricks.reading import UnreachableError, lakebase_problem
+from mlforge_sql.online.opening import on_databricks, open_online
 from mlforge_sql.online.postgres.pool import PoolTimeoutError
 from mlforge_sql.project.model import KeyColumn
 from mlforge_sql.types import parse_type
@@ -192,3 +196,25 @@ def test_entities_as_literals() -> None:
     assert "try_cast(key_3 as decimal(10,2)) as `k``decimal(10,2)`" in text
     assert r"(0, 'it\'s \\ :x {} \u0024{y}', 'true', '-7', '1.50', '2024-02-29')" in text
     assert text.count("cast(null as string)") == 5
+
+
+@pytest.mark.parametrize(
+    ("wanted", "warehouse_id", "found"),
+    [(True, "8f2c", "8f2c"), (False, "8f2c", None), (True, None, None)],
+)
+def test_a_store_is_opened_with_the_fallback_that_its_profile_names(
+    tmp_path: Path, wanted: bool, warehouse_id: str | None, found: str | None
+) -> None:
+    """And without it for a check, which would compare the feature tables with themselves."""
+    online = {"KIND": "databricks_online", "catalog": "c", "schema": "o"}
+    profile = {
+        "offline_store": {"KIND": "unity_catalog", "catalog": "c", "schema": "s"},
+        "online_store": online | ({"warehouse_id": warehouse_id} if warehouse_id else {}),
+    }
+    write_project(tmp_path, {}, {"name": "shop", "profiles": {"live": profile}})
+    project = mlf.load_project(tmp_path)._project
+    store = open_online(tmp_path, project, lambda _: {}, "live", fallback=wanted)
+    assert on_databricks(store)
+    fallback = store._setting.fallback
+    assert (fallback and fallback.warehouse_id) == found
+    store.close()

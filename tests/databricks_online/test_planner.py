@@ -23,6 +23,7 @@ NAMING = Naming(
     ),
     frozenset({"f"}),
 )
+PATIENCE = 1800.0
 IDLE, BUSY = "ONLINE_NO_PENDING_UPDATE", "ONLINE_TRIGGERED_UPDATE"
 
 
@@ -94,12 +95,16 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sync(
-    api: FakeApi, *features: str, held: dict[str, str] | None = None, **options: Any
+    api: FakeApi,
+    *features: str,
+    held: dict[str, str] | None = None,
+    patience: float | None = None,
+    **options: Any,
 ) -> list[Synced]:
     said: list[str] = options.pop("said", [])
     given = SyncOptions(as_of=datetime(2026, 1, 1), say=said.append, **options)
     tables: list[tuple[OnlineTable, ...]] = [NAMING.of(name) for name in features or ("f", "g")]
-    return list(TableSync(api, "store", "live", held or {}, given).run(tables))
+    return list(TableSync(api, "store", "live", held or {}, given, patience).run(tables))
 
 
 def outcome(done: list[Synced]) -> list[tuple[str | None, str]]:
@@ -160,7 +165,7 @@ def test_waiting_for_another_update_and_then_for_ours() -> None:
     name = "c.o.g_current"
     api = FakeApi({name: [published(name, BUSY)]}, busy={f"p:{name}": 3})
     api.ends[f"p:{name}"] = ["QUEUED", "RUNNING", "COMPLETED"]
-    (done,) = sync(api, "g", wait=True)
+    (done,) = sync(api, "g", patience=PATIENCE)
     assert (done.action, done.problem) == ("loaded", None)
     assert api.done == [f"start {name}"] * 4
 
@@ -170,7 +175,7 @@ def test_later_rows_wait_for_the_current_ones() -> None:
     api = FakeApi({name: [published(name)] for name in names})
     api.ends["p:c.o.f_current"] = ["RUNNING"] * 5 + ["COMPLETED"]
     said: list[str] = []
-    assert outcome(sync(api, "f", wait=True, said=said)) == [
+    assert outcome(sync(api, "f", patience=PATIENCE, said=said)) == [
         ("f_current", "loaded"),
         ("f_upcoming", "loaded"),
     ]
@@ -181,7 +186,7 @@ def test_later_rows_wait_for_the_current_ones() -> None:
 
 def test_waiting_for_what_was_published() -> None:
     said: list[str] = []
-    assert outcome(sync(FakeApi(), "g", wait=True, said=said)) == [("g_current", "loaded")]
+    assert outcome(sync(FakeApi(), "g", patience=PATIENCE, said=said)) == [("g_current", "loaded")]
     assert said == ["g_current: PROVISIONING_INITIAL_SNAPSHOT", f"g_current: {IDLE}"]
 
 
@@ -190,7 +195,7 @@ def test_a_copy_that_fails_keeps_later_rows_from_starting() -> None:
     api = FakeApi({name: [published(name)] for name in names})
     api.tables["c.o.f_current"].append(published("c.o.f_current", "ONLINE_PIPELINE_FAILED"))
     api.ends["p:c.o.f_current"] = ["FAILED"]
-    (done,) = sync(api, "f", wait=True)
+    (done,) = sync(api, "f", patience=PATIENCE)
     assert done.problem is not None
     assert (
         done.problem.message == "the online table `c.o.f_current` is ONLINE_PIPELINE_FAILED: words"
@@ -204,7 +209,7 @@ def test_time_runs_out() -> None:
     api = FakeApi({name: [published(name, BUSY)]})
     api.ends[f"p:{name}"] = ["RUNNING"]
     said: list[str] = []
-    (done,) = sync(api, "g", wait=True, timeout_seconds=60.0, said=said)
+    (done,) = sync(api, "g", patience=60.0, said=said)
     assert done.problem is not None
     assert (
         done.problem.message == f"the online table `{name}` did not get ready within 60 s: {BUSY}"
@@ -217,7 +222,7 @@ def test_continuous_tables_follow() -> None:
     name = "c.o.g_current"
     api = FakeApi({name: [published(name, "ONLINE_CONTINUOUS_UPDATE", mode="CONTINUOUS")]})
     (done,) = TableSync(
-        api, "store", "live", {}, SyncOptions(as_of=datetime(2026, 1, 1), wait=True)
+        api, "store", "live", {}, SyncOptions(as_of=datetime(2026, 1, 1)), PATIENCE
     ).run([[OnlineTable("g", "g_current", Wanted("c.s.g_current", name, "CONTINUOUS"))]])
     assert (done.action, done.reason) == ("unchanged", "it follows every change by itself")
 

@@ -535,7 +535,17 @@ def test_json_of_status_and_problem_texts(project: LoadedProject, built: Path) -
     result = CliRunner().invoke(
         main, ["--project-dir", str(built), "online", "status", "--profile", "pg", "--json"]
     )
-    assert {item["state"] for item in json.loads(result.stdout)["tables"]} == {"current"}
+    tables = json.loads(result.stdout)["tables"]
+    assert {item["state"] for item in tables} == {"current"}
+    assert list(tables[0]) == [
+        "feature",
+        "state",
+        "rows",
+        "as_of",
+        "synced_at",
+        "run_id",
+        "detail",
+    ], "nothing of pipelines, which this store has none of"
     with pytest.raises(OnlineError) as caught:
         project.get_online_features("shop_spend", {}, "pg")
     assert all("\n" not in plain(item) for item in caught.value.diagnostics)

@@ -202,7 +202,7 @@ def check_time(published: Published, project: LoadedProject, drawn: Drawn) -> li
     histories = histories_of(happened)
     entities = entities_of(drawn, list(histories.values()))
     published.build(happened, as_of)
-    done = served.sync(project, as_of, "databricks", wait=True, timeout_seconds=120)
+    done = served.sync(project, as_of, "databricks", patience_seconds=120)
     assert [item.action for item in done] == ["loaded"] * len(published.nodes), done
     for instant in instants:
         at = served.instant(instant)

@@ -20,6 +20,7 @@ from mlforge_sql.cli._render import print_json, print_table
 from mlforge_sql.cli.online._values import age, in_json, shown
 
 if TYPE_CHECKING:
+    from mlforge_sql.online.databricks.statuses import PipelineStatus
     from mlforge_sql.online.model import TableStatus
 
 
@@ -46,6 +47,7 @@ def status(
     other rows than are online, and how many rows those changed.
     """
     from mlforge_sql.api.project import load
+    from mlforge_sql.online.databricks.statuses import PipelineStatus
     from mlforge_sql.online.lookups import served
     from mlforge_sql.online.model import utc_now
 
@@ -69,8 +71,9 @@ def status(
             }
         )
         return
-    if any(item.table for item in found):
-        _show_pipelines(found, now)
+    pipelines = [item for item in found if isinstance(item, PipelineStatus)]
+    if pipelines:
+        _show_pipelines(pipelines, now)
         return
     print_table(
         ("feature", "state", "rows", "as of (UTC)", "synced", "detail"),
@@ -88,13 +91,13 @@ def status(
     )
 
 
-def _show_pipelines(found: list[TableStatus], now: datetime) -> None:
+def _show_pipelines(found: list[PipelineStatus], now: datetime) -> None:
     """Tables that pipelines keep up to date."""
     print_table(
         ("table", "mode", "state", "behind", "synced", "detail"),
         [
             (
-                item.table or item.feature,
+                item.table,
                 item.mode or "",
                 item.state,
                 _behind(item),
@@ -106,7 +109,7 @@ def _show_pipelines(found: list[TableStatus], now: datetime) -> None:
     )
 
 
-def _behind(item: TableStatus) -> str:
+def _behind(item: PipelineStatus) -> str:
     if item.versions_behind is None:
         return ""
     if not item.versions_behind:

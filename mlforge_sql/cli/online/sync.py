@@ -74,6 +74,7 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     from mlforge_sql.api.project import load
     from mlforge_sql.online.lookups import served
     from mlforge_sql.online.model import SyncOptions, utc_now
+    from mlforge_sql.online.opening import on_databricks
 
     now = utc_now()
     if as_of is not None and as_of > now:
@@ -93,18 +94,21 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         as_of=as_of or now,
         dry_run=dry_run,
         full_refresh=full_refresh,
-        wait=wait,
-        timeout_seconds=timeout_seconds,
         say=talk,
     )
     done: list[Synced] = []
     try:
         store = serving.store(profile)
-        if as_of is not None and store.kind == "databricks":
+        if as_of is not None and on_databricks(store):
             message = "on Databricks, online tables hold what was built: a sync has no --as-of"
             hint = f"""mlforge build --profile {store.profile} -- --vars '{{as_of: "..."}}'"""
             raise _refused(message, hint)
-        for item in store.sync(features, options):
+        items = (
+            store.sync(features, options, patience_seconds=timeout_seconds if wait else None)
+            if on_databricks(store)
+            else store.sync(features, options)
+        )
+        for item in items:
             done.append(item)
             talk(_line(item))
     finally:

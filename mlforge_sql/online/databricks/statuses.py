@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mlforge_sql.errors import RetrievalError
@@ -11,6 +12,23 @@ from mlforge_sql.online.databricks.history import Commit, Lag, lag
 from mlforge_sql.online.databricks.steps import Published
 from mlforge_sql.online.databricks.tables import OnlineTable
 from mlforge_sql.online.model import Served, TableStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatus(TableStatus):
+    """What an online store has of one of the tables of a feature, which a pipeline fills.
+
+    Attributes:
+        table: The online table.
+        mode: How it follows its source; None when it is not known.
+        versions_behind: Versions of the source with other rows that it does not have.
+        rows_behind: Rows that those wrote, changed or deleted.
+    """
+
+    table: str = field(kw_only=True)
+    mode: str | None = None
+    versions_behind: int | None = None
+    rows_behind: int | None = None
 
 
 class Sources(Protocol):
@@ -32,7 +50,7 @@ def table_status(
     found: Published | None,
     sources: Sources | None,
     problem: str | None,
-) -> TableStatus:
+) -> PipelineStatus:
     """How one online table is doing.
 
     Args:
@@ -43,7 +61,7 @@ def table_status(
         problem: Why it cannot be read.
     """
     if found is None:
-        return TableStatus(feature.name, "not synced", table=table.model)
+        return PipelineStatus(feature.name, "not synced", table=table.model)
     behind: Lag | None = None
     older = False
     if sources is not None:
@@ -52,7 +70,7 @@ def table_status(
             older = sources.hashes().get(feature.name, feature.spec_hash) != feature.spec_hash
         except RetrievalError as error:
             problem = error.diagnostics[0].message
-    return TableStatus(
+    return PipelineStatus(
         feature=feature.name,
         state=_state(found, behind, older=older),
         synced_at=found.synced_at,

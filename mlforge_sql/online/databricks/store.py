@@ -20,7 +20,7 @@ from mlforge_sql.online.databricks.api import WorkspaceApi
 from mlforge_sql.online.databricks.fallback import Fallback, FallbackReader
 from mlforge_sql.online.databricks.lakebase import LakebaseAddress
 from mlforge_sql.online.databricks.reading import LakebaseReader, lakebase_problem
-from mlforge_sql.online.databricks.statuses import Sources, table_status
+from mlforge_sql.online.databricks.statuses import PipelineStatus, Sources, table_status
 from mlforge_sql.online.databricks.syncing import TableSync
 from mlforge_sql.online.databricks.tables import Naming, OnlineTable
 from mlforge_sql.online.model import (
@@ -30,7 +30,6 @@ from mlforge_sql.online.model import (
     Served,
     Synced,
     SyncOptions,
-    TableStatus,
 )
 from mlforge_sql.online.postgres.names import quoted
 from mlforge_sql.online.postgres.pool import Pool, connect
@@ -91,8 +90,20 @@ class DatabricksOnline:
 
     # Tables
 
-    def sync(self, features: Sequence[Served], options: SyncOptions) -> Iterator[Synced]:
+    def sync(
+        self,
+        features: Sequence[Served],
+        options: SyncOptions,
+        *,
+        patience_seconds: float | None = None,
+    ) -> Iterator[Synced]:
         """Publish tables that are not yet, and start updates of the others.
+
+        Args:
+            features: The features.
+            options: How to sync.
+            patience_seconds: How long to wait in all until pipelines have brought the rows; None
+                not to wait for them.
 
         Raises:
             SpecErrors: The environment or the host is not as the profile needs it.
@@ -103,10 +114,12 @@ class DatabricksOnline:
             if found is None:
                 options.say(f"no run of dbt in profile `{self.profile}` to see tests of")
             held = found or {}
-        sync = TableSync(self._api, self._setting.name, self.profile, held, options)
+        sync = TableSync(
+            self._api, self._setting.name, self.profile, held, options, patience_seconds
+        )
         yield from sync.run([self._naming.of(feature.name) for feature in features])
 
-    def status(self, features: Sequence[Served]) -> list[TableStatus]:
+    def status(self, features: Sequence[Served]) -> list[PipelineStatus]:
         """How every online table of these features is doing, and how far it is behind."""
         tables = [(item, table) for item in features for table in self._naming.of(item.name)]
         published = [self._api.find(table.wanted.name) for _, table in tables]
@@ -170,8 +183,8 @@ class DatabricksOnline:
         hint = f"run `mlforge build --profile {self.profile}`"
         raise OnlineError([Diagnostic("MF082", message, hint=hint)])
 
-    def reader(self, lookup: Lookup, *, directly: bool = False) -> Reader:
-        """A reader for a lookup, to be kept and used again; see ``OnlineStore.reader``."""
+    def reader(self, lookup: Lookup) -> Reader:
+        """A reader for a lookup, to be kept and used again."""
         reader = LakebaseReader(
             lookup,
             self._setting.ahead,
@@ -181,9 +194,7 @@ class DatabricksOnline:
             self.profile,
         )
         fallback = self._setting.fallback
-        if directly or fallback is None:
-            return reader
-        return FallbackReader(lookup, reader, fallback)
+        return reader if fallback is None else FallbackReader(lookup, reader, fallback)
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities that there are current rows of; the same for the same seed."""

@@ -57,6 +57,7 @@ class TableSync:
         profile: Name of the profile, for messages.
         held: By feature, a test of the last dbt run that did not pass: its tables stay as they are.
         options: How to sync.
+        patience: Seconds to wait in all until pipelines have brought the rows; None not to wait.
     """
 
     api: Api
@@ -64,18 +65,19 @@ class TableSync:
     profile: str
     held: Mapping[str, str]
     options: SyncOptions
+    patience: float | None = None
     _until: float = field(default=0.0, init=False)
 
     def run(self, tables: Sequence[Sequence[OnlineTable]]) -> Iterator[Synced]:
         """Sync the tables of each feature, in their order.
 
-        With ``wait``, the current values of a feature are online before its later rows begin: until
+        With patience, the current values of a feature are online before its later rows begin: until
         both are of one build, a value can be that of the build before.
 
         Args:
             tables: The tables of each feature, the current one first.
         """
-        self._until = time.monotonic() + self.options.timeout_seconds
+        self._until = time.monotonic() + (self.patience or 0.0)
         ranks = max((len(of_feature) for of_feature in tables), default=0)
         failed: set[str] = set()
         for rank in range(ranks):
@@ -122,7 +124,7 @@ class TableSync:
             return self._start(table, found, step, started)
         action = "published" if step.action is Action.PUBLISH else "unchanged"
         running = _Running(table, step, action, started)
-        return running if self.options.wait else self._done(running)
+        return self._done(running) if self.patience is None else running
 
     def _start(
         self, table: OnlineTable, found: Published, step: Step, started: float
@@ -131,7 +133,7 @@ class TableSync:
         update = self.api.start(found.pipeline, name, full_refresh=step.full_refresh)
         action = "running" if update is None else "updating"
         running = _Running(table, step, action, started, found.pipeline, update)
-        if self.options.wait:
+        if self.patience is not None:
             return running
         if update is None and step.full_refresh:
             message = f"an update of `{name}` is running, so its full refresh could not start"
@@ -174,10 +176,8 @@ class TableSync:
         except OnlineError as error:
             return self._failed(item.table, item.started, error.diagnostics[0])
         if done is None and time.monotonic() >= self._until:
-            seconds = self.options.timeout_seconds
-            message = (
-                f"the online table `{name}` did not get ready within {seconds:g} s: {found.state}"
-            )
+            waited = f"within {self.patience:g} s"
+            message = f"the online table `{name}` did not get ready {waited}: {found.state}"
             hint = f"it goes on by itself: see `mlforge online status --profile {self.profile}`"
             problem = Diagnostic("MF104", message, hint=hint)
             return self._failed(item.table, item.started, problem)
@@ -208,7 +208,8 @@ class TableSync:
         return Diagnostic("MF104", message, hint=hint)
 
     def _done(self, item: _Running) -> Synced:
-        action = "loaded" if self.options.wait and item.action != "unchanged" else item.action
+        waited = self.patience is not None
+        action = "loaded" if waited and item.action != "unchanged" else item.action
         theirs = item.action == "running" and item.update is None
         reason = "an update is running" if theirs else item.step.reason
         seconds = time.monotonic() - item.started

@@ -61,9 +61,8 @@ class PostgresOnline:
         self._pool = Pool(self._address, spec.pool_size)
         self._offline = offline
 
-    def reader(self, lookup: Lookup, *, directly: bool = False) -> Reader:
+    def reader(self, lookup: Lookup) -> Reader:
         """A reader for a lookup, to be kept and used again."""
-        del directly  # there is no other way
         return PostgresReader(lookup, self._pool, self._schema, self.profile, self._explain)
 
     def close(self) -> None:
