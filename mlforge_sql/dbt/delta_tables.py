@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_text, safe_values
-from mlforge_sql.dbt.properties import Properties
+from mlforge_sql.dbt.model_properties import Column, ModelConfig, ModelProperties
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.nodes import Current, Latest, Rolling, Tiles, Upcoming
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
@@ -62,34 +63,32 @@ class DeltaTables:
         """Whether any profile is on Databricks."""
         return bool(self._targets)
 
-    def persist_docs(self) -> Properties:
+    def persist_docs(self) -> dict[str, Any]:
         """The ``+persist_docs`` of a folder of models; empty without Databricks."""
         if not self.wanted:
             return {}
         value: Any = True if self._alone else f"{{{{ {_ON_DATABRICKS} }}}}"
         return {"+persist_docs": {"relation": value, "columns": value}}
 
-    def feature(self, properties: Properties, node: Rolling | Latest) -> Properties:
+    def feature(self, properties: ModelProperties, node: Rolling | Latest) -> ModelProperties:
         """A feature table: what Databricks' own feature lookups ask of one."""
         if not self.wanted:
             return properties
         key = [*(_quoted(name) for name, _ in node.keys), f"{_INSTANT} timeseries"]
-        return self._table(
-            properties,
-            constraints=self._primary_key(node.name, key),
-            units=_units(node),
-            liquid_clustered_by=_clustering([*node.keys, (_INSTANT, ColumnType(Kind.TIMESTAMP))]),
-        )
+        instant = (_INSTANT, ColumnType(Kind.TIMESTAMP))
+        config = replace(properties.config, liquid_clustered_by=_clustering([*node.keys, instant]))
+        keyed = replace(properties, config=config, constraints=(self._primary_key(node.name, key),))
+        return self._table(keyed, units=_units(node))
 
     def current(
-        self, properties: Properties, node: Current, source: Rolling | Latest
-    ) -> Properties:
+        self, properties: ModelProperties, node: Current, source: Rolling | Latest
+    ) -> ModelProperties:
         """A table of current values. Where an online table follows its changes, they are merged."""
         return self._published(properties, node.name, node.keys, source)
 
     def upcoming(
-        self, properties: Properties, node: Upcoming, source: Rolling | Latest
-    ) -> Properties:
+        self, properties: ModelProperties, node: Upcoming, source: Rolling | Latest
+    ) -> ModelProperties:
         """A table of rows that begin later, merged like the current values.
 
         Its key has no time series: an online table would keep only the last row of one.
@@ -99,79 +98,77 @@ class DeltaTables:
 
     def _published(
         self,
-        properties: Properties,
+        properties: ModelProperties,
         table: str,
         key: Sequence[tuple[str, ColumnType]],
         source: Rolling | Latest,
-    ) -> Properties:
+    ) -> ModelProperties:
         if not self.wanted:
             return properties
-        added: Properties = {}
-        clustering = _clustering(key)
+        config, clustering = properties.config, _clustering(key)
         if self._following:
-            added = {
-                "materialized": self._where_followed("incremental", "table"),
-                "incremental_strategy": "mlforge_changes",
-                "unique_key": [name for name, _ in key],
-                "on_schema_change": "append_new_columns",
-            }
+            config = replace(
+                config,
+                materialized=self._where_followed("incremental", "table"),
+                incremental_strategy="mlforge_changes",
+                unique_key=[name for name, _ in key],
+                on_schema_change="append_new_columns",
+            )
             clustering = [
                 name for name in clustering if not name.startswith("`")
             ]  # else altered by every run
-        return self._table(
+        keyed = replace(
             properties,
-            constraints=self._primary_key(table, [_quoted(name) for name, _ in key]),
-            units=_units(source),
-            followed=True,
-            liquid_clustered_by=clustering,
-            **added,
+            config=replace(config, liquid_clustered_by=clustering),
+            constraints=(self._primary_key(table, [_quoted(name) for name, _ in key]),),
         )
+        return self._table(keyed, units=_units(source), followed=True)
 
-    def tiles(self, properties: Properties, node: Tiles) -> Properties:
+    def tiles(self, properties: ModelProperties, node: Tiles) -> ModelProperties:
         """A table of tiles."""
         if not self.wanted:
             return properties
         clustering = _clustering([*node.keys, (node.tick, ColumnType(Kind.INTEGER))])
-        return self._table(properties, liquid_clustered_by=clustering)
+        config = replace(properties.config, liquid_clustered_by=clustering)
+        return self._table(replace(properties, config=config))
 
-    def training_set(self, properties: Properties) -> Properties:
+    def training_set(self, properties: ModelProperties) -> ModelProperties:
         """The table of a training set."""
         return self._table(properties) if self.wanted else properties
 
     def _table(
         self,
-        properties: Properties,
+        properties: ModelProperties,
         *,
-        constraints: Sequence[Properties] = (),
         units: Mapping[str, str] | None = None,
         followed: bool = False,
-        **added: Any,
-    ) -> Properties:
-        config = dict(properties["config"])
-        meta = config.pop("meta")
-        names = [column["name"] for column in properties["columns"]]
-        added["tblproperties"] = self._table_properties(names, followed=followed)
-        added["databricks_tags"] = _tags(config.get("tags", ()))
-        config.update({key: value for key, value in added.items() if value})
-        config["meta"] = meta
-        dressed = dict(properties)
-        dressed["config"] = config
-        dressed["columns"] = [
-            _tagged(self._described(column), (units or {}).get(column["name"]))
-            for column in properties["columns"]
+    ) -> ModelProperties:
+        names = [column.name for column in properties.columns]
+        config: ModelConfig = replace(
+            properties.config,
+            tblproperties=self._table_properties(names, followed=followed),
+            databricks_tags=_tags(properties.config.tags),
+        )
+        columns = [
+            _tagged(
+                replace(column, description=self._kept(column.description)),
+                (units or {}).get(column.name),
+            )
+            for column in properties.columns
         ]
-        if constraints:
-            dressed["constraints"] = list(constraints)
-        last = ("constraints", "columns", "data_tests")
-        ordered = [*(key for key in dressed if key not in last), *last]
-        return self._described({key: dressed[key] for key in ordered if key in dressed})
+        return replace(
+            properties,
+            description=self._kept(properties.description),
+            config=config,
+            columns=tuple(columns),
+        )
 
-    def _primary_key(self, table: str, columns: Iterable[str]) -> list[Properties]:
+    def _primary_key(self, table: str, columns: Iterable[str]) -> dict[str, str]:
         """The named constraint; dbt writes none where its expression is empty."""
         expression = f"primary key ({', '.join(columns)})"
         if not self._alone:
             expression = f"{{{{ {jinja_text(expression)} if {_ON_DATABRICKS} else '' }}}}"
-        return [{"type": "custom", "name": f"{table}_pk".lower(), "expression": expression}]
+        return {"type": "custom", "name": f"{table}_pk".lower(), "expression": expression}
 
     def _table_properties(self, names: Iterable[str], *, followed: bool) -> Any:
         mapped = _MAPPED if any(_NOT_IN_DELTA.search(name) for name in names) else {}
@@ -192,14 +189,13 @@ class DeltaTables:
             condition = f"target.name in {self._following}"
         return f"{{{{ {value!r} if {condition} else {otherwise!r} }}}}"
 
-    def _described(self, about: Properties) -> Properties:
-        """With a description that survives: dbt-databricks escapes quotes in comments, not backslashes."""
-        text = about.get("description", "")
+    def _kept(self, text: str) -> str:
+        """A description that survives: dbt-databricks escapes quotes in comments, not backslashes."""
         if "\\" not in text:
-            return about
+            return text
         literal = text[3:-3] if text.startswith("{{ '") else jinja_text(text)
         doubled = r"'\\\\'" if self._alone else rf"'\\\\' if {_ON_DATABRICKS} else '\\'"
-        return {**about, "description": rf"{{{{ {literal} | replace('\\', {doubled}) }}}}"}
+        return rf"{{{{ {literal} | replace('\\', {doubled}) }}}}"
 
 
 def _quoted(name: str) -> str:
@@ -224,9 +220,9 @@ def _tags(tags: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys([tag for tag in tags if _TAG.fullmatch(tag)][:TAGGED], "")
 
 
-def _tagged(column: Properties, unit: str | None) -> Properties:
+def _tagged(column: Column, unit: str | None) -> Column:
     """A column with its unit as a tag; dbt-databricks does not escape the value."""
     if unit is None:
         return column
     escaped = unit.replace("\\", "\\\\").replace("'", "\\'")
-    return {**column, "databricks_tags": safe_values({"unit": escaped})}
+    return replace(column, tags=safe_values({"unit": escaped}))

@@ -10,18 +10,17 @@ from mlforge_sql.dbt.audits import account_text, audit_text, feature_account_tex
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header, sealed
 from mlforge_sql.dbt.known_sources import known_sources
+from mlforge_sql.dbt.model_properties import ModelProperties, models_properties
 from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.pinned_settings import pinned_settings
 from mlforge_sql.dbt.profile_notes import noted
 from mlforge_sql.dbt.profiles import profiles
 from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
 from mlforge_sql.dbt.properties import (
-    Properties,
     TestNames,
     current_properties,
     feature_properties,
     input_properties,
-    models_properties,
     staging_properties,
     tiles_properties,
     upcoming_properties,
@@ -127,7 +126,6 @@ class _Writer:
             self._model(INTERMEDIATE, node, properties, [feature.origin.path])
         for tiles in self._plan.tiles:
             properties = self._delta.tiles(tiles_properties(tiles, self._branches), tiles)
-            properties["config"]["materialized"] = "table"
             origins = [self._features[name].origin.path for name in tiles.features]
             self._model(INTERMEDIATE, tiles, properties, origins)
 
@@ -138,7 +136,9 @@ class _Writer:
             properties = feature_properties(
                 node, feature, spec_hash(feature), self._branches, self._names
             )
-            models: list[tuple[Model, Properties]] = [(node, self._delta.feature(properties, node))]
+            models: list[tuple[Model, ModelProperties]] = [
+                (node, self._delta.feature(properties, node))
+            ]
             properties = current_properties(current, node, feature, self._branches, self._names)
             properties = self._delta.current(properties, current, node)
             models.append((current, self._online.current(properties)))
@@ -209,14 +209,18 @@ class _Writer:
             self.files[path] = f"{header(path, [origin])}\n\n{text}"
 
     def _model(
-        self, folder: PurePosixPath, node: Model, properties: Properties, origins: Iterable[str]
+        self,
+        folder: PurePosixPath,
+        node: Model,
+        properties: ModelProperties,
+        origins: Iterable[str],
     ) -> None:
         group = self._groups[node.source] if isinstance(node, Staging | Labels) else ""
         text = self._branches.model(node, group)
         self._text_model(folder / node.name, text, properties, origins)
 
     def _text_model(
-        self, stem: PurePosixPath, text: str, properties: Properties, origins: Iterable[str]
+        self, stem: PurePosixPath, text: str, properties: ModelProperties, origins: Iterable[str]
     ) -> None:
         path = stem.with_name(f"{stem.name}.sql")
         self.files[path] = f"{header(path, origins)}\n\n{text}"

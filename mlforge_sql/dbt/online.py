@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any
 
 from mlforge_sql.dbt.headers import MARK
+from mlforge_sql.dbt.model_properties import ModelProperties
 from mlforge_sql.dbt.online_setup import setup_sql
-from mlforge_sql.dbt.properties import Properties, TestNames, data_test
+from mlforge_sql.dbt.properties import TestNames, data_test
 from mlforge_sql.dbt.templates import template_files
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
@@ -49,30 +50,34 @@ class OnlineTables:
         """The hooks at the end of a run."""
         return list(END) if self._by_dbt else []
 
-    def current(self, properties: Properties) -> Properties:
+    def current(self, properties: ModelProperties) -> ModelProperties:
         """The properties of a table of current values, with the hook that publishes it."""
-        return self._tested(_configured(properties, **self._hook))
+        config = replace(properties.config, post_hook=self._hook)
+        return self._tested(replace(properties, config=config))
 
-    def upcoming(self, properties: Properties) -> Properties:
+    def upcoming(self, properties: ModelProperties) -> ModelProperties:
         """The properties of a table of upcoming rows: only where they are published, with the hook."""
-        return self._tested(_configured(properties, **self._enabled, **self._hook))
+        enabled = _enabled(self._config, self.targets)
+        config = replace(properties.config, enabled=enabled, post_hook=self._hook)
+        return self._tested(replace(properties, config=config))
 
-    def _tested(self, properties: Properties) -> Properties:
+    def _tested(self, properties: ModelProperties) -> ModelProperties:
         """With the test that compares a table with its online table, where SQL can reach that."""
         places = self._places
         if not places:
             return properties
-        table = properties["name"]
-        generic = "mlforge_online_equals"
+        table = properties.name
         arguments = {"table": table, "places": places}
-        test = data_test(generic, self._names.name(table, "online_equals"), arguments)
-        test[generic]["config"] |= {
-            **_enabled(self._config, list(places)),
+        name = self._names.name(table, "online_equals")
+        enabled = _enabled(self._config, list(places))
+        config = {
+            **({"enabled": enabled} if enabled else {}),
             "tags": [ONLINE_TAG],
             "fail_calc": "coalesce(sum(mlforge_rows), 0)",
             "meta": {"mlforge": {"kind": "online"}},
         }
-        return {**properties, "data_tests": [*properties["data_tests"], test]}
+        test = replace(data_test("mlforge_online_equals", name, arguments), config=config)
+        return replace(properties, data_tests=(*properties.data_tests, test))
 
     @property
     def _places(self) -> dict[str, dict[str, str]]:
@@ -84,8 +89,8 @@ class OnlineTables:
         }
 
     @property
-    def _hook(self) -> Properties:
-        return {"post_hook": [HOOK]} if self._by_dbt else {}
+    def _hook(self) -> tuple[str, ...]:
+        return (HOOK,) if self._by_dbt else ()
 
     @property
     def _by_dbt(self) -> bool:
@@ -101,10 +106,6 @@ class OnlineTables:
         }
         published = {places[name] for name in self._published}
         return [name for name, place in places.items() if place in published]
-
-    @property
-    def _enabled(self) -> Properties:
-        return _enabled(self._config, self.targets)
 
     def _settings_text(self) -> str:
         """The file of the macro that tells the others what the target's profile says."""
@@ -139,20 +140,11 @@ class OnlineTables:
         }
 
 
-def _enabled(config: ProjectConfig, targets: list[str]) -> Properties:
-    """The configuration of what is there in some targets only."""
-    if targets == list(config.profiles):
-        return {}
-    return {"enabled": f"{{{{ target.name in {targets} }}}}"}
+def _enabled(config: ProjectConfig, targets: list[str]) -> str | None:
+    """Where something is that is there in some targets only; None for all."""
+    return None if targets == list(config.profiles) else f"{{{{ target.name in {targets} }}}}"
 
 
 def _mapping(values: dict[str, str]) -> str:
     lines = "".join(f"\n            {key!r}: {value!r}," for key, value in values.items())
     return f"{{{lines}\n        }}"
-
-
-def _configured(properties: Properties, **added: Any) -> Properties:
-    """With further configuration, in front of ``meta``."""
-    config = dict(properties["config"])
-    meta = config.pop("meta")
-    return {**properties, "config": {**config, **added, "meta": meta}}

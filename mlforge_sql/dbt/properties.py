@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_safe, safe_values
-from mlforge_sql.dbt.yaml_text import Shared
+from mlforge_sql.dbt.model_properties import Column, DataTest, ModelConfig, ModelProperties
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.describe import column_text
 from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles, Upcoming
@@ -16,19 +16,6 @@ from mlforge_sql.project.model import ResolvedFeature
 from mlforge_sql.spec.validators import Validator
 from mlforge_sql.sql.branches import Branches
 from mlforge_sql.types import BIGINT, TIMESTAMP, ColumnType
-
-Properties = dict[str, Any]
-
-MODEL_KEYS = ("name", "description", "config", "constraints", "data_tests", "columns")
-CONFIG_KEYS = (
-    "enabled",
-    "materialized",
-    "incremental_strategy",
-    "unique_key",
-    "on_schema_change",
-    "contract",
-    "tags",
-)
 
 
 @dataclass
@@ -49,35 +36,20 @@ class TestNames:
         return name
 
 
-def models_properties(models: Sequence[Properties]) -> Properties:
-    """The properties file of models; columns that several have are written once, and referred to."""
-    written = [_ordered(model, MODEL_KEYS) for model in models]
-    for model in written:
-        model["config"] = _ordered(model["config"], CONFIG_KEYS)
-        if len(written) > 1 and model.get("columns") == models[0].get("columns"):
-            model["columns"] = Shared("columns", model["columns"])
-    return {"version": 2, "models": written}
-
-
-def _ordered(values: Properties, keys: Sequence[str]) -> Properties:
-    """In the order in which dbt's own documentation has them."""
-    first = {key: values[key] for key in keys if key in values}
-    last = {key: values[key] for key in ("meta",) if key in values}
-    return {**first, **{key: values[key] for key in values if key not in last}, **last}
-
-
-def staging_properties(node: Staging) -> Properties:
+def staging_properties(node: Staging) -> ModelProperties:
     """Properties of a staging model."""
     about = node.description or f"Events of `{node.source}`"
     parts = ["event time in UTC"]
     parts += ["surrogate keys"] if node.keys else []
     parts += ["one row for each event"] if node.dedupe else []
     text = f"{about.rstrip('.')}. With {', '.join(parts)}."
-    config = model_config("staging", source=node.source)
-    config["pre_hook"] = source_check(node.source)
+    config = replace(
+        model_config("staging", source=node.source), pre_hook=source_check(node.source)
+    )
     if node.dedupe is not None or any(key.salt_env for key in node.keys):
-        config["materialized"] = "table"  # a view's text would keep the salt in the catalog
-    return {"name": node.name, "description": jinja_safe(text), "config": config}
+        # a view's text would keep the salt in the catalog
+        config = replace(config, materialized="table")
+    return ModelProperties(node.name, jinja_safe(text), config)
 
 
 def source_check(source: str) -> str:
@@ -87,7 +59,7 @@ def source_check(source: str) -> str:
 
 def input_properties(
     node: Input, feature: ResolvedFeature, branches: Branches, names: TestNames
-) -> Properties:
+) -> ModelProperties:
     """Properties of an input model: the feature's validators are its tests."""
     tests = [
         data_test(
@@ -101,15 +73,15 @@ def input_properties(
     counted_name = names.name(node.feature, "rows_without_key_or_time")
     tests.append(data_test("mlforge_rows_counted", counted_name, counted, severity="warn"))
     text = f"The rows that go into `{node.feature}`. A failing validator here keeps the feature from being built."
-    return {
-        "name": node.name,
-        "description": jinja_safe(text),
-        "config": model_config("input", feature=node.feature),
-        "data_tests": tests,
-    }
+    return ModelProperties(
+        name=node.name,
+        description=jinja_safe(text),
+        config=model_config("input", feature=node.feature),
+        data_tests=tuple(tests),
+    )
 
 
-def _pattern(validator: Validator, branches: Branches) -> Properties:
+def _pattern(validator: Validator, branches: Branches) -> dict[str, str]:
     """The pattern of a validator in Databricks' words, where they are others."""
     if validator.pattern is None:
         return {}
@@ -118,7 +90,7 @@ def _pattern(validator: Validator, branches: Branches) -> Properties:
     return {"databricks_pattern": said["databricks"]} if differs else {}
 
 
-def tiles_properties(node: Tiles, branches: Branches) -> Properties:
+def tiles_properties(node: Tiles, branches: Branches) -> ModelProperties:
     """Properties of a tiles model."""
     used = ", ".join(f"`{name}`" for name in node.features)
     text = f"Events of one entity and tick of {node.clock.interval}, pre-aggregated for {used}."
@@ -138,12 +110,12 @@ def tiles_properties(node: Tiles, branches: Branches) -> Properties:
             for item in node.measures
         ),
     ]
-    return {
-        "name": node.name,
-        "description": jinja_safe(text),
-        "config": model_config("tiles", contract=True),
-        "columns": columns,
-    }
+    return ModelProperties(
+        name=node.name,
+        description=jinja_safe(text),
+        config=replace(model_config("tiles", contract=True), materialized="table"),
+        columns=tuple(columns),
+    )
 
 
 def _measure_text(name: str, kind: str, where: Any) -> str:
@@ -156,7 +128,7 @@ def feature_properties(
     spec_hash: str,
     branches: Branches,
     names: TestNames,
-) -> Properties:
+) -> ModelProperties:
     """Properties of a feature table."""
     keys = [name for name, _ in node.keys]
     key = [*keys, "feature_timestamp"]
@@ -184,16 +156,13 @@ def feature_properties(
         "spec_hash": spec_hash,
         "spec": feature.origin.path,
     }
-    return {
-        "name": node.name,
-        "description": jinja_safe(text),
-        "config": model_config("feature", contract=True, tags=feature.spec.tags, **meta),
-        "columns": [
-            *_row_columns(node.keys, branches),
-            *_feature_columns(node, branches),
-        ],
-        "data_tests": tests,
-    }
+    return ModelProperties(
+        name=node.name,
+        description=jinja_safe(text),
+        config=model_config("feature", contract=True, tags=feature.spec.tags, **meta),
+        columns=(*_row_columns(node.keys, branches), *_feature_columns(node, branches)),
+        data_tests=tuple(tests),
+    )
 
 
 def _never_null(node: Rolling | Latest) -> list[str]:
@@ -209,26 +178,18 @@ def current_properties(
     feature: ResolvedFeature,
     branches: Branches,
     names: TestNames,
-) -> Properties:
+) -> ModelProperties:
     """Properties of a table of current values."""
     keys = [name for name, _ in node.keys]
     text = f"The row of `{node.feature}` that holds for each entity at the run's `as_of` (now by default)."
-    return {
-        "name": node.name,
-        "description": jinja_safe(text),
-        "config": model_config(
-            "current", contract=True, tags=feature.spec.tags, feature=node.feature
-        ),
-        "columns": [
-            *_row_columns(node.keys, branches),
-            *_feature_columns(source, branches),
-        ],
-        "data_tests": [
-            data_test(
-                "mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": keys}
-            )
-        ],
-    }
+    unique = names.name(node.name, "key", "unique")
+    return ModelProperties(
+        name=node.name,
+        description=jinja_safe(text),
+        config=model_config("current", contract=True, tags=feature.spec.tags, feature=node.feature),
+        columns=(*_row_columns(node.keys, branches), *_feature_columns(source, branches)),
+        data_tests=(data_test("mlforge_unique_key", unique, {"columns": keys}),),
+    )
 
 
 def upcoming_properties(
@@ -237,58 +198,48 @@ def upcoming_properties(
     feature: ResolvedFeature,
     branches: Branches,
     names: TestNames,
-) -> Properties:
+) -> ModelProperties:
     """Properties of a table of the rows that begin later."""
     text = (
         f"The rows of `{node.feature}` that begin after the run's `as_of` (now by default): "
         "what its online values change to by themselves."
     )
     key = [*(name for name, _ in node.keys), "feature_timestamp"]
-    return {
-        "name": node.name,
-        "description": jinja_safe(text),
-        "config": model_config(
+    unique = names.name(node.name, "key", "unique")
+    return ModelProperties(
+        name=node.name,
+        description=jinja_safe(text),
+        config=model_config(
             "upcoming", contract=True, tags=feature.spec.tags, feature=node.feature
         ),
-        "columns": [
-            *_row_columns(node.keys, branches),
-            *_feature_columns(source, branches),
-        ],
-        "data_tests": [
-            data_test(
-                "mlforge_unique_key", names.name(node.name, "key", "unique"), {"columns": key}
-            )
-        ],
-    }
+        columns=(*_row_columns(node.keys, branches), *_feature_columns(source, branches)),
+        data_tests=(data_test("mlforge_unique_key", unique, {"columns": key}),),
+    )
 
 
 def model_config(
     kind: str, *, contract: bool = False, tags: Sequence[str] = (), **meta: Any
-) -> Properties:
+) -> ModelConfig:
     """The ``config`` of a model; ``meta`` says what it is to us."""
-    config: Properties = {}
-    if contract:
-        config["contract"] = {"enforced": True}
-    if tags:
-        config["tags"] = safe_values(list(tags))
-    config["meta"] = {"mlforge": {"kind": kind, **safe_values(meta)}}
-    return config
+    return ModelConfig(
+        meta={"kind": kind, **safe_values(meta)}, contract=contract, tags=safe_values(list(tags))
+    )
 
 
-def _key_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Properties]:
+def _key_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Column]:
     return [
         column_properties(name, kind, branches, "Join key", required=True) for name, kind in keys
     ]
 
 
-def _row_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Properties]:
+def _row_columns(keys: Iterable[tuple[str, ColumnType]], branches: Branches) -> list[Column]:
     """The primary key of a step function."""
     about = "Instant (UTC) from which the row holds"
     instant = column_properties("feature_timestamp", TIMESTAMP, branches, about, required=True)
     return [*_key_columns(keys, branches), instant]
 
 
-def _feature_columns(node: Rolling | Latest, branches: Branches) -> list[Properties]:
+def _feature_columns(node: Rolling | Latest, branches: Branches) -> list[Column]:
     if isinstance(node, Latest):
         return [
             column_properties(name, kind, branches, f"{name} of the last event")
@@ -308,28 +259,20 @@ def column_properties(
     *,
     required: bool = False,
     unit: str | None = None,
-) -> Properties:
+) -> Column:
     """A column of a model."""
-    column: Properties = {"name": name, "data_type": branches.type_name(kind)}
-    if needs_quotes(name):
-        column["quote"] = True
-    if description:
-        column["description"] = jinja_safe(description)
-    if required:
-        column["constraints"] = [{"type": "not_null"}]
-    if unit:
-        column["config"] = {"meta": {"unit": jinja_safe(unit)}}
-    return column
+    return Column(
+        name=name,
+        data_type=branches.type_name(kind),
+        description=jinja_safe(description),
+        quoted=needs_quotes(name),
+        required=required,
+        unit=jinja_safe(unit) if unit else None,
+    )
 
 
 def data_test(
-    generic: str, name: str, arguments: Properties, *, severity: str = "error"
-) -> Properties:
+    generic: str, name: str, arguments: Mapping[str, Any], *, severity: str = "error"
+) -> DataTest:
     """A test of a model: a generic test with its arguments."""
-    return {
-        generic: {
-            "name": name,
-            "arguments": safe_values(arguments),
-            "config": {"severity": severity},
-        }
-    }
+    return DataTest(generic, name, safe_values(dict(arguments)), severity)
