@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from examples import draws, told, use_profile
+from judged import PORTABLE
 from postgres_server import PostgresServer, postgres_binaries, start_postgres
 from schedule import SECONDS, SlowestFirst
 from warehouse.client import Warehouse, ensure_environment, start_warehouse
@@ -58,6 +59,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reason = java_reason() if os.environ.get("MLFORGE_WAREHOUSE") else None
     if reason is not None:
         terminalreporter.section(f"Databricks SQL was NOT tested: {reason}", red=True, bold=True)
+
+
+@pytest.fixture(params=["native", "portable"])
+def portable(request: pytest.FixtureRequest) -> frozenset[str]:
+    """Both formulations of the join: the macros that run in their portable form."""
+    return PORTABLE if request.param == "portable" else frozenset()
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 import pytest
+from audited import EVENT_SCHEMA, EVENTS, LABEL_SCHEMA, LABELS, MARKED, SPEC, build
 from events import at, table
 from harness import Run, compile_and_run, project_macros, write_project
-from test_audit import EVENT_SCHEMA, EVENTS, LABEL_SCHEMA, LABELS, MARKED, SPEC, build
 
 from mlforge_sql.workflows.compile import compile_project
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import CONTINUOUS, EVENTS, GRIDDED, LABELS, LAST, ROWS, SPEC, audit, build
 from events import at, table
 from harness import Run
-from test_audit import CONTINUOUS, EVENTS, GRIDDED, LABELS, LAST, ROWS, SPEC, audit, build
 
 MOMENT = timedelta(microseconds=1)
 FEATURES = ("daily", "recent", "last")
