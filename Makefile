@@ -23,7 +23,7 @@ demo: $(STAMP)  ## generate sample data, build example_project on DuckDB, show t
 	@$(BIN)/python example_project/demo.py
 
 demo-databricks: $(STAMP)  ## build example_project on a local Databricks SQL warehouse (Java 17)
-	@$(BIN)/python tests/warehouse/demo.py
+	@$(BIN)/python tests/demo_databricks.py
 
 lint: $(STAMP)  ## ruff: lint and format check
 	$(BIN)/ruff check .

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from examples import draws, told, use_profile
 from judged import PORTABLE
+from live_warehouse import SWITCH, LiveWarehouse
 from postgres_server import PostgresServer, postgres_binaries, start_postgres
 from schedule import SECONDS, SlowestFirst
-from warehouse.client import Warehouse, ensure_environment, start_warehouse
-from warehouse.environment import java_reason
-from warehouse.live import SWITCH, LiveWarehouse
+from warehouse import Warehouse, ensure_environment, java_reason, start_warehouse
 
 if TYPE_CHECKING:
     from xdist.remote import Producer

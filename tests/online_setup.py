@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 PRINCIPAL = "dbt@example.com"
 

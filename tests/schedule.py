@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.live import SWITCH
+from live_warehouse import SWITCH
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:

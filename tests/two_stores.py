@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 from harness import compile_and_run, model_names, write_parquet, write_project
-from warehouse.client import Connection, Warehouse
+from warehouse import Connection, Warehouse
 from warehouse_harness import load_table, warehouse_macros
 
 from mlforge_sql.workflows.compile import Compiled

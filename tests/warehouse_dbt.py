@@ -22,7 +22,7 @@ from mlforge_sql.workflows.compile import compile_project, write_project
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 TIMEOUT_SECONDS = 600
 

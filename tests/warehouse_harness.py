@@ -16,8 +16,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness import model_names
-from warehouse.client import Connection
-from warehouse.live import SWITCH
+from live_warehouse import SWITCH
+from warehouse import Connection
 
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dialects.databricks import Databricks

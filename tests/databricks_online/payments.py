@@ -14,7 +14,7 @@ from warehouse_dbt import WarehouseProject
 from warehouse_harness import literal
 
 if TYPE_CHECKING:
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 LATEST, VELOCITY = "payments_latest", "payments_velocity"
 TABLES = (f"{LATEST}_current", f"{VELOCITY}_current", f"{VELOCITY}_upcoming")

@@ -30,7 +30,7 @@ from mlforge_sql.cli import main
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 pytestmark = pytest.mark.functional
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
-from warehouse.client import StatementError
+from warehouse import StatementError
 
 from databricks_online.payments import (
     LATEST,
@@ -24,7 +24,7 @@ from databricks_online.payments import (
 from mlforge_sql.cli import main
 
 if TYPE_CHECKING:
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 pytestmark = pytest.mark.functional
 

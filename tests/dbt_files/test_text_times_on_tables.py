@@ -10,7 +10,7 @@ import pytest
 import yaml
 from harness import write_project
 from jinja2 import Undefined
-from warehouse.client import Connection, Warehouse
+from warehouse import Connection, Warehouse
 from warehouse_harness import CONFIG
 
 from mlforge_sql.dbt.macros import _ENVIRONMENT, Macros

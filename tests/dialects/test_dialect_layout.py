@@ -10,7 +10,7 @@ import pytest
 from dialect_values import literal
 from jinja2 import Environment
 from sqlglot import exp
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.databricks import Databricks

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from dialect_table import TABLES, Row, databricks, duckdb_type, read_table
 from dialect_values import VALUES, equal, rows, table_sql
-from warehouse.client import Connection, StatementError, Warehouse
+from warehouse import Connection, StatementError, Warehouse
 
 from mlforge_sql.dialects.translation import databricks_type
 from mlforge_sql.expressions import parse_expression

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 from dialect_table import databricks
 from test_dialect_table import plain
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 
 from mlforge_sql.expressions import parse_expression
 

@@ -14,7 +14,7 @@ import pytest
 from dialect_values import INSTANTS, VALUES, column_types, equal, literal, rows, table_sql
 from sqlglot import exp
 from test_dialect_table import CATALOG, plain
-from warehouse.client import Connection, StatementError, Warehouse
+from warehouse import Connection, StatementError, Warehouse
 
 from mlforge_sql.clock import Clock
 from mlforge_sql.dbt.macros import Macros

@@ -8,7 +8,7 @@ import pytest
 from dialect_table import TABLES, Row, read_table
 from dialect_values import column_types
 from test_dialect_table import CATALOG, Failed, Local, values_table
-from warehouse.client import Connection, StatementError, Warehouse
+from warehouse import Connection, StatementError, Warehouse
 
 from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.dialects.translation.terms import narrows

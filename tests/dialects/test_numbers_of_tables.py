@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 from harness import compile_and_run, write_project
-from warehouse.client import Connection, Warehouse
+from warehouse import Connection, Warehouse
 from warehouse_harness import CONFIG, run_on_warehouse
 
 from mlforge_sql.workflows.compile import compile_project

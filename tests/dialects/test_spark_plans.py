@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from harness import write_parquet, write_project
-from warehouse.client import Connection, Warehouse
+from warehouse import Connection, Warehouse
 from warehouse_harness import CONFIG, load_table, run_on_warehouse, warehouse_macros
 
 from mlforge_sql.workflows.compile import compile_project

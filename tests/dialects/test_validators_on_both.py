@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from dialect_values import column_types, table_sql
 from test_dialect_table import CATALOG, plain
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dbt.properties import _pattern

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
 from two_stores import AS_OF, build_both, login
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import warehouse_macros
 
 from mlforge_sql.cli import main

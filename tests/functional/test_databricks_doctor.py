@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from harness import write_project
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 
 from mlforge_sql.cli import main
 

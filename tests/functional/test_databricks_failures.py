@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from harness import write_project
-from warehouse.client import StatementError, Warehouse, start_warehouse
+from warehouse import StatementError, Warehouse, start_warehouse
 
 from mlforge_sql.cli import main
 

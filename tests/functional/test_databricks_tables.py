@@ -9,7 +9,7 @@ import pytest
 from warehouse_dbt import WarehouseProject
 
 if TYPE_CHECKING:
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 pytestmark = pytest.mark.functional
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 pytestmark = pytest.mark.functional
 

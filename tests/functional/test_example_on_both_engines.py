@@ -20,7 +20,7 @@ from warehouse_harness import load_parquet
 from mlforge_sql.workflows.compile import compile_project
 
 if TYPE_CHECKING:
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 pytestmark = pytest.mark.functional
 

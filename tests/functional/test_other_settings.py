@@ -14,7 +14,7 @@ import pytest
 import yaml
 from harness import write_parquet, write_project
 from two_stores import config
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 
 from mlforge_sql.workflows.compile import compile_project
 from mlforge_sql.workflows.compile import write_project as write_dbt

@@ -15,7 +15,7 @@ from warehouse_harness import CONFIG, load_table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from warehouse.client import Warehouse
+    from warehouse import Warehouse
 
 pytestmark = pytest.mark.functional
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 from examples import COUNTS, SWITCH, examples
+from live_warehouse import SWITCH as WORKSPACE
 from schedule import ROOT, SECONDS, SPARK_SECONDS, SlowestFirst, uses_spark
-from warehouse.live import SWITCH as WORKSPACE
 
 SPARK = ("tests/property/test_both_engines.py", "tests/dialects/test_spark_plans.py")
 SLOW, MANY, FEW = (

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_honest_audits import KEYS, labels, with_training_set
 from test_rule_of_time import Tolerance, check_feature, same
-from warehouse.client import Connection, Warehouse
+from warehouse import Connection, Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse, warehouse_macros
 
 SCHEMA = "main.both_engines"

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from stored_times import PLAIN, PORTABLE, StoredTime
 from test_rule_of_time import Readable, at, build, instants, steps_of
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
 from mlforge_sql.workflows.compile import compile_project

@@ -37,7 +37,7 @@ from mlforge_sql.workflows.compile import Compiled, compile_project
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer
-    from warehouse.client import Connection, Warehouse
+    from warehouse import Connection, Warehouse
 
 PROJECTS = examples(__file__)
 """A project takes half a minute: each of its tables is created, changed, copied and compared."""

@@ -20,7 +20,7 @@ from examples import examples
 from harness import compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG, load_table, run_on_warehouse
 
 from mlforge_sql.types import Kind, parse_type

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from strategies import Document
 from test_training_set_values import History, Labelled, labelled_projects, requested
 from two_stores import build_both, login
-from warehouse.client import Connection, Warehouse
+from warehouse import Connection, Warehouse
 
 import mlforge_sql as mlf
 

@@ -8,7 +8,7 @@ from random import Random
 from dialect_table import Row, databricks, duckdb_type
 from examples import examples
 from test_dialect_table import Failed, Local, differences, values_table
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 
 from mlforge_sql.errors import InvalidExpression
 from mlforge_sql.expressions import ExpressionError

@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
 from two_stores import build_both, config, login
-from warehouse.client import Warehouse, start_warehouse
+from warehouse import Warehouse, start_warehouse
 
 import mlforge_sql as mlf
 from mlforge_sql.cli import main

@@ -25,7 +25,7 @@ import yaml
 from click.testing import CliRunner
 from purchases import LABEL_SCHEMA, LABELS, ROWS, SCHEMA, SPEC
 from two_stores import build_both, config, login
-from warehouse.client import Connection, Warehouse
+from warehouse import Connection, Warehouse
 
 import mlforge_sql as mlf
 from mlforge_sql.cli import main

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from harness import Run, compile_and_run, write_parquet, write_project
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
 from mlforge_sql.workflows.compile import compile_project

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from harness import CONFIG as LOCAL
 from harness import Run, compile_and_run, write_parquet, write_project
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse, warehouse_macros
 
 from mlforge_sql.cli import main

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from harness import CONFIG, compile_and_run, write_parquet, write_project
 from local_times import CHANGES, STORED, TYPES, Local, columns, local_times
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG as BOTH
 from warehouse_harness import load_table, run_on_warehouse
 

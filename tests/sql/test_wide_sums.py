@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import Run, compile_and_run, write_parquet, write_project
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
 SCHEMA = "main.wide_sums"

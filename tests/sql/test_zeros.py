@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import Run, compile_and_run, write_parquet, write_project
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
 COLUMNS = {"user_id": "BIGINT", "at": "TIMESTAMP", "x": "DOUBLE", "y": "FLOAT", "rank": "BIGINT"}

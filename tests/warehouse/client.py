@@ -1,6 +1,6 @@
 """Start and use the local Databricks SQL warehouse from tests that know neither Spark nor Java.
 
-environment = ensure_environment(Path("~/.cache/mlforge/warehouse").expanduser())
+environment = ensure_environment(Path("~/.cache/warehouse").expanduser())
 if environment is not None:
     with start_warehouse(environment, tmp_path) as warehouse:
         warehouse.sql("select 1 as one")            # [(1,)]
@@ -26,16 +26,8 @@ from typing import IO, Any, Self
 
 from warehouse.api_client import ApiClient
 from warehouse.delta_history import MAINTENANCE
-from warehouse.environment import HERE, ensure_environment
+from warehouse.environment import HERE
 
-__all__ = [
-    "Connection",
-    "StatementError",
-    "Warehouse",
-    "WarehouseStartError",
-    "ensure_environment",
-    "start_warehouse",
-]
 HTTP_PATH = "/sql/1.0/warehouses/local"
 POSTGRES = "LOCAL_WAREHOUSE_POSTGRES"
 _STOP_SECONDS = 20

@@ -19,15 +19,14 @@ LOOK = (
 @pytest.fixture(scope="module", autouse=True)
 def connections(warehouse: Warehouse) -> None:
     """Two connections to the warehouse itself, by token and by login."""
-    warehouse.put_secret("mlforge", "token")
+    warehouse.put_secret("shop", "token")
     where = f"host '{warehouse.url}', port '443', base_path '/api/'"
     warehouse.sql(
-        f"create connection api type http options ({where}, "
-        "bearer_token secret('mlforge', 'token'))"
+        f"create connection api type http options ({where}, bearer_token secret('shop', 'token'))"
     )
     warehouse.sql(
         f"create connection machine type http options ({where}, client_id 'robot', "
-        "client_secret secret('mlforge', 'token'), oauth_scope 'all-apis', "
+        "client_secret secret('shop', 'token'), oauth_scope 'all-apis', "
         f"token_endpoint '{warehouse.url}/oidc/v1/token')"
     )
     warehouse.sql(

@@ -327,10 +327,10 @@ def test_orders_of_a_test(shop: Shop) -> None:
 def test_the_whole_life_from_sql(shop: Shop) -> None:
     """What a post-hook does: look, publish, look again, update."""
     warehouse = shop.warehouse
-    warehouse.put_secret("mlforge", "token")
+    warehouse.put_secret("shop", "token")
     warehouse.sql(
         f"create connection if not exists online_api type http options (host '{warehouse.url}', "
-        "port '443', base_path '/api/', bearer_token secret('mlforge', 'token'))"
+        "port '443', base_path '/api/', bearer_token secret('shop', 'token'))"
     )
     shop.create()
     shop.sql("insert into {t} values (1, 1.0)")

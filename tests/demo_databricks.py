@@ -14,15 +14,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent))
-
 from online_setup import set_up_online
 from postgres_server import postgres_binaries, start_postgres
+from warehouse import Warehouse, ensure_environment, start_warehouse
 
-from warehouse.client import Warehouse, ensure_environment, start_warehouse
-
+ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 HTTPS = 443
 

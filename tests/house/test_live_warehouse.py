@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from warehouse.client import Warehouse
-from warehouse.live import LiveWarehouse
+from live_warehouse import LiveWarehouse
+from warehouse import Warehouse
 
 
 def test_it_reads_where_the_warehouse_is_from_the_environment(
