@@ -46,18 +46,20 @@ class Quoting:
     mark: str
     escapes: tuple[tuple[str, str], ...]
 
-    def name(self, *parts: str) -> str:
+    def name(self, *parts: str) -> Sql:
         """An identifier, or the parts of a qualified one.
 
         Examples:
             >>> print(DUCKDB.name('x"y'), DATABRICKS.name("main", "it`s"))
             "x""y" `main`.`it``s`
         """
-        return ".".join(
-            f"{self.mark}{part.replace(self.mark, self.mark * 2)}{self.mark}" for part in parts
+        return Sql(
+            ".".join(
+                f"{self.mark}{part.replace(self.mark, self.mark * 2)}{self.mark}" for part in parts
+            )
         )
 
-    def text(self, value: str) -> str:
+    def text(self, value: str) -> Sql:
         r"""A literal of text.
 
         Examples:
@@ -68,7 +70,16 @@ class Quoting:
         """
         for found, said in self.escapes:
             value = value.replace(found, said)
-        return f"'{value}'"
+        return Sql(f"'{value}'")
+
+    def list(self, *parts: Part, by: str = ", ") -> Sql:
+        """Parts with something between them.
+
+        Examples:
+            >>> print(DUCKDB.list(Name.of("a"), 1, "it's"), DUCKDB.list(Sql("x"), by=" and "))
+            "a", 1, 'it''s' x
+        """
+        return Sql(by.join(map(self._said, parts)))
 
     def sql(self, template: str, **parts: Part | Iterable[Part]) -> Sql:
         r"""A statement whose names and values are quoted, so that none of them can end early.
@@ -106,16 +117,16 @@ class Quoting:
             case int():
                 return str(part).lower()
             case _:
-                return ", ".join(map(self._said, part))
+                return self.list(*part)
 
 
 class _Postgres(Quoting):
     """Postgres: whether a backslash is one depends on a setting, unless the text says so itself."""
 
-    def text(self, value: str) -> str:
+    def text(self, value: str) -> Sql:
         """A literal of text, whatever the settings say of backslashes."""
         plain = super().text(value)
-        return f"E{plain}".replace("\\", "\\\\") if "\\" in value else plain
+        return Sql(f"E{plain}".replace("\\", "\\\\")) if "\\" in value else plain
 
 
 _DOUBLED = (("'", "''"),)

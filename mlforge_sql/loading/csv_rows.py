@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.formats import WHOLE, CsvForm
 
 if TYPE_CHECKING:
@@ -65,7 +66,11 @@ def _first_fields(
         "strict_mode = false",
         "parallel = false",  # a field may have several lines
     )
-    query = f"select trim(text) from (unpivot (from {reader} limit 1) on columns(*) into name place value text)"  # noqa: S608 - ours
+    query = DUCKDB.sql(
+        "select trim(text) from "
+        "(unpivot (from {reader} limit 1) on columns(*) into name place value text)",
+        reader=Sql(reader),
+    )
     return tuple(str(row[0]) for row in connection.execute(query, [file]).fetchall())
 
 
@@ -93,10 +98,9 @@ def unreadable_rows(
     columns = _columns(fields)
     limit = f"rejects_limit = {MOST}"
     reader = _reader(form, f"columns = {columns}", "store_rejects = true", limit)
-    counts = ", ".join(
-        f"count(c{number})" for number in range(fields)
-    )  # what is not read is not looked at
-    read = connection.execute(f"select count(*), {counts} from {reader}", [file]).fetchall()  # noqa: S608 - ours
+    counts = [Sql(f"count(c{number})") for number in range(fields)]  # else they are not looked at
+    query = DUCKDB.sql("select count(*), {counts} from {reader}", counts=counts, reader=Sql(reader))
+    read = connection.execute(query, [file]).fetchall()
     found = connection.execute(
         "select lower(mode(cast(error_type as varchar))), count(distinct line), min(line) from reject_errors"
     ).fetchall()

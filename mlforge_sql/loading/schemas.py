@@ -238,7 +238,7 @@ class SchemaReader:
         """Whether a column of csv or json files has dates without a time of the day."""
         name = DUCKDB.name(column)
         if reader_of(path) == "read_csv":
-            relation, text = reading("read_csv", ("all_varchar = true",)), name
+            relation, text = reading("read_csv", ("all_varchar = true",)), str(name)
         else:
             held = f"columns = {{{DUCKDB.text(column)}: 'JSON'}}"
             relation, text = reading("read_json", (held,)), f"({name} ->> '$')"

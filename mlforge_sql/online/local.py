@@ -11,7 +11,7 @@ from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dbt.macros import IN_PROCESS, Macros
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.duckdb import DuckDb
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Name, Sql
 from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
 from mlforge_sql.online.model import (
     Key,
@@ -93,13 +93,17 @@ class LocalOnline:
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities of a feature table; the same for the same seed."""
-        keys = ", ".join(DUCKDB.name(key.name) for key in feature.keys)
         store = self._offline()
+        query = DUCKDB.sql(
+            "select {keys} from (select distinct {keys} from {table}) "
+            "order by hash({keys}, {seed}), {keys} limit {rows}",
+            keys=[Name.of(key.name) for key in feature.keys],
+            table=store.relation(feature.name),
+            seed=seed,
+            rows=rows,
+        )
         try:
-            found = store.connection.execute(
-                f"select {keys} from (select distinct {keys} from {store.relation(feature.name)}) "  # noqa: S608 - quoted
-                f"order by hash({keys}, {seed}), {keys} limit {rows}"
-            ).fetchall()
+            found = store.connection.execute(query).fetchall()
         finally:
             store.connection.close()
         return [tuple(row) for row in found]
@@ -172,8 +176,12 @@ class LocalReader:
             label_columns={**columns, _ROW: "bigint", _AT: "timestamp"},
             label_instant=f"labels.{_AT}",
         )
-        names = ", ".join(map(DUCKDB.name, self._lookup.names))
-        return f"select {names} from ({joined}\n) as joined order by {_ROW}"  # noqa: S608 - quoted, or compiled
+        return DUCKDB.sql(
+            "select {names} from ({joined}\n) as joined order by {row}",
+            names=map(Name.of, self._lookup.names),
+            joined=Sql(joined),
+            row=Sql(_ROW),
+        )
 
     def _entities(self, keys: Sequence[Key], at: datetime) -> Any:
         import pyarrow as pa

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dialects.duckdb import DuckDb
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import OnlineError
 from mlforge_sql.online.model import Served
 from mlforge_sql.sql.joins import empty_value
@@ -43,10 +43,12 @@ def last_builds(store: DuckDbStore) -> dict[str, Built]:
     """The last build of each feature table, where the run recorded it."""
     if METADATA not in store.tables():
         return {}
-    rows = store.connection.execute(
-        "select feature, arg_max(spec_hash, built_at), arg_max(run_id, built_at), max(built_at) "  # noqa: S608 - quoted
-        f"from {store.relation(METADATA)} group by feature"
-    ).fetchall()
+    query = DUCKDB.sql(
+        "select feature, arg_max(spec_hash, built_at), arg_max(run_id, built_at), max(built_at) "
+        "from {table} group by feature",
+        table=store.relation(METADATA),
+    )
+    rows = store.connection.execute(query).fetchall()
     return {str(row[0]): Built(str(row[1]), str(row[2]), row[3]) for row in rows}
 
 
@@ -85,29 +87,37 @@ def needed_rows(
 
 
 def needed_rows_sql(
-    relation: str,
+    relation: Sql,
     feature: Served,
     since: datetime,
     as_text: Callable[[str], str] = "cast({} as varchar)".format,
-) -> str:
+) -> Sql:
     """SQL of ``needed_rows``."""
-    instant = f"timestamp '{since.isoformat(sep=' ')}'"
     keys = [DUCKDB.name(key.name) for key in feature.keys]
-    names = [*keys, TIME, *(DUCKDB.name(column.name) for column in feature.columns)]
-    same = " and ".join(f"history.{key} = held.{key}" for key in keys)
+    names = [*keys, Sql(TIME), *(DUCKDB.name(column.name) for column in feature.columns)]
+    same = (Sql(f"history.{key} = held.{key}") for key in keys)
     dialect = DuckDb()
-    empty = " and ".join(
-        f"history.{DUCKDB.name(column.name)} is not distinct from {empty_value(column, dialect) or 'null'}"
+    empty = (
+        Sql(
+            f"history.{DUCKDB.name(column.name)} is not distinct from "
+            f"{empty_value(column, dialect) or 'null'}"
+        )
         for column in feature.columns
     )
-    listed = ", ".join(f"{as_text(f'history.{name}')} as {name}" for name in names)
-    order = ", ".join(f"history.{name}" for name in [*keys, TIME])
-    return (
-        "with held as (\n"  # noqa: S608 - names are quoted
-        f"    select {', '.join(keys)}, max({TIME}) as {TIME}\n    from {relation}\n"
-        f"    where {TIME} <= {instant}\n    group by {', '.join(keys)}\n)\n"
-        f"select {listed}\nfrom {relation} as history\nleft join held on {same}\n"
-        f"where history.{TIME} > {instant}\n"
-        f"or (history.{TIME} = held.{TIME} and not ({empty}))\n"
-        f"order by {order}"
+    return DUCKDB.sql(
+        "with held as (\n"
+        "    select {keys}, max({time}) as {time}\n    from {relation}\n"
+        "    where {time} <= {instant}\n    group by {keys}\n)\n"
+        "select {listed}\nfrom {relation} as history\nleft join held on {same}\n"
+        "where history.{time} > {instant}\n"
+        "or (history.{time} = held.{time} and not ({empty}))\n"
+        "order by {order}",
+        keys=keys,
+        time=Sql(TIME),
+        relation=relation,
+        instant=since,
+        listed=[Sql(f"{as_text(f'history.{name}')} as {name}") for name in names],
+        same=DUCKDB.list(*same, by=" and "),
+        empty=DUCKDB.list(*empty, by=" and "),
+        order=[Sql(f"history.{name}") for name in (*keys, TIME)],
     )

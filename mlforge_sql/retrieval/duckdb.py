@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from mlforge_sql.dialects.duckdb import DuckDb
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Name, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.retrieval.exact import exact_casts, problem
 from mlforge_sql.retrieval.joiner import Joiner, Rows
@@ -57,10 +57,12 @@ class DuckDbJoiner(Joiner):
             instant = f"{LABELS}.{DUCKDB.name(time)}"
         query = numbered(labels, join, added)
         joined = join.query(DuckDb(), self.store.relation, query, labels.columns, instant)
-        kept = ", ".join(DUCKDB.name(name) for name in join.names)
+        kept = DUCKDB.list(*map(Name.of, join.names))
         if own:
-            kept = f"* exclude ({', '.join(DUCKDB.name(name) for name in added)})"
-        source = f"({joined}\n) as joined order by {DUCKDB.name(row)}"
+            kept = DUCKDB.sql("* exclude ({added})", added=map(Name.of, added))
+        source = DUCKDB.sql(
+            "({joined}\n) as joined order by {row}", joined=Sql(joined), row=Name.of(row)
+        )
         return DuckDbRows(self.store.connection, kept, source, join.time, tuple(labels.columns))
 
 
@@ -90,22 +92,26 @@ class DuckDbRows(Rows):
     """
 
     connection: duckdb.DuckDBPyConnection
-    kept: str
-    source: str = field(repr=False)  # it has the salt of surrogate keys
+    kept: Sql
+    source: Sql = field(repr=False)  # it has the salt of surrogate keys
     time: str | None
     columns: tuple[str, ...] = ()
 
     @property
     def query(self) -> str:
         """The query, its columns in DuckDB's types."""
-        return f"select {self.kept} from {self.source}"  # noqa: S608 - compiled, or quoted
+        return DUCKDB.sql("select {kept} from {source}", kept=self.kept, source=self.source)
 
     def _exact(self) -> str:
         """The query, its columns in types that parquet and Arrow hold exactly."""
         if not self.kept.startswith("*"):
             return self.query
-        casts = exact_casts(self.connection, self.query)
-        return f"select {self.kept} {casts} from {self.source}"  # noqa: S608 - compiled, or quoted
+        return DUCKDB.sql(
+            "select {kept} {casts} from {source}",
+            kept=self.kept,
+            casts=exact_casts(self.connection, self.query),
+            source=self.source,
+        )
 
     @override
     def relation(self) -> Any:

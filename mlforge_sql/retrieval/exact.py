@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dbt.duckdb_errors import no_room
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.stores.local import first_line
 
@@ -31,7 +31,7 @@ _INEXACT_TYPE = re.compile(
 _WHOLLY_TEXT = ("UNION(", "VARIANT", "GEOMETRY")
 
 
-def exact_casts(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+def exact_casts(connection: duckdb.DuckDBPyConnection, query: str) -> Sql:
     """What follows ``*`` so that parquet and Arrow hold the columns of a query exactly; often nothing.
 
     Raises:
@@ -41,7 +41,7 @@ def exact_casts(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     return exact_columns((str(column), str(kind)) for column, kind, *_ in rows)
 
 
-def exact_columns(columns: Iterable[tuple[str, str]]) -> str:
+def exact_columns(columns: Iterable[tuple[str, str]]) -> Sql:
     """What follows ``*`` for columns of DuckDB's types, so that parquet and Arrow hold them exactly.
 
     Examples:
@@ -56,7 +56,7 @@ def exact_columns(columns: Iterable[tuple[str, str]]) -> str:
             exact = "VARCHAR"
         if exact != kind:
             casts.append(f"cast({name} as {exact}) as {name}")
-    return f"replace ({', '.join(casts)})" if casts else ""
+    return Sql(f"replace ({', '.join(casts)})" if casts else "")
 
 
 def problem(error: Exception, timestamp: str | None, names: Iterable[str] = ()) -> BaseException:

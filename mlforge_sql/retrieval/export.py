@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import WHOLE
 from mlforge_sql.retrieval.exact import problem
@@ -131,8 +131,12 @@ def _check_json(data: TrainingData, source: str) -> None:
 
 
 def _summary(data: TrainingData, file: Path) -> Summary:
-    counts = ", ".join(f"count({DUCKDB.name(name)})" for name in data.names)
-    query = f"select count(*), {counts} from read_parquet({DUCKDB.text(str(file))}, {WHOLE})"  # noqa: S608 - names are quoted
+    query = DUCKDB.sql(
+        "select count(*), {counts} from read_parquet({file}, {whole})",
+        counts=[Sql(f"count({DUCKDB.name(name)})") for name in data.names],
+        file=str(file),
+        whole=Sql(WHOLE),
+    )
     row = data.store.local.execute(query).fetchone() or (0,)
     rows = int(row[0])
     nulls = {

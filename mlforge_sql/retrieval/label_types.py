@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.types import DOUBLE, TEXT, ColumnType, parse_type
 
 if TYPE_CHECKING:
@@ -96,11 +96,16 @@ def _facts(
     """Facts of each column, in one scan."""
     if not values:
         return {}
-    listed = ", ".join(f"{value} as c{number}" for number, value in enumerate(values.values()))
-    asked = ", ".join(
-        fact.replace("value", f"c{number}") for number in range(len(values)) for fact in wanted
+    query = DUCKDB.sql(
+        "select {asked} from (select {listed} from {relation})",
+        asked=[
+            Sql(fact.replace("value", f"c{number}"))
+            for number in range(len(values))
+            for fact in wanted
+        ],
+        listed=[Sql(f"{value} as c{number}") for number, value in enumerate(values.values())],
+        relation=Sql(relation),
     )
-    query = f"select {asked} from (select {listed} from {relation})"  # noqa: S608 - quoted, or ours
     (found,) = connection.execute(
         query
     ).fetchall()  # to the end: a result that is open is in the way

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlforge_sql.dbt.duckdb_errors import no_room
 from mlforge_sql.dialects.duckdb import DuckDb
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
 from mlforge_sql.loading.patterns import named
@@ -48,7 +48,7 @@ class LabelTable:
     local: bool = True
 
 
-def numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> str:
+def numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> Sql:
     """DuckDB's query of local labels with further columns, name to SQL.
 
     Untyped NULLs get a type, and UUIDs that are keys are text, as the features' keys are.
@@ -64,8 +64,12 @@ def numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> str:
         for name, kind in join.without_type(labels.columns).items()
     ]
     star = f"* replace ({', '.join(replaced)})" if replaced else "*"
-    more = "".join(f", {sql} as {DUCKDB.name(name)}" for name, sql in added.items())
-    return f"select {star}{more} from {labels.relation}"  # noqa: S608 - names are quoted
+    more = (f"{sql} as {DUCKDB.name(name)}" for name, sql in added.items())
+    return DUCKDB.sql(
+        "select {columns} from {labels}",
+        columns=map(Sql, (star, *more)),
+        labels=Sql(labels.relation),
+    )
 
 
 def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -> LabelTable:

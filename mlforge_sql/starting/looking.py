@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import SchemaUnreadable
 from mlforge_sql.formats import WHOLE, reader_of
 from mlforge_sql.isolation import guarded, sealed
@@ -163,9 +164,9 @@ class _Looker:
         options = [*schema.options]
         reader = reader_of(path)
         if reader == "read_json":
-            held = ", ".join(f"{_literal(name)}: 'JSON'" for name in schema.columns)
+            held = ", ".join(f"{DUCKDB.text(name)}: 'JSON'" for name in schema.columns)
             options = [f"columns = {{{held}}}"]
-        self._relation = f"{reader}({', '.join(['?', WHOLE, *options])})"
+        self._relation = Sql(f"{reader}({', '.join(['?', WHOLE, *options])})")
 
     def table(self) -> Table:
         values = {name: _value(name, held) for name, held in self._schema.columns.items()}
@@ -225,7 +226,12 @@ class _Looker:
         return None
 
     def _written(self, column: Column, value: str) -> Time | None:
-        some = f"(select {value} as value from {self._relation} where {value} is not null limit {_FIRST_ROWS})"  # noqa: S608 - quoted
+        some = DUCKDB.sql(
+            "(select {value} as value from {relation} where {value} is not null limit {rows})",
+            value=Sql(value),
+            relation=self._relation,
+            rows=_FIRST_ROWS,
+        )
         asked = ["count(*)", *(f"count(try_strptime(value, '{item}'))" for item in FORMATS)]
         found = self._ask(asked, some)
         near = [item for item, count in zip(FORMATS, found[1:], strict=True) if count == found[0]]
@@ -256,15 +262,19 @@ class _Looker:
         midnights = not time.dated and not later and (last or 0) > 0
         return replace(time, days=(last or 0) / 86_400, midnights=midnights)
 
-    def _ask(self, expressions: Sequence[str], relation: str | None = None) -> list[Any]:
-        query = f"select {', '.join(expressions)} from {relation or self._relation}"  # noqa: S608 - quoted
+    def _ask(self, expressions: Sequence[str], relation: Sql | None = None) -> list[Any]:
+        query = DUCKDB.sql(
+            "select {expressions} from {relation}",
+            expressions=map(Sql, expressions),
+            relation=relation or self._relation,
+        )
         row: tuple[Any, ...] | None = self._connection.execute(query, [self._file]).fetchone()
         return list(row or ())
 
 
 def _value(name: str, held: StoredColumn) -> str:
     """SQL of a column's value, as its type."""
-    column = '"' + name.replace('"', '""') + '"'
+    column: str = DUCKDB.name(name)
     stored = held.stored.removeprefix("guessed ")
     if stored == "json":
         column = f"({column} ->> '$')"
@@ -284,7 +294,3 @@ def _counts(value: str, kind: ColumnType) -> tuple[str, str, str, str]:
         f"coalesce(bool_or({value} < 0), false)" if kind.is_numeric else "false",
         f"max(length({value}))" if kind.family is Kind.TEXT else "0",
     )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

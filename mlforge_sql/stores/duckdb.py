@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from mlforge_sql.dbt.profiles import DATABASE_FILE
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Name, Sql
 from mlforge_sql.engine_settings import free_settings, required_settings, set_statements
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.isolation import guarded, sealed
@@ -51,8 +51,8 @@ class DuckDbStore(Store):
         return self.connection
 
     @override
-    def relation(self, model: str) -> str:
-        return f'"{CATALOG}"."{SCHEMA}".{DUCKDB.name(model)}'
+    def relation(self, model: str) -> Sql:
+        return DUCKDB.name(CATALOG, SCHEMA, model)
 
     def tables(self) -> list[str]:
         """Names of all tables and views."""
@@ -73,7 +73,7 @@ class DuckDbStore(Store):
 
     @override
     def count(self, table: str) -> int:
-        query = f"select count(*) from {self.relation(table)}"  # noqa: S608 - quoted
+        query = DUCKDB.sql("select count(*) from {table}", table=self.relation(table))
         row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 
@@ -84,9 +84,14 @@ class DuckDbStore(Store):
         if relation is None:
             return (), ()
         schema, table = relation.split(".")[-2:]
-        found = self.connection.execute(
-            f'select * from "{CATALOG}".{schema}.{table} order by all limit {limit}'  # noqa: S608 - dbt's own name
+        query = DUCKDB.sql(
+            "select * from {catalog}.{schema}.{table} order by all limit {limit}",
+            catalog=Name.of(CATALOG),
+            schema=Sql(schema),  # as dbt has noted it
+            table=Sql(table),
+            limit=limit,
         )
+        found = self.connection.execute(query)
         names = tuple(str(item[0]) for item in found.description or ())
         return names, tuple(tuple(row) for row in found.fetchall())
 
@@ -94,10 +99,12 @@ class DuckDbStore(Store):
     def built_hashes(self) -> dict[str, str]:
         if METADATA not in self.tables():
             return {}
-        rows = self.connection.execute(
-            f"select feature, arg_max(spec_hash, built_at) from {self.relation(METADATA)} group by feature"  # noqa: S608 - quoted
+        query = DUCKDB.sql(
+            "select feature, arg_max(spec_hash, built_at) from {table} group by feature",
+            table=self.relation(METADATA),
         )
-        return {str(name): str(found) for name, found in rows.fetchall()}
+        rows = self.connection.execute(query).fetchall()
+        return {str(name): str(found) for name, found in rows}
 
     @override
     def close(self) -> None:

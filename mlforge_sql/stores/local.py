@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dbt.duckdb_errors import no_room
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.redaction import without_values
 from mlforge_sql.types import ColumnType, parse_type
@@ -45,7 +46,8 @@ def described(
     import duckdb
 
     try:
-        rows = connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608 - ours, or quoted
+        query = DUCKDB.sql("describe select * from {relation}", relation=Sql(relation))
+        rows = connection.execute(query).fetchall()
     except duckdb.Error as error:
         message = f"cannot read `{name}`: {first_line(error)}"
         raise RetrievalError([no_room(error) or Diagnostic("MF063", message)]) from None

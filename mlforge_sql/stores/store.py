@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mlforge_sql.dialects.quoting import Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.definition import spec_hash
 from mlforge_sql.project.model import Requested
@@ -33,7 +34,7 @@ class Store(ABC):
         """A DuckDB connection in UTC, for what is on this machine."""
 
     @abstractmethod
-    def relation(self, model: str) -> str:
+    def relation(self, model: str) -> Sql:
         """SQL name of a model's table."""
 
     @abstractmethod

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlforge_sql.dbt.files import FileSet
 from mlforge_sql.dialects.base import Dialect
-from mlforge_sql.dialects.quoting import DATABRICKS
+from mlforge_sql.dialects.quoting import DATABRICKS, Name
 from mlforge_sql.errors import OnlineError, RetrievalError
 from mlforge_sql.online.databricks.history import Commit, commits
 from mlforge_sql.online.databricks.labels import labels_query
@@ -49,12 +49,13 @@ class WarehouseSources:
         Raises:
             RetrievalError: It cannot be read.
         """
-        return commits(
-            self.store.session.rows(
-                "select version, operation, to_json(operationMetrics) "  # noqa: S608 - quoted
-                f"from (describe history {self.store.relation(model)} limit {KEPT})"
-            )
+        query = DATABRICKS.sql(
+            "select version, operation, to_json(operationMetrics) "
+            "from (describe history {table} limit {kept})",
+            table=self.store.relation(model),
+            kept=KEPT,
         )
+        return commits(self.store.session.rows(query))
 
     def hashes(self) -> dict[str, str]:
         """Hash of the definition that each feature was last built from."""
@@ -107,11 +108,15 @@ class WarehouseTruth:
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities of a feature table; the same for the same seed."""
-        keys = ", ".join(DATABRICKS.name(key.name) for key in feature.keys)
-        return self._store.session.rows(
-            f"select {keys} from (select distinct {keys} from {self._store.relation(feature.name)}) "  # noqa: S608 - quoted
-            f"order by xxhash64({keys}, {seed}), {keys} limit {rows}"
+        query = DATABRICKS.sql(
+            "select {keys} from (select distinct {keys} from {table}) "
+            "order by xxhash64({keys}, {seed}), {keys} limit {rows}",
+            keys=[Name.of(key.name) for key in feature.keys],
+            table=self._store.relation(feature.name),
+            seed=seed,
+            rows=rows,
         )
+        return self._store.session.rows(query)
 
     def close(self) -> None:
         """End the session."""

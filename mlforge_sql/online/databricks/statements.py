@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from mlforge_sql.dialects.quoting import POSTGRES, Sql
 from mlforge_sql.online.model import Lookup, Served
 from mlforge_sql.online.postgres.names import TIME, quoted
-from mlforge_sql.online.postgres.statements import entities_sql, value_sql
+from mlforge_sql.online.postgres.statements import entities_sql, table_name, value_sql
 from mlforge_sql.plan.nodes import JoinedColumn
 from mlforge_sql.project.model import current_name, upcoming_name
 from mlforge_sql.types import Kind
@@ -72,32 +73,50 @@ def _join(
     schema: str,
     instant: str,
 ) -> str:
-    wanted = ", ".join(f"history.{quoted(column.name)}" for column in feature.columns)
-    equal = " and ".join(
-        f"history.{quoted(key.name)} = entity.k{position}"
+    equal = (
+        Sql(f"history.{quoted(key.name)} = entity.k{position}")
         for key, position in zip(feature.keys, positions, strict=True)
     )
-    time = f"history.{TIME}"
-    current = (
-        f"    select {wanted}, {time}, {time} > {instant} as {_EARLY}, 1 as {_RANK}\n"  # noqa: S608 - names are quoted
-        f"    from {quoted(schema)}.{quoted(current_name(feature.name))} as history\n"
-        f"    where {equal}"
+    parts = {
+        "wanted": [Sql(f"history.{quoted(column.name)}") for column in feature.columns],
+        "time": Sql(f"history.{TIME}"),
+        "instant": Sql(instant),
+        "equal": POSTGRES.list(*equal, by=" and "),
+        "early": Sql(_EARLY),
+        "rank": Sql(_RANK),
+    }
+    rows = POSTGRES.sql(
+        "select {wanted}, {time}, {time} > {instant} as {early}, 1 as {rank}\n"
+        "    from {table} as history\n"
+        "    where {equal}",
+        table=table_name(schema, current_name(feature.name)),
+        **parts,
     )
-    rows = current
     if feature.name in ahead:
-        rows = (
-            f"    ({current.strip()})\n    union all\n"  # noqa: S608 - names are quoted
-            f"    (select {wanted}, {time}, false, 0\n"
-            f"    from {quoted(schema)}.{quoted(upcoming_name(feature.name))} as history\n"
-            f"    where {equal} and {time} <= {instant}\n"
-            f"    order by {time} desc\n    limit 1)"
+        rows = POSTGRES.sql(
+            "({current})\n    union all\n"
+            "    (select {wanted}, {time}, false, 0\n"
+            "    from {table} as history\n"
+            "    where {equal} and {time} <= {instant}\n"
+            "    order by {time} desc\n    limit 1)",
+            current=rows,
+            table=table_name(schema, upcoming_name(feature.name)),
+            **parts,
         )
-    listed = ", ".join([*(quoted(column.name) for column in feature.columns), TIME, _EARLY])
-    last = (
-        f"select {listed} from (\n{rows}\n    ) as rows\n"  # noqa: S608 - names are quoted
-        f"    order by {TIME} desc, {_RANK} desc\n    limit 1"
+    last = POSTGRES.sql(
+        "select {listed} from (\n    {rows}\n    ) as rows\n"
+        "    order by {time} desc, {rank} desc\n    limit 1",
+        listed=[*(quoted(column.name) for column in feature.columns), Sql(TIME), Sql(_EARLY)],
+        rows=rows,
+        time=Sql(TIME),
+        rank=Sql(_RANK),
     )
     if feature.ttl is not None:
         age = f"interval '{feature.ttl.microseconds} microseconds'"
-        last = f"select * from ({last}) as last where {TIME} >= {instant} - {age}"  # noqa: S608 - names are quoted
+        last = POSTGRES.sql(
+            "select * from ({last}) as last where {time} >= {oldest}",
+            last=last,
+            time=Sql(TIME),
+            oldest=Sql(f"{instant} - {age}"),
+        )
     return f"left join lateral (\n    {last}\n) as {alias} on true"

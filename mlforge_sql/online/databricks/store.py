@@ -15,6 +15,7 @@ import psycopg
 from mlforge_sql.databricks_workspace.login import find_login
 from mlforge_sql.databricks_workspace.reach import check_reachable
 from mlforge_sql.dbt.artifacts import failed_tests
+from mlforge_sql.dialects.quoting import POSTGRES
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.databricks.api import WorkspaceApi
 from mlforge_sql.online.databricks.fallback import Fallback, FallbackReader
@@ -33,6 +34,7 @@ from mlforge_sql.online.model import (
 )
 from mlforge_sql.online.postgres.names import quoted
 from mlforge_sql.online.postgres.pool import Pool, connect
+from mlforge_sql.online.postgres.statements import table_name
 from mlforge_sql.project.model import current_name
 from mlforge_sql.spec.config import UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
@@ -198,11 +200,11 @@ class DatabricksOnline:
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities that there are current rows of; the same for the same seed."""
-        keys = ", ".join(quoted(key.name) for key in feature.keys)
-        table = f"{quoted(self._setting.online.schema_)}.{quoted(current_name(feature.name))}"
-        query = (
-            f"select {keys} from {table} as entity "  # noqa: S608 - names are quoted
-            f"order by md5(row({keys})::text || %s), {keys} limit %s"
+        query = POSTGRES.sql(
+            "select {keys} from {table} as entity "
+            "order by md5(row({keys})::text || %s), {keys} limit %s",
+            keys=[quoted(key.name) for key in feature.keys],
+            table=table_name(self._setting.online.schema_, current_name(feature.name)),
         )
         try:
             with contextlib.closing(connect(self._address, reading=False)) as connection:

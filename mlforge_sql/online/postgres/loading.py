@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlforge_sql.dialects.quoting import POSTGRES, Sql
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.model import Say, Served
 from mlforge_sql.online.postgres import metadata
@@ -56,7 +57,7 @@ class Loader:
         self.prepare()
         table = f"{quoted(self.schema)}.{quoted(f'_mlforge_doctor_{uuid.uuid4().hex}')}"
         self.connection.execute(f"create table {table} (x int primary key)")
-        self.connection.execute(f"insert into {table} values (1)")  # noqa: S608 - quoted
+        self.connection.execute(POSTGRES.sql("insert into {table} values (1)", table=Sql(table)))
 
     def lock(self, feature: str, wait_seconds: float) -> None:
         """Take the table's lock for the rest of the transaction.

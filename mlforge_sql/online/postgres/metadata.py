@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.dialects.quoting import POSTGRES
+from mlforge_sql.dialects.quoting import POSTGRES, Sql
 from mlforge_sql.online.postgres.names import METADATA, quoted
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class Stored:
     oid: int | None
 
 
-def table(schema: str) -> str:
+def table(schema: str) -> Sql:
     """SQL name of the metadata table."""
-    return f"{quoted(schema)}.{quoted(METADATA)}"
+    return Sql(f"{quoted(schema)}.{quoted(METADATA)}")
 
 
 def read(connection: psycopg.Connection[Any], schema: str) -> dict[str, Stored]:
@@ -60,10 +60,14 @@ def read(connection: psycopg.Connection[Any], schema: str) -> dict[str, Stored]:
     exists = connection.execute("select to_regclass(%s)", [table(schema)]).fetchone()
     if exists is None or exists[0] is None:
         return {}
-    rows = connection.execute(
-        f"select {_COLUMNS}, to_regclass({POSTGRES.text(quoted(schema))} || '.' || table_name)::oid::bigint "  # noqa: S608 - quoted
-        f"from {table(schema)} order by feature"
-    ).fetchall()
+    query = POSTGRES.sql(
+        "select {columns}, to_regclass({schema} || '.' || table_name)::oid::bigint "
+        "from {table} order by feature",
+        columns=Sql(_COLUMNS),
+        schema=POSTGRES.text(quoted(schema)),
+        table=table(schema),
+    )
+    rows = connection.execute(query).fetchall()
     return {str(row[0]): _stored(row) for row in rows}
 
 
@@ -110,19 +114,18 @@ def write(connection: psycopg.Connection[Any], schema: str, stored: Stored) -> N
         "as_of": stored.as_of.replace(tzinfo=UTC),
         "synced_at": stored.synced_at.replace(tzinfo=UTC),
     }
-    marks = ", ".join(f"%({name})s" for name in values)
-    changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "feature")
-    connection.execute(
-        f"insert into {table(schema)} ({', '.join(values)}) values ({marks}) "  # noqa: S608 - quoted
-        f"on conflict (feature) do update set {changes}",
-        values,
+    statement = POSTGRES.sql(
+        "insert into {table} ({names}) values ({marks}) "
+        "on conflict (feature) do update set {changes}",
+        table=table(schema),
+        names=map(Sql, values),
+        marks=[Sql(f"%({name})s") for name in values],
+        changes=[Sql(f"{name} = excluded.{name}") for name in values if name != "feature"],
     )
+    connection.execute(statement, values)
 
 
 def forget(connection: psycopg.Connection[Any], schema: str, feature: str) -> bool:
     """Remove what is noted of a feature; whether there was anything."""
-    done = connection.execute(
-        f"delete from {table(schema)} where feature = %s",  # noqa: S608 - quoted
-        [feature],
-    )
-    return done.rowcount > 0
+    statement = POSTGRES.sql("delete from {table} where feature = %s", table=table(schema))
+    return connection.execute(statement, [feature]).rowcount > 0

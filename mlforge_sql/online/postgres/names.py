@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from mlforge_sql.dialects.quoting import POSTGRES
+from mlforge_sql.dialects.quoting import POSTGRES, Sql
 from mlforge_sql.types import ColumnType, Kind
 
 METADATA = "_mlforge_online"
@@ -39,7 +39,7 @@ def stored_name(name: str) -> str:
     return f"{beginning}_{hashlib.sha256(encoded).hexdigest()[:8]}"
 
 
-def quoted(name: str) -> str:
+def quoted(name: str) -> Sql:
     """An identifier for Postgres, as it is stored."""
     return POSTGRES.name(stored_name(name))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlforge_sql.dialects.quoting import POSTGRES
+from mlforge_sql.dialects.quoting import POSTGRES, Sql
 from mlforge_sql.online.model import Lookup, Served
 from mlforge_sql.online.postgres.names import TIME, quoted, type_name
 from mlforge_sql.plan.nodes import JoinedColumn
@@ -67,19 +67,25 @@ def parameter_type(key: KeyColumn) -> str:
 
 
 def _join(alias: str, feature: Served, positions: Sequence[int], schema: str, instant: str) -> str:
-    wanted = ", ".join(f"history.{quoted(column.name)}" for column in feature.columns)
-    equal = [
-        f"history.{quoted(key.name)} = entity.k{position}"
-        for key, position in zip(feature.keys, positions, strict=True)
+    held = [
+        *(
+            Sql(f"history.{quoted(key.name)} = entity.k{position}")
+            for key, position in zip(feature.keys, positions, strict=True)
+        ),
+        Sql(f"history.{TIME} <= {instant}"),
     ]
-    held = [f"history.{TIME} <= {instant}"]
     if feature.ttl is not None:
         age = f"interval '{feature.ttl.microseconds} microseconds'"
-        held.append(f"history.{TIME} >= {instant} - {age}")
-    return (
-        f"left join lateral (\n    select {wanted}\n    from {table_name(schema, feature.name)} as history\n"  # noqa: S608 - names are quoted
-        f"    where {' and '.join([*equal, *held])}\n"
-        f"    order by history.{TIME} desc\n    limit 1\n) as {alias} on true"
+        held.append(Sql(f"history.{TIME} >= {instant} - {age}"))
+    return POSTGRES.sql(
+        "left join lateral (\n    select {wanted}\n    from {table} as history\n"
+        "    where {held}\n"
+        "    order by history.{time} desc\n    limit 1\n) as {alias} on true",
+        wanted=[Sql(f"history.{quoted(column.name)}") for column in feature.columns],
+        table=table_name(schema, feature.name),
+        held=POSTGRES.list(*held, by=" and "),
+        time=Sql(TIME),
+        alias=Sql(alias),
     )
 
 
@@ -90,9 +96,9 @@ def lock_sql(features: Sequence[Served], schema: str) -> str:
     return f"lock table {tables} in access share mode"
 
 
-def table_name(schema: str, feature: str) -> str:
+def table_name(schema: str, feature: str) -> Sql:
     """SQL name of a feature's table."""
-    return f"{quoted(schema)}.{quoted(feature)}"
+    return Sql(f"{quoted(schema)}.{quoted(feature)}")
 
 
 def _identity(features: Sequence[Served], schema: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from mlforge_sql.dialects.quoting import POSTGRES
 from mlforge_sql.errors import OnlineError, RetrievalError
 from mlforge_sql.online.model import (
     Key,
@@ -130,10 +131,11 @@ class PostgresOnline:
 
     def sample(self, feature: Served, rows: int, seed: int) -> list[Key]:
         """Some entities of a feature that there are rows of; the same for the same seed."""
-        keys = ", ".join(quoted(key.name) for key in feature.keys)
-        query = (
-            f"select {keys} from (select distinct {keys} from {table_name(self._schema, feature.name)}) "  # noqa: S608 - quoted
-            f"as entity order by md5(entity::text || %s), {keys} limit %s"
+        query = POSTGRES.sql(
+            "select {keys} from (select distinct {keys} from {table}) "
+            "as entity order by md5(entity::text || %s), {keys} limit %s",
+            keys=[quoted(key.name) for key in feature.keys],
+            table=table_name(self._schema, feature.name),
         )
         with self._connected() as connection:
             found = connection.execute(query, [str(seed), rows], binary=True).fetchall()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from mlforge_sql.dialects.quoting import DATABRICKS
+from mlforge_sql.dialects.quoting import DATABRICKS, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError, suggest
 from mlforge_sql.retrieval.databricks.rows import LocalRows, Paged, StoredRows
 from mlforge_sql.retrieval.joiner import Joiner
@@ -79,7 +79,11 @@ class DatabricksJoiner(Joiner):
 
     def _described(self, relation: str) -> dict[str, ColumnType]:
         """The columns of a relation and their types."""
-        rows = self.store.session.rows(f"describe query select * from {relation} as labels")  # noqa: S608 - quoted, or the user's
+        query = DATABRICKS.sql(
+            "describe query select * from {relation} as labels",
+            relation=Sql(relation),  # a table's name, or the user's own query
+        )
+        rows = self.store.session.rows(query)
         return {str(name): _type(str(kind)) for name, kind, *_ in rows}
 
     @override

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from mlforge_sql.dialects.databricks import Databricks
 from mlforge_sql.dialects.duckdb import DuckDb
-from mlforge_sql.dialects.quoting import DATABRICKS
+from mlforge_sql.dialects.quoting import DATABRICKS, DUCKDB, Name, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.project.labels import LabelColumns
 from mlforge_sql.retrieval.databricks.arrow import alike, feature_types
@@ -118,24 +118,28 @@ class StoredRows(Paged):
         typed = join.without_type(labels.columns)
         dialect = Databricks()
         listed = [
-            f"cast(null as {dialect.type_name(typed[name])}) as {DATABRICKS.name(name)}"
+            Sql(f"cast(null as {dialect.type_name(typed[name])}) as {DATABRICKS.name(name)}")
             if name in typed
             else DATABRICKS.name(name)
             for name in labels.columns
         ]
-        kept = ", ".join(map(DATABRICKS.name, [*labels.columns, *join.names]))
+        kept = [DATABRICKS.name(name) for name in (*labels.columns, *join.names)]
         instant: str | None
         if join.timestamp is None:
             name = free("mlforge_now", labels.columns)
-            listed.append(f"{_now(join)} as {DATABRICKS.name(name)}")
+            listed.append(Sql(f"{_now(join)} as {DATABRICKS.name(name)}"))
             instant = f"{LABELS}.{DATABRICKS.name(name)}"
         elif join.time_is_null(labels.columns):
             instant = join.instant(labels.columns, dialect)
         else:
             instant = join.label_instant(dialect, labels.columns)
-        query = f"select {', '.join(listed)} from {labels.relation}"  # noqa: S608 - quoted
+        query = DATABRICKS.sql(
+            "select {listed} from {labels}", listed=listed, labels=Sql(labels.relation)
+        )
         joined = join.query(dialect, store.relation, query, labels.columns, instant)
-        text = f"select {kept} from ({joined}\n) as joined"  # noqa: S608 - compiled, or quoted
+        text = DATABRICKS.sql(
+            "select {kept} from ({joined}\n) as joined", kept=kept, joined=Sql(joined)
+        )
         return cls(store, labels, join, text)
 
     @override
@@ -203,19 +207,26 @@ class LocalRows(Paged):
         """What the warehouse runs."""
         kinds: dict[str, ColumnType] = {upload.row: BIGINT}
         kinds |= {item.name: item.kind for item in upload.columns}
-        labels = f"select * from {upload.relation}"  # noqa: S608 - quoted
-        time = self._time
+        time, labels = self._time, Sql(upload.relation)
+        query = DATABRICKS.sql("select * from {labels}", labels=labels)
         if time not in kinds:
-            labels = (
-                f"select *, {_now(self.join)} as {DATABRICKS.name(time)} from {upload.relation}"  # noqa: S608 - quoted
+            query = DATABRICKS.sql(
+                "select *, {now} as {time} from {labels}",
+                now=self.join.now,
+                time=Name.of(time),
+                labels=labels,
             )
             kinds[time] = TIMESTAMP
         join = replace(self.join, timestamp=Timestamp(time))
         joined = join.query(
-            Databricks(), self.store.relation, labels, kinds, f"{LABELS}.{DATABRICKS.name(time)}"
+            Databricks(), self.store.relation, query, kinds, f"{LABELS}.{DATABRICKS.name(time)}"
         )
-        kept = ", ".join(map(DATABRICKS.name, [upload.row, *self.join.names]))
-        return f"select {kept} from ({joined}\n) as joined order by {DATABRICKS.name(upload.row)}"  # noqa: S608 - compiled, or quoted
+        return DATABRICKS.sql(
+            "select {kept} from ({joined}\n) as joined order by {row}",
+            kept=[Name.of(name) for name in (upload.row, *self.join.names)],
+            joined=Sql(joined),
+            row=Name.of(upload.row),
+        )
 
     @property
     def _keys(self) -> dict[str, ColumnType]:
@@ -238,11 +249,13 @@ class LocalRows(Paged):
         columns = [
             SentColumn(name, kind, encoded(values[name], kind)) for name, kind in kinds.items()
         ]
-        listed = ", ".join(
-            f"{item.encoded.sent} as c{number}" for number, item in enumerate(columns)
+        query = DUCKDB.sql(
+            "select {listed} from ({labels}) as {alias}",
+            listed=[Sql(f"{item.encoded.sent} as c{at}") for at, item in enumerate(columns)],
+            labels=numbered(self.labels, self.join, {}),
+            alias=Sql(LABELS),
         )
-        labels = numbered(self.labels, self.join, {})
-        return columns, self._read(f"select {listed} from ({labels}) as {LABELS}", BATCH_ROWS)  # noqa: S608 - quoted
+        return columns, self._read(query, BATCH_ROWS)
 
     def _own(self) -> Pages:
         """The labels' own columns."""
@@ -250,8 +263,13 @@ class LocalRows(Paged):
 
         rows = page_rows(len(self.labels.columns))
         labels = numbered(self.labels, self.join, {})
-        casts = exact_casts(self.store.local, labels)
-        for batch in self._read(f"select * {casts} from ({labels}) as {LABELS}", rows):  # noqa: S608 - quoted
+        query = DUCKDB.sql(
+            "select * {casts} from ({labels}) as {alias}",
+            casts=exact_casts(self.store.local, labels),
+            labels=labels,
+            alias=Sql(LABELS),
+        )
+        for batch in self._read(query, rows):
             yield pa.Table.from_batches([batch])
 
     def _read(self, query: str, rows: int) -> Iterator[pa.RecordBatch]:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlforge_sql.dialects.databricks import Databricks
-from mlforge_sql.dialects.quoting import DATABRICKS
+from mlforge_sql.dialects.quoting import DATABRICKS, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.retrieval.databricks.encoding import Encoded
 from mlforge_sql.stores.databricks.session import Session
@@ -158,20 +158,22 @@ def insertion(relation: str, columns: Sequence[SentColumn]) -> str:
         relation: SQL name of the table.
         columns: Its columns after the number; at least one.
     """
-    arrays = ",\n        ".join(
-        f"from_json(:c{number}, 'array<{item.encoded.json}>', map('mode', 'FAILFAST')) as c{number}"
-        for number, item in enumerate(columns)
-    )
-    zipped = ", ".join(f"c{number}" for number in range(len(columns)))
-    values = "".join(
-        f",\n    {item.encoded.value.format(f'label.c{number}')}"
-        for number, item in enumerate(columns)
-    )
-    return (
-        f"insert into {relation}\n"  # noqa: S608 - quoted
-        f"select\n    cast(:first as bigint) + place{values}\n"
-        f"from (\n    select posexplode(arrays_zip({zipped})) as (place, label)\n"
-        f"    from (\n        select\n        {arrays}\n    ) as sent\n) as labels"
+    arrays = [
+        Sql(f"from_json(:c{at}, 'array<{item.encoded.json}>', map('mode', 'FAILFAST')) as c{at}")
+        for at, item in enumerate(columns)
+    ]
+    values = [
+        Sql(item.encoded.value.format(f"label.c{number}")) for number, item in enumerate(columns)
+    ]
+    return DATABRICKS.sql(
+        "insert into {relation}\n"
+        "select\n    {values}\n"
+        "from (\n    select posexplode(arrays_zip({zipped})) as (place, label)\n"
+        "    from (\n        select\n        {arrays}\n    ) as sent\n) as labels",
+        relation=Sql(relation),
+        values=DATABRICKS.list(Sql("cast(:first as bigint) + place"), *values, by=",\n    "),
+        zipped=[Sql(f"c{number}") for number in range(len(columns))],
+        arrays=DATABRICKS.list(*arrays, by=",\n        "),
     )
 
 

@@ -18,7 +18,7 @@ from mlforge_sql.databricks_workspace.connection import (
 )
 from mlforge_sql.databricks_workspace.login import find_login
 from mlforge_sql.databricks_workspace.reach import check_reachable
-from mlforge_sql.dialects.quoting import DATABRICKS
+from mlforge_sql.dialects.quoting import DATABRICKS, Name, Sql
 from mlforge_sql.engine_settings import required_settings, set_statements
 from mlforge_sql.errors import RetrievalError, SpecErrors
 from mlforge_sql.isolation import guarded, sealed
@@ -69,7 +69,7 @@ class DatabricksStore(Store):
         return connection
 
     @override
-    def relation(self, model: str) -> str:
+    def relation(self, model: str) -> Sql:
         return DATABRICKS.name(*self.place, model)
 
     @override
@@ -100,19 +100,21 @@ class DatabricksStore(Store):
         catalog, schema = self.place
         names = {table.lower(): table for table in tables}
         self._columns |= {table: [] for table in names.values()}
-        listed = ", ".join(map(DATABRICKS.text, names))
-        rows = self.session.rows(
-            f"select table_name, column_name from {DATABRICKS.name(catalog)}.information_schema.columns "  # noqa: S608 - quoted
-            f"where table_schema = {DATABRICKS.text(schema.lower())} and table_name in ({listed}) "
-            "order by table_name, ordinal_position"
+        query = DATABRICKS.sql(
+            "select table_name, column_name from {catalog}.information_schema.columns "
+            "where table_schema = {schema} and table_name in ({names}) "
+            "order by table_name, ordinal_position",
+            catalog=Name.of(catalog),
+            schema=schema.lower(),
+            names=names,
         )
-        for table, column in rows:
+        for table, column in self.session.rows(query):
             self._columns[names[str(table)]].append(str(column))
 
     @override
     def count(self, table: str) -> int:
-        rows = self.session.rows(f"select count(*) from {self.relation(table)}")  # noqa: S608 - quoted
-        return int(rows[0][0])
+        query = DATABRICKS.sql("select count(*) from {table}", table=self.relation(table))
+        return int(self.session.rows(query)[0][0])
 
     @override
     def first_rows(
@@ -120,19 +122,23 @@ class DatabricksStore(Store):
     ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
         if relation is None:
             return (), ()
-        names, rows = self.session.first_rows(
-            f"select * from {relation} order by all limit {limit}"  # noqa: S608 - dbt's own name
+        query = DATABRICKS.sql(
+            "select * from {relation} order by all limit {limit}",
+            relation=Sql(relation),  # as dbt has noted it
+            limit=limit,
         )
+        names, rows = self.session.first_rows(query)
         return names, tuple(tuple(map(_plain, row)) for row in rows)
 
     @override
     def built_hashes(self) -> dict[str, str]:
         if not self.columns(METADATA):
             return {}
-        rows = self.session.rows(
-            f"select feature, max_by(spec_hash, built_at) from {self.relation(METADATA)} group by feature"  # noqa: S608 - quoted
+        query = DATABRICKS.sql(
+            "select feature, max_by(spec_hash, built_at) from {table} group by feature",
+            table=self.relation(METADATA),
         )
-        return {str(name): str(found) for name, found in rows}
+        return {str(name): str(found) for name, found in self.session.rows(query)}
 
     @override
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlforge_sql.dialects.quoting import DATABRICKS, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.spec.pin import Pin
 from mlforge_sql.stores.store import METADATA
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from mlforge_sql.stores.databricks.session import Session
 
 
-def settle(session: Session, feature: str, relation: str, pin: Pin) -> Pin:
+def settle(session: Session, feature: str, relation: Sql, pin: Pin) -> Pin:
     """The version that a pin means: an instant after the last version is that version.
 
     The macro ``mlforge_check_version`` does the same in dbt.
@@ -26,12 +27,17 @@ def settle(session: Session, feature: str, relation: str, pin: Pin) -> Pin:
     Raises:
         RetrievalError: The table does not have it, or has no history.
     """
-    at = f"timestamp '{pin.at.isoformat(sep=' ')}+00:00'" if pin.at else "cast(null as timestamp)"
-    ((first, last, since, until, early, late, future),) = session.rows(
-        "select min(version), max(version), cast(min(timestamp) as string), "  # noqa: S608 - quoted
-        f"cast(max(timestamp) as string), {at} < min(timestamp), {at} >= max(timestamp), "
-        f"{at} > current_timestamp() from (describe history {relation})"
+    at = Sql("cast(null as timestamp)")
+    if pin.at:
+        at = DATABRICKS.sql("timestamp {text}", text=f"{pin.at.isoformat(sep=' ')}+00:00")
+    query = DATABRICKS.sql(
+        "select min(version), max(version), cast(min(timestamp) as string), "
+        "cast(max(timestamp) as string), {at} < min(timestamp), {at} >= max(timestamp), "
+        "{at} > current_timestamp() from (describe history {relation})",
+        at=at,
+        relation=relation,
     )
+    ((first, last, since, until, early, late, future),) = session.rows(query)
     if pin.version is not None and not first <= pin.version <= last:
         message = f"feature `{feature}` has no version {pin.version}"
     elif early:
