@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.quoting import DUCKDB, Sql
+from mlforge_sql.dialects.trees import all_of, columns, from_table, select
 from mlforge_sql.errors import OnlineError
+from mlforge_sql.expressions import column, identifier
 from mlforge_sql.online.model import Served
+from mlforge_sql.sql.held import HISTORY, TIME, last_beginnings
 from mlforge_sql.sql.joins import empty_value
+from mlforge_sql.sql.text import sql_text
 from mlforge_sql.stores.duckdb import DuckDbStore
 from mlforge_sql.stores.store import METADATA
+from mlforge_sql.types import TEXT
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TIME = "feature_timestamp"
+_HELD = "held"
 
 BATCH_ROWS = 50_000
 """Rows that are in memory at once."""
@@ -69,7 +75,6 @@ def needed_rows(
     store: DuckDbStore,
     feature: Served,
     since: datetime,
-    as_text: Callable[[str], str] = "cast({} as varchar)".format,
 ) -> pa.RecordBatchReader:
     """The rows of a feature that are needed from an instant on, as text, sorted by key and time.
 
@@ -80,44 +85,40 @@ def needed_rows(
         store: Where the feature table is.
         feature: The feature, with all of its columns.
         since: The instant, in UTC and without a time zone.
-        as_text: Makes SQL of a column into SQL of its text.
     """
-    query = needed_rows_sql(store.relation(feature.name), feature, since, as_text)
+    query = needed_rows_sql(store.relation(feature.name), feature, since)
     return store.connection.sql(query).to_arrow_reader(BATCH_ROWS)
 
 
-def needed_rows_sql(
-    relation: Sql,
-    feature: Served,
-    since: datetime,
-    as_text: Callable[[str], str] = "cast({} as varchar)".format,
-) -> Sql:
+def needed_rows_sql(relation: Sql, feature: Served, since: datetime) -> Sql:
     """SQL of ``needed_rows``."""
-    keys = [DUCKDB.name(key.name) for key in feature.keys]
-    names = [*keys, Sql(TIME), *(DUCKDB.name(column.name) for column in feature.columns)]
-    same = (Sql(f"history.{key} = held.{key}") for key in keys)
     dialect = DuckDb()
-    empty = (
-        Sql(
-            f"history.{DUCKDB.name(column.name)} is not distinct from "
-            f"{empty_value(column, dialect) or 'null'}"
+    table = exp.Table(this=exp.Var(this=relation))
+    instant = exp.Var(this=DUCKDB.sql("{since}", since=since))
+    keys = [key.name for key in feature.keys]
+    names = [*keys, TIME, *(item.name for item in feature.columns)]
+    time = column(TIME, HISTORY)
+    same = all_of(exp.EQ(this=column(key, HISTORY), expression=column(key, _HELD)) for key in keys)
+    empty = all_of(
+        exp.NullSafeEQ(
+            this=column(item.name, HISTORY),
+            expression=exp.Var(this=empty_value(item, dialect) or "null"),
         )
-        for column in feature.columns
+        for item in feature.columns
     )
-    return DUCKDB.sql(
-        "with held as (\n"
-        "    select {keys}, max({time}) as {time}\n    from {relation}\n"
-        "    where {time} <= {instant}\n    group by {keys}\n)\n"
-        "select {listed}\nfrom {relation} as history\nleft join held on {same}\n"
-        "where history.{time} > {instant}\n"
-        "or (history.{time} = held.{time} and not ({empty}))\n"
-        "order by {order}",
-        keys=keys,
-        time=Sql(TIME),
-        relation=relation,
-        instant=since,
-        listed=[Sql(f"{as_text(f'history.{name}')} as {name}") for name in names],
-        same=DUCKDB.list(*same, by=" and "),
-        empty=DUCKDB.list(*empty, by=" and "),
-        order=[Sql(f"history.{name}") for name in (*keys, TIME)],
+    holds = exp.EQ(this=time.copy(), expression=column(TIME, _HELD))
+    needed = exp.or_(
+        exp.GT(this=time.copy(), expression=instant.copy()),
+        exp.and_(holds, exp.not_(empty, copy=False), copy=False),
+        copy=False,
     )
+    rows = select(
+        *(exp.alias_(dialect.cast(column(name, HISTORY), TEXT), identifier(name)) for name in names)
+    )
+    rows = from_table(rows, exp.alias_(table.copy(), HISTORY, table=True))
+    rows = rows.join(
+        exp.Join(this=exp.Table(this=identifier(_HELD)), side="LEFT", on=same), copy=False
+    )
+    rows = rows.where(needed, copy=False).order_by(*columns([*keys, TIME], HISTORY), copy=False)
+    rows = rows.with_(_HELD, last_beginnings(keys, table, instant), copy=False)
+    return Sql(sql_text(rows, dialect, in_jinja=True))

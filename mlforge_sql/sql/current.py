@@ -5,10 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlforge_sql.dialects.trees import (
-    aliased,
     columns,
     from_step,
-    func,
     jinja,
     ref,
     select,
@@ -16,9 +14,8 @@ from mlforge_sql.dialects.trees import (
 )
 from mlforge_sql.expressions import column, identifier
 from mlforge_sql.plan.nodes import Current, Upcoming
+from mlforge_sql.sql.held import HISTORY, TIME, last_beginnings
 from mlforge_sql.sql.query import ModelQuery, Step
-
-TIME = "feature_timestamp"
 
 
 def published_query(node: Current | Upcoming) -> ModelQuery:
@@ -30,11 +27,9 @@ def current_query(node: Current) -> ModelQuery:
     """The SQL of a model of current values."""
     keys = tuple(name for name, _ in node.keys)
     values = [name for name, _ in node.columns]
-    last = select(*columns(keys), aliased(func("max", column(TIME)), TIME))
-    until = exp.LTE(this=column(TIME), expression=jinja("mlforge_as_of()"))
-    last = from_step(last, "history").where(until, copy=False)
-    last = last.group_by(*columns(keys), copy=False)
-    final = from_step(select(*columns((*keys, TIME, *values), "history")), "history")
+    step = exp.Table(this=identifier(HISTORY))
+    last = last_beginnings(keys, step, jinja("mlforge_as_of()"))
+    final = from_step(select(*columns((*keys, TIME, *values), HISTORY)), HISTORY)
     final = final.join(
         exp.Join(
             this=exp.Table(this=identifier("last_rows")),
@@ -45,7 +40,7 @@ def current_query(node: Current) -> ModelQuery:
     )
     return ModelQuery(
         (
-            Step("history", star_from(ref(node.feature))),
+            Step(HISTORY, star_from(ref(node.feature))),
             Step(
                 "last_rows",
                 last,
@@ -60,10 +55,10 @@ def upcoming_query(node: Upcoming) -> ModelQuery:
     """The SQL of a model of the rows that begin after ``as_of``."""
     names = [*(name for name, _ in node.keys), TIME, *(name for name, _ in node.columns)]
     after = exp.GT(this=column(TIME), expression=jinja("mlforge_as_of()"))
-    final = from_step(select(*columns(names)), "history").where(after, copy=False)
+    final = from_step(select(*columns(names)), HISTORY).where(after, copy=False)
     return ModelQuery(
         (
-            Step("history", star_from(ref(node.feature))),
+            Step(HISTORY, star_from(ref(node.feature))),
             Step("final", final, "the rows that begin after as_of (a dbt var; now by default)"),
         ),
         depends_on=(node.current,),  # an online table must never be ahead of the current one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from typing import Any, Protocol
 
 from sqlglot import exp
 
@@ -96,8 +97,22 @@ def _is_import(query: exp.Query) -> bool:
     return parts == {"expressions"} and query.expressions == [exp.Star()]
 
 
+class Printer(Protocol):
+    """What has to be known of an engine to print a tree."""
+
+    @property
+    def sqlglot(self) -> Any:
+        """How sqlglot prints it."""
+        ...
+
+    @property
+    def quotes(self) -> str:
+        """Regular expression of quoted text and names."""
+        ...
+
+
 def sql_text(
-    tree: exp.Expr, dialect: Dialect, *, in_jinja: bool = False, one_line: bool = False
+    tree: exp.Expr, dialect: Printer, *, in_jinja: bool = False, one_line: bool = False
 ) -> str:
     """A tree as lower-case text; what a user wrote in quotes keeps its case and never runs as Jinja.
 

@@ -11,16 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mlforge_sql.dialects.quoting import POSTGRES, Sql
+from sqlglot import exp
+
+from mlforge_sql.dialects.quoting import Sql
+from mlforge_sql.dialects.trees import aliased, from_table, number, select
+from mlforge_sql.expressions import column
 from mlforge_sql.online.model import Lookup, Served
-from mlforge_sql.online.postgres.names import TIME, quoted
-from mlforge_sql.online.postgres.statements import entities_sql, table_name, value_sql
+from mlforge_sql.online.postgres.names import stored_column, stored_table
+from mlforge_sql.online.postgres.statements import (
+    age,
+    entities_sql,
+    entity_rows,
+    lateral,
+    value_sql,
+)
 from mlforge_sql.plan.nodes import JoinedColumn
 from mlforge_sql.project.model import current_name, upcoming_name
+from mlforge_sql.sql.held import HISTORY, TIME, first_of, last_row
 from mlforge_sql.types import Kind
 
 _EARLY = "mlforge_early"
 _RANK = "mlforge_rank"
+_ROWS = "entity_rows"
 
 
 def lookup_sql(
@@ -72,51 +84,28 @@ def _join(
     ahead: Collection[str],
     schema: str,
     instant: str,
-) -> str:
-    equal = (
-        Sql(f"history.{quoted(key.name)} = entity.k{position}")
-        for key, position in zip(feature.keys, positions, strict=True)
-    )
-    parts = {
-        "wanted": [Sql(f"history.{quoted(column.name)}") for column in feature.columns],
-        "time": Sql(f"history.{TIME}"),
-        "instant": Sql(instant),
-        "equal": POSTGRES.list(*equal, by=" and "),
-        "early": Sql(_EARLY),
-        "rank": Sql(_RANK),
-    }
-    rows = POSTGRES.sql(
-        "select {wanted}, {time}, {time} > {instant} as {early}, 1 as {rank}\n"
-        "    from {table} as history\n"
-        "    where {equal}",
-        table=table_name(schema, current_name(feature.name)),
-        **parts,
+) -> Sql:
+    at, time = exp.Var(this=instant), column(TIME, HISTORY)
+    rows: exp.Query = entity_rows(
+        feature,
+        positions,
+        stored_table(schema, current_name(feature.name), HISTORY),
+        time,
+        aliased(exp.GT(this=time.copy(), expression=at), _EARLY),
+        aliased(number(1), _RANK),
     )
     if feature.name in ahead:
-        rows = POSTGRES.sql(
-            "({current})\n    union all\n"
-            "    (select {wanted}, {time}, false, 0\n"
-            "    from {table} as history\n"
-            "    where {equal} and {time} <= {instant}\n"
-            "    order by {time} desc\n    limit 1)",
-            current=rows,
-            table=table_name(schema, upcoming_name(feature.name)),
-            **parts,
-        )
-    last = POSTGRES.sql(
-        "select {listed} from (\n    {rows}\n    ) as rows\n"
-        "    order by {time} desc, {rank} desc\n    limit 1",
-        listed=[*(quoted(column.name) for column in feature.columns), Sql(TIME), Sql(_EARLY)],
-        rows=rows,
-        time=Sql(TIME),
-        rank=Sql(_RANK),
+        table = stored_table(schema, upcoming_name(feature.name), HISTORY)
+        later = entity_rows(feature, positions, table, time.copy(), exp.false(), number(0))
+        begun = exp.Subquery(this=last_row(later, at.copy()))
+        rows = exp.Union(this=exp.Subquery(this=rows), expression=begun, distinct=False)
+    wanted = (stored_column(item.name, _ROWS) for item in feature.columns)
+    last = from_table(
+        select(*wanted, column(TIME), column(_EARLY)), exp.Subquery(this=rows, alias=_ROWS)
     )
+    last = first_of(last, [column(TIME), column(_RANK)])
     if feature.ttl is not None:
-        age = f"interval '{feature.ttl.microseconds} microseconds'"
-        last = POSTGRES.sql(
-            "select * from ({last}) as last where {time} >= {oldest}",
-            last=last,
-            time=Sql(TIME),
-            oldest=Sql(f"{instant} - {age}"),
-        )
-    return f"left join lateral (\n    {last}\n) as {alias} on true"
+        oldest = exp.Sub(this=at.copy(), expression=age(feature.ttl))
+        last = from_table(select(exp.Star()), exp.Subquery(this=last, alias="last_row"))
+        last = last.where(exp.GTE(this=column(TIME), expression=oldest), copy=False)
+    return lateral(last, alias)

@@ -19,10 +19,10 @@ from mlforge_sql.online.model import Say, Served
 from mlforge_sql.online.postgres import metadata
 from mlforge_sql.online.postgres.names import (
     MAX_COLUMNS,
-    TIME,
     quoted,
     type_name,
 )
+from mlforge_sql.sql.held import TIME
 
 if TYPE_CHECKING:
     import psycopg

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+from sqlglot import exp
+
 from mlforge_sql.dialects.quoting import POSTGRES, Sql
 from mlforge_sql.types import ColumnType, Kind
 
 METADATA = "_mlforge_online"
 """The table that says what the others hold."""
-
-TIME = "feature_timestamp"
 
 MAX_BYTES = 63
 """What is longer, Postgres cuts off without an error."""
@@ -42,6 +42,17 @@ def stored_name(name: str) -> str:
 def quoted(name: str) -> Sql:
     """An identifier for Postgres, as it is stored."""
     return POSTGRES.name(stored_name(name))
+
+
+def stored_column(name: str, table: str) -> exp.Column:
+    """A column of a stored table, as it is stored."""
+    return exp.column(exp.to_identifier(stored_name(name), quoted=True), table=table)
+
+
+def stored_table(schema: str, name: str, alias: str) -> exp.Expr:
+    """A stored table, under an alias."""
+    table, place = (exp.to_identifier(stored_name(part), quoted=True) for part in (name, schema))
+    return exp.alias_(exp.table_(table, db=place), alias, table=True)
 
 
 def type_name(kind: ColumnType) -> str | None:

@@ -6,13 +6,21 @@ then: the lookup takes, of the rows of an entity, the last one that has begun.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
+from sqlglot import exp
+
 from mlforge_sql.dialects.quoting import POSTGRES, Sql
+from mlforge_sql.dialects.trees import from_table, select
+from mlforge_sql.durations import Duration
 from mlforge_sql.online.model import Lookup, Served
-from mlforge_sql.online.postgres.names import TIME, quoted, type_name
+from mlforge_sql.online.postgres.names import quoted, stored_column, stored_table, type_name
 from mlforge_sql.plan.nodes import JoinedColumn
 from mlforge_sql.project.model import KeyColumn
+from mlforge_sql.sql.held import HISTORY, last_row
+from mlforge_sql.sql.held import POSTGRES as PRINTING
+from mlforge_sql.sql.text import sql_text
 
 _IDENTITY_STEP = 2**29 - 3
 """A prime; identities of several tables become one number that no other tables have."""
@@ -66,26 +74,44 @@ def parameter_type(key: KeyColumn) -> str:
     return kind.partition("(")[0]
 
 
-def _join(alias: str, feature: Served, positions: Sequence[int], schema: str, instant: str) -> str:
-    held = [
-        *(
-            Sql(f"history.{quoted(key.name)} = entity.k{position}")
-            for key, position in zip(feature.keys, positions, strict=True)
-        ),
-        Sql(f"history.{TIME} <= {instant}"),
-    ]
+def _join(alias: str, feature: Served, positions: Sequence[int], schema: str, instant: str) -> Sql:
+    at = exp.Var(this=instant)
+    rows = entity_rows(feature, positions, stored_table(schema, feature.name, HISTORY))
+    oldest = None
     if feature.ttl is not None:
-        age = f"interval '{feature.ttl.microseconds} microseconds'"
-        held.append(Sql(f"history.{TIME} >= {instant} - {age}"))
+        oldest = exp.Sub(this=at.copy(), expression=age(feature.ttl))
+    return lateral(last_row(rows, at, oldest=oldest), alias)
+
+
+def entity_rows(
+    feature: Served, positions: Sequence[int], table: exp.Expr, *more: exp.Expr
+) -> exp.Select:
+    """The rows of a lookup's entity: the feature's columns, and further ones.
+
+    Args:
+        feature: The feature, with the columns that are read.
+        positions: Where its keys are among those of the lookup.
+        table: The table that has the rows, with the alias ``HISTORY``.
+        more: The further columns.
+    """
+    wanted = (stored_column(item.name, HISTORY) for item in feature.columns)
+    same = (
+        exp.EQ(this=stored_column(key.name, HISTORY), expression=exp.column(f"k{at}", "entity"))
+        for key, at in zip(feature.keys, positions, strict=True)
+    )
+    return from_table(select(*wanted, *more), table).where(*same, copy=False)
+
+
+def age(ttl: Duration) -> exp.Expr:
+    """A duration as Postgres has it."""
+    return exp.Var(this=f"interval '{ttl.microseconds} microseconds'")
+
+
+def lateral(row: exp.Expr, alias: str) -> Sql:
+    """The join of each entity with its row."""
+    text = textwrap.indent(sql_text(row, PRINTING, in_jinja=True), "    ")
     return POSTGRES.sql(
-        "left join lateral (\n    select {wanted}\n    from {table} as history\n"
-        "    where {held}\n"
-        "    order by history.{time} desc\n    limit 1\n) as {alias} on true",
-        wanted=[Sql(f"history.{quoted(column.name)}") for column in feature.columns],
-        table=table_name(schema, feature.name),
-        held=POSTGRES.list(*held, by=" and "),
-        time=Sql(TIME),
-        alias=Sql(alias),
+        "left join lateral (\n{row}\n) as {alias} on true", row=Sql(text), alias=Sql(alias)
     )
 
 
