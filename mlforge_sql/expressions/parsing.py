@@ -1,21 +1,17 @@
-"""User SQL: parsed once, here, into expressions that the rest of the compiler can carry around.
-
-An expression must be *row by row*: its value depends on one row of the source and nothing else, so
-it can neither look into the future nor change from run to run.
-"""
+"""User SQL to expressions; whatever is not computed from one row is refused."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
-from mlforge_sql.types import ColumnType
+from mlforge_sql.expressions.model import Expr, ExpressionError, RowQuery
+from mlforge_sql.expressions.words import DIALECT
 
 LONGEST, MOST_PARTS, DEEPEST = 100_000, 2_000, 600
 """Characters of one expression, its parts without literals, and how deep they are nested.
@@ -25,169 +21,7 @@ A sum of a hundred terms is nested a hundred deep; DuckDB takes no more than a t
 
 _APART = "take it apart in a dbt model and name that as `model:`"
 
-DIALECT = "duckdb"
-"""The dialect in which users write expressions."""
-
-RESERVED = frozenset(
-    # DuckDB's reserved, type and column-name keywords, and Spark's strict non-reserved ones.
-    [
-        "all",
-        "analyse",
-        "analyze",
-        "and",
-        "anti",
-        "any",
-        "array",
-        "as",
-        "asc",
-        "asof",
-        "asymmetric",
-        "at",
-        "authorization",
-        "between",
-        "bigint",
-        "binary",
-        "bit",
-        "boolean",
-        "both",
-        "by",
-        "case",
-        "cast",
-        "char",
-        "character",
-        "check",
-        "coalesce",
-        "collate",
-        "collation",
-        "column",
-        "columns",
-        "concurrently",
-        "constraint",
-        "create",
-        "cross",
-        "dec",
-        "decimal",
-        "default",
-        "deferrable",
-        "desc",
-        "describe",
-        "distinct",
-        "do",
-        "else",
-        "end",
-        "except",
-        "exists",
-        "extract",
-        "false",
-        "fetch",
-        "float",
-        "for",
-        "foreign",
-        "freeze",
-        "from",
-        "full",
-        "generated",
-        "glob",
-        "group",
-        "grouping",
-        "grouping_id",
-        "having",
-        "ilike",
-        "in",
-        "initially",
-        "inner",
-        "inout",
-        "int",
-        "integer",
-        "intersect",
-        "interval",
-        "into",
-        "is",
-        "isnull",
-        "join",
-        "lambda",
-        "lateral",
-        "leading",
-        "left",
-        "like",
-        "limit",
-        "map",
-        "minus",
-        "national",
-        "natural",
-        "nchar",
-        "none",
-        "not",
-        "notnull",
-        "null",
-        "nullif",
-        "numeric",
-        "offset",
-        "on",
-        "only",
-        "or",
-        "order",
-        "out",
-        "outer",
-        "overlaps",
-        "overlay",
-        "pivot",
-        "pivot_longer",
-        "pivot_wider",
-        "placing",
-        "position",
-        "positional",
-        "precision",
-        "primary",
-        "qualify",
-        "real",
-        "references",
-        "returning",
-        "right",
-        "row",
-        "select",
-        "semi",
-        "setof",
-        "show",
-        "similar",
-        "smallint",
-        "some",
-        "struct",
-        "substring",
-        "summarize",
-        "symmetric",
-        "table",
-        "tablesample",
-        "then",
-        "time",
-        "timestamp",
-        "to",
-        "trailing",
-        "treat",
-        "trim",
-        "true",
-        "try_cast",
-        "tuple",
-        "union",
-        "unique",
-        "unpack",
-        "unpivot",
-        "using",
-        "values",
-        "varchar",
-        "variadic",
-        "verbose",
-        "when",
-        "where",
-        "window",
-        "with",
-        "xmltable",
-    ]
-)
-_TEXT = re.compile(r"'(?:[^']|'')*'")
-_QUOTED = re.compile(rf'{_TEXT.pattern}|"(?:[^"]|"")*"')
-_CALL = re.compile(r'\b([a-z_][a-z0-9_]*)"?\(')
-_SAFE = re.compile(r"[a-z_][a-z0-9_]*")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'')
 
 _CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
     exp.CurrentDate,
@@ -204,6 +38,7 @@ _CLOCK_OR_CHANCE: tuple[type[exp.Expr], ...] = (
     exp.Randn,
     exp.Uuid,
 )
+
 _MANY_ROWS: tuple[type[exp.Expr], ...] = (
     exp.AggFunc,
     exp.Columns,
@@ -212,159 +47,6 @@ _MANY_ROWS: tuple[type[exp.Expr], ...] = (
     exp.Explode,
     exp.Unnest,
 )
-
-
-class ExpressionError(ValueError):
-    """User SQL that cannot be used. ``code`` is the diagnostic's code, ``hint`` the next step."""
-
-    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.hint = hint
-
-
-def identifier(name: str) -> exp.Identifier:
-    """An identifier, quoted where it has to be.
-
-    Examples:
-        >>> [identifier(name).sql() for name in ("amount", "order", "Amount", 'x"y')]
-        ['amount', '"order"', '"Amount"', '"x""y"']
-    """
-    return exp.to_identifier(name, quoted=needs_quotes(name))
-
-
-def needs_quotes(name: str) -> bool:
-    """True when a name must be quoted in SQL."""
-    return not _SAFE.fullmatch(name) or name in RESERVED
-
-
-def column(name: str, table: str | None = None) -> exp.Column:
-    """A reference to a column."""
-    return exp.Column(this=identifier(name), table=identifier(table) if table else None)
-
-
-_TYPE = "mlforge_type"
-
-
-def annotate(node: exp.Expr, kind: ColumnType) -> None:
-    """Note what type DuckDB gives to a part of an expression; copies of the part keep it."""
-    node.meta[_TYPE] = kind
-
-
-def known_type(node: exp.Expr) -> ColumnType | None:
-    """The type that DuckDB gives to a part of an expression; None when nobody has noted it."""
-    found = node.meta.get(_TYPE)
-    return found if isinstance(found, ColumnType) else None
-
-
-_OWNER = "mlforge_owner"
-
-
-def own(tree: exp.Expr, owner: str) -> None:
-    """Note whose expression it is, such as ``feature `spend```; copies of the tree keep it."""
-    tree.meta[_OWNER] = owner
-
-
-def owner_of(tree: exp.Expr) -> str | None:
-    """Whose expression it is; None when nobody has noted it."""
-    found = tree.meta.get(_OWNER)
-    return found if isinstance(found, str) else None
-
-
-def failure_text(part: exp.Expr, owner: str | None) -> str:
-    """What is said when an expression fails on a row: whose it is and what it reads, no value.
-
-    Examples:
-        >>> failure_text(parse_expression("cast(age as integer)").tree, "feature `visits`")
-        'feature `visits`: an expression over `age` fails for some rows; give it a value for them'
-    """
-    names = dict.fromkeys(item.name for item in part.find_all(exp.Column, bfs=False))
-    over = " and ".join(f"`{name}`" for name in names) or "constants"
-    what = f"an expression over {over} fails for some rows; give it a value for them"
-    return f"{owner}: {what}" if owner else what
-
-
-@dataclass(frozen=True, slots=True)
-class Expr:
-    """One row-by-row SQL expression.
-
-    Attributes:
-        sql: Canonical text in the users' dialect; two expressions are equal when it is.
-        tree: The parsed expression. Read-only: copy before changing it.
-    """
-
-    sql: str
-    tree: exp.Expr = field(compare=False, repr=False)
-
-    @classmethod
-    def of(cls, tree: exp.Expr) -> Expr:
-        """Wrap a sqlglot tree."""
-        return cls(tree.sql(DIALECT, comments=False), tree)
-
-    @classmethod
-    def of_column(cls, name: str) -> Expr:
-        """A bare column."""
-        return cls.of(column(name))
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns used, in order of appearance, as the user spelled them."""
-        names = (item.name for item in self.tree.find_all(exp.Column, bfs=False))
-        return tuple(dict.fromkeys(names))
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """Lower-case names of the functions called in DuckDB's text of the expression."""
-        return tuple(dict.fromkeys(_CALL.findall(_TEXT.sub("''", self.sql.lower()))))
-
-    @property
-    def column_name(self) -> str | None:
-        """The column's name when the expression is nothing but a column."""
-        return self.tree.name if isinstance(self.tree, exp.Column) else None
-
-    def substitute(self, values: Mapping[str, Expr]) -> Expr:
-        """Replace columns by expressions; names are compared without regard to case."""
-
-        def replace(node: exp.Expr) -> exp.Expr:
-            if isinstance(node, exp.Column):
-                value = values.get(node.name.casefold())
-                if value is not None:
-                    tree = value.tree.copy()
-                    kind = known_type(node)
-                    if kind is not None and known_type(tree) is None:
-                        annotate(tree, kind)
-                    return tree if isinstance(tree, exp.Column) else exp.paren(tree, copy=False)
-            return node
-
-        if isinstance(self.tree, exp.Column):
-            return values.get(self.tree.name.casefold(), self)
-        return Expr.of(self.tree.copy().transform(replace, copy=False))
-
-
-@dataclass(frozen=True, slots=True)
-class RowQuery:
-    """What a feature takes from its source: named expressions and a filter.
-
-    Attributes:
-        projections: Output name and expression, in order; None for ``select *``.
-        where: Filter, or None.
-        source: The relation named in ``from``.
-    """
-
-    projections: tuple[tuple[str, Expr], ...] | None
-    where: Expr | None
-    source: str
-
-
-def both(one: Expr, other: Expr) -> Expr:
-    """Whether both are true."""
-    return Expr.of(exp.and_(one.tree.copy(), other.tree.copy(), copy=False))
-
-
-def is_null(value: Expr) -> Expr:
-    """Whether a column is NULL."""
-    return Expr.of(exp.Is(this=value.tree.copy(), expression=exp.Null()))
 
 
 def parse_expression(text: str) -> Expr:
@@ -411,6 +93,7 @@ def parse_row_query(text: str) -> RowQuery:
 
 
 _ROW_HINT = "use columns, expressions and `where`; put anything else into a dbt model and name it as `model:`"
+
 _QUERY_PARTS = {"expressions", "from", "from_", "where", "kind", "hint", "distinct"}
 
 
