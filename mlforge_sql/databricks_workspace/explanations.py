@@ -15,6 +15,7 @@ from mlforge_sql.databricks_workspace.login import (
     CLIENT_SECRET,
     HOST,
     HTTP_PATH,
+    JOB_TOKEN,
     RIVAL_HINT,
     TOKEN,
     WAREHOUSE_ID,
@@ -84,7 +85,7 @@ def hide_secrets(text: str, environment: Mapping[str, str], names: Iterable[str]
         environment: The environment variables.
         names: Further variables that hold secrets.
     """
-    for name in (TOKEN, CLIENT_SECRET, *names):
+    for name in (TOKEN, JOB_TOKEN, CLIENT_SECRET, *names):
         value = environment.get(name, "")
         if value:
             text = text.replace(value, f"<{name}>")

@@ -20,6 +20,13 @@ TOKEN = "DATABRICKS_TOKEN"  # noqa: S105 - a name
 CLIENT_ID = "DATABRICKS_CLIENT_ID"
 CLIENT_SECRET = "DATABRICKS_CLIENT_SECRET"  # noqa: S105 - a name
 
+JOB_HOST = "DBT_HOST"
+JOB_TOKEN = "DBT_ACCESS_TOKEN"  # noqa: S105 - a name
+"""What a dbt task of Lakeflow Jobs has in their place: the workspace, and a token of who the job runs as.
+
+https://docs.databricks.com/aws/en/jobs/how-to/use-dbt-in-workflows
+"""
+
 WAREHOUSE = "/sql/1.0/warehouses/"
 """Where the HTTP paths of SQL warehouses begin."""
 
@@ -77,22 +84,34 @@ def find_login(store: UnityCatalogStore, environment: Mapping[str, str]) -> Logi
     auth = find_auth(store, environment)
     rivals = rival_variables(auth, environment)
     if rivals:
-        raise SpecErrors([Diagnostic("MF078", rival_text(rivals), hint=RIVAL_HINT)])
+        message = rival_text(rivals, token_variable(environment))
+        raise SpecErrors([Diagnostic("MF078", message, hint=RIVAL_HINT)])
     if store.warehouse_id is not None:
         http_path = f"{WAREHOUSE}{store.warehouse_id}"
     else:
         http_path = environment.get(HTTP_PATH) or f"{WAREHOUSE}{environment[WAREHOUSE_ID]}"
+    host, token = host_variable(environment), token_variable(environment)
     return Login(
-        host=_host(environment[HOST]),
+        host=_host(host, environment[host]),
         http_path=http_path,
         auth=auth,
-        token=environment[TOKEN] if auth is Auth.TOKEN else "",
+        token=environment[token] if auth is Auth.TOKEN else "",
         client_id=environment[CLIENT_ID] if auth is Auth.OAUTH else "",
         client_secret=environment[CLIENT_SECRET] if auth is Auth.OAUTH else "",
     )
 
 
-def _host(text: str) -> str:
+def host_variable(environment: Mapping[str, str]) -> str:
+    """The variable that says where the workspace is: ours, or else that of a job."""
+    return JOB_HOST if environment.get(JOB_HOST) and not environment.get(HOST) else HOST
+
+
+def token_variable(environment: Mapping[str, str]) -> str:
+    """The variable with the token: ours, or else that of a job."""
+    return JOB_TOKEN if environment.get(JOB_TOKEN) and not environment.get(TOKEN) else TOKEN
+
+
+def _host(name: str, text: str) -> str:
     """The host, without scheme and closing slash, as the compiled profile reads it.
 
     Raises:
@@ -101,7 +120,7 @@ def _host(text: str) -> str:
     host = text.replace("https://", "").rstrip("/")
     alone = re.split(r"[/?#]", host)[0]
     if alone != host:
-        message = f"{HOST} says more than a host"
+        message = f"{name} says more than a host"
         hint = f"leave out what follows it: set it to `{alone}`"
         raise SpecErrors([Diagnostic("MF078", message, hint=hint)])
     return host
@@ -109,12 +128,12 @@ def _host(text: str) -> str:
 
 def missing_variables(store: UnityCatalogStore, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The environment variables that a profile needs and that are not set, or empty."""
-    needed = [HOST]
+    needed = [host_variable(environment)]
     if store.warehouse_id is None and not environment.get(WAREHOUSE_ID):
         needed.append(HTTP_PATH)
     match find_auth(store, environment):
         case Auth.TOKEN:
-            needed.append(TOKEN)
+            needed.append(token_variable(environment))
         case Auth.OAUTH:
             needed += [CLIENT_ID, CLIENT_SECRET]
         case Auth.BROWSER:
@@ -148,9 +167,9 @@ def rival_variables(auth: Auth, environment: Mapping[str, str]) -> tuple[str, ..
     return tuple(name for name in _OTHER_LOGINS if environment.get(name))
 
 
-def rival_text(rivals: tuple[str, ...]) -> str:
-    """One sentence about variables of another login."""
-    return f"{TOKEN} and {', '.join(rivals)} are set: the Databricks SDK takes one login, not two"
+def rival_text(rivals: tuple[str, ...], token: str = TOKEN) -> str:
+    """One sentence about variables of another login than that of the variable ``token``."""
+    return f"{token} and {', '.join(rivals)} are set: the Databricks SDK takes one login, not two"
 
 
 def missing_text(missing: tuple[str, ...]) -> str:
@@ -168,13 +187,15 @@ def missing_text(missing: tuple[str, ...]) -> str:
 
 
 _MEANING = {
-    HOST: f"{HOST} is the workspace's address, such as `dbc-1234.cloud.databricks.com`",
+    HOST: (
+        f"{HOST} (in a job {JOB_HOST}) is the workspace's address, such as `dbc-1234.cloud.databricks.com`"
+    ),
     HTTP_PATH: (
         f"{HTTP_PATH} is in the SQL warehouse's connection details; {WAREHOUSE_ID}, or "
         "`warehouse_id` in the profile, can stand for it"
     ),
     TOKEN: (
-        f"{TOKEN} is a personal access token; {CLIENT_ID} and {CLIENT_SECRET} of a service "
+        f"{TOKEN} (in a job {JOB_TOKEN}) is a personal access token; {CLIENT_ID} and {CLIENT_SECRET} of a service "
         "principal, or `auth: browser` in the profile, can stand for it"
     ),
     CLIENT_ID: f"{CLIENT_ID} is the application id of a service principal",

@@ -9,9 +9,10 @@ from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_text, safe_values
 from mlforge_sql.dbt.model_properties import Column, ModelConfig, ModelProperties
+from mlforge_sql.dbt.targets import databricks_places, writes_to
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.nodes import Current, Latest, Rolling, Tiles, Upcoming
-from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
+from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 from mlforge_sql.types import ColumnType, Kind
 
@@ -42,11 +43,7 @@ class DeltaTables:
 
     def __init__(self, config: ProjectConfig) -> None:
         stores = {name: profile.offline_store for name, profile in config.profiles.items()}
-        places = {
-            name: (store.catalog, store.schema_)
-            for name, store in stores.items()
-            if isinstance(store, UnityCatalogStore)
-        }
+        places = databricks_places(config)
         followed = {
             places[name]
             for name, profile in config.profiles.items()
@@ -57,6 +54,7 @@ class DeltaTables:
         self._targets = list(places)
         self._alone = len(places) == len(stores)
         self._following = [name for name, place in places.items() if place in followed]
+        self._followed = [place for place in places.values() if place in followed]
 
     @property
     def wanted(self) -> bool:
@@ -186,7 +184,7 @@ class DeltaTables:
                 return value
             condition = _ON_DATABRICKS
         else:
-            condition = f"target.name in {self._following}"
+            condition = writes_to(self._followed)
         return f"{{{{ {value!r} if {condition} else {otherwise!r} }}}}"
 
     def _kept(self, text: str) -> str:

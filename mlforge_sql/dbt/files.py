@@ -26,6 +26,7 @@ from mlforge_sql.dbt.properties import (
     upcoming_properties,
 )
 from mlforge_sql.dbt.sqlfluff import sqlfluff_files
+from mlforge_sql.dbt.targets import target_files
 from mlforge_sql.dbt.templates import static_files
 from mlforge_sql.dbt.training import known_features, training_set_text
 from mlforge_sql.dbt.training_properties import exposure, labels_properties, training_properties
@@ -95,7 +96,7 @@ class _Writer:
 
     def write_project(self) -> None:
         config = self._project.config
-        self.files |= self._online.files()
+        self.files |= {**target_files(config), **self._online.files()}
         self._yaml(
             "dbt_project.yml", dbt_project(self._project, self._delta, self._online), [PROJECT_FILE]
         )

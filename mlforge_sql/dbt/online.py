@@ -9,6 +9,7 @@ from mlforge_sql.dbt.headers import MARK
 from mlforge_sql.dbt.model_properties import ModelProperties
 from mlforge_sql.dbt.online_setup import setup_sql
 from mlforge_sql.dbt.properties import TestNames, data_test
+from mlforge_sql.dbt.targets import databricks_places, writes_to
 from mlforge_sql.dbt.templates import template_files
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
@@ -99,11 +100,7 @@ class OnlineTables:
     @property
     def targets(self) -> list[str]:
         """Where upcoming rows are kept: also in profiles that write to the tables of one that publishes."""
-        places = {
-            name: (store.catalog.casefold(), store.schema_.casefold())
-            for name, profile in self._config.profiles.items()
-            if isinstance(store := profile.offline_store, UnityCatalogStore)
-        }
+        places = databricks_places(self._config)
         published = {places[name] for name in self._published}
         return [name for name, place in places.items() if place in published]
 
@@ -121,7 +118,7 @@ class OnlineTables:
                 "    {%- set stores = {",
                 stores,
                 "    } -%}",
-                "    {{- return(stores.get(target.name)) -}}",
+                "    {{- return(stores.get(mlforge_profile())) -}}",
                 "{% endmacro %}",
                 "",
             ]
@@ -142,7 +139,10 @@ class OnlineTables:
 
 def _enabled(config: ProjectConfig, targets: list[str]) -> str | None:
     """Where something is that is there in some targets only; None for all."""
-    return None if targets == list(config.profiles) else f"{{{{ target.name in {targets} }}}}"
+    if targets == list(config.profiles):
+        return None
+    places = databricks_places(config)
+    return f"{{{{ {writes_to(places[name] for name in targets)} }}}}"
 
 
 def _mapping(values: dict[str, str]) -> str:

@@ -9,6 +9,8 @@ from mlforge_sql.databricks_workspace.login import (
     CLIENT_SECRET,
     HOST,
     HTTP_PATH,
+    JOB_HOST,
+    JOB_TOKEN,
     TOKEN,
     WAREHOUSE,
     WAREHOUSE_ID,
@@ -25,7 +27,14 @@ DATABASE_FILE = "features.duckdb"
 SALT_SETTING = "variable mlforge_salt"
 """dbt-duckdb says ``set <setting> = ...`` on each connection and logs none of it: a session variable."""
 
-_HOST = f'(env_var("{HOST}") | replace("https://", "") | replace("/", ""))'
+
+def _first_of(name: str, in_a_job: str) -> str:
+    """The value of a variable, else that of a job; where there is neither, dbt names the first."""
+    return f'(env_var("{name}", "") or env_var("{in_a_job}", "") or env_var("{name}"))'
+
+
+_HOST = f'({_first_of(HOST, JOB_HOST)} | replace("https://", "") | replace("/", ""))'
+_TOKEN = _first_of(TOKEN, JOB_TOKEN)
 _PATH = f'(env_var("{HTTP_PATH}", "") or "{WAREHOUSE}" ~ env_var("{WAREHOUSE_ID}"))'
 _HAS_CLIENT = f'env_var("{CLIENT_ID}", "")'
 
@@ -96,7 +105,7 @@ def _login(store: UnityCatalogStore) -> dict[str, str]:
     """The keys of a target that say who logs in."""
     match store.auth:
         case "token":
-            return {"token": _variable(TOKEN)}
+            return {"token": f"{{{{ {_TOKEN} }}}}"}
         case "oauth":
             return {
                 "auth_type": "oauth",
@@ -108,7 +117,7 @@ def _login(store: UnityCatalogStore) -> dict[str, str]:
         case None:
             return {
                 "auth_type": f'{{{{ "oauth" if {_HAS_CLIENT} else "" }}}}',
-                "token": f'{{{{ "" if {_HAS_CLIENT} else env_var("{TOKEN}") }}}}',
+                "token": f'{{{{ "" if {_HAS_CLIENT} else {_TOKEN} }}}}',
                 "client_id": f"{{{{ {_HAS_CLIENT} }}}}",
                 "client_secret": f'{{{{ env_var("{CLIENT_SECRET}") if {_HAS_CLIENT} else "" }}}}',
             }

@@ -9,6 +9,7 @@ from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.dbt.external import external_location
 from mlforge_sql.dbt.freshness import freshness
 from mlforge_sql.dbt.online import OnlineTables
+from mlforge_sql.dbt.targets import CHECK
 from mlforge_sql.plan.stagings import reading
 from mlforge_sql.project.model import Project, ResolvedSource
 from mlforge_sql.spec.config import ProjectConfig
@@ -45,7 +46,7 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
             "require_generic_test_arguments_property": True,
         },
         "models": {config.name: folders},
-        "on-run-start": ["{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"],
+        "on-run-start": [CHECK, "{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"],
         "on-run-end": ["{{ mlforge_record_run(results) }}", *online.run_end()],
     }
 

@@ -28,6 +28,7 @@ from mlforge_sql.databricks_workspace.login import (
     missing_variables,
     rival_text,
     rival_variables,
+    token_variable,
 )
 from mlforge_sql.databricks_workspace.reach import reach
 from mlforge_sql.databricks_workspace.retries import RETRIES
@@ -75,7 +76,7 @@ def variables(patient: Patient) -> Finding:
     auth = find_auth(store, patient.environment)
     rivals = rival_variables(auth, patient.environment)
     if rivals:
-        return fail(rival_text(rivals), RIVAL_HINT)
+        return fail(rival_text(rivals, token_variable(patient.environment)), RIVAL_HINT)
     try:
         patient.login = find_login(store, patient.environment)
     except SpecErrors as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.dbt.online import OnlineTables
+from mlforge_sql.dbt.targets import target_files
 from mlforge_sql.dbt.templates import static_files
 from mlforge_sql.spec.config import ProjectConfig
 
@@ -67,12 +68,16 @@ class Jinja:
 
     def macros(self) -> Macros:
         files: dict[PurePosixPath, str] = static_files(databricks=True)
-        files |= OnlineTables(config(**self.online)).files()
+        profiles = config(**self.online)
+        files |= {**target_files(profiles), **OnlineTables(profiles).files()}
         return Macros(files, "databricks", lambda name: name, context=self._context())
 
     def _context(self) -> dict[str, Any]:
         return {
-            "target": SimpleNamespace(type="databricks", name="live"),
+            "target": SimpleNamespace(
+                type="databricks", name="live", database="main", schema="features"
+            ),
+            "var": lambda _, default: default,
             "flags": SimpleNamespace(WHICH="build", EMPTY=False, FULL_REFRESH=False),
             "run_query": self._run_query,
             "tojson": json.dumps,

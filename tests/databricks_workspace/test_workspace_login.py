@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlforge_sql.databricks_workspace.adapter import adapter_problem
+from mlforge_sql.databricks_workspace.explanations import hide_secrets
 from mlforge_sql.databricks_workspace.login import Auth, Login, find_login, missing_variables
 from mlforge_sql.errors import SpecErrors
 from mlforge_sql.spec.config import UnityCatalogStore
@@ -51,6 +52,37 @@ def test_host_with_or_without_scheme(host: str) -> None:
     login = find_login(store(), {**ADDRESS, **TOKEN, "DATABRICKS_HOST": host})
     assert login.host == "dbc-1.cloud.databricks.com"
     assert login.uri == "https://dbc-1.cloud.databricks.com/sql/1.0/warehouses/abc"
+
+
+def test_a_job_says_where_and_who() -> None:
+    """A dbt task of Lakeflow Jobs has variables of its own; those that a person sets come first."""
+    job = {"DBT_HOST": "https://dbc-2.cloud.databricks.com/", "DBT_ACCESS_TOKEN": "dapi-job"}
+    login = find_login(store(warehouse_id="abc"), job)
+    assert (login.host, login.auth, login.token) == (
+        "dbc-2.cloud.databricks.com",
+        Auth.TOKEN,
+        "dapi-job",
+    )
+    login = find_login(store(), {**ADDRESS, **TOKEN, **job})
+    assert (login.host, login.token) == ("dbc-1.cloud.databricks.com", "dapi-secret")
+    assert missing_variables(store(), {"DBT_HOST": "h"}) == (
+        "DATABRICKS_HTTP_PATH",
+        "DATABRICKS_TOKEN",
+    )
+
+
+def test_problems_of_a_job_name_its_variables() -> None:
+    job = {**ADDRESS, "DATABRICKS_HOST": "", "DBT_HOST": "h/?o=1", "DBT_ACCESS_TOKEN": "dapi-job"}
+    with pytest.raises(SpecErrors) as caught:
+        find_login(store(), job)
+    assert caught.value.diagnostics[0].message == "DBT_HOST says more than a host"
+    with pytest.raises(SpecErrors) as caught:
+        find_login(store(auth="token"), job | CLIENT | {"DBT_HOST": "h"})
+    assert caught.value.diagnostics[0].message == (
+        "DBT_ACCESS_TOKEN and DATABRICKS_CLIENT_ID, DATABRICKS_CLIENT_SECRET are set: "
+        "the Databricks SDK takes one login, not two"
+    )
+    assert hide_secrets("got dapi-job", job) == "got <DBT_ACCESS_TOKEN>"
 
 
 @pytest.mark.parametrize("rest", ["/?o=12", "/sql/warehouses", "#x", "?o=12"])
@@ -104,7 +136,7 @@ def test_missing_variables_are_named_together_and_explained() -> None:
         "and DATABRICKS_CLIENT_SECRET are not set"
     )
     assert problem.hint == (
-        "DATABRICKS_HOST is the workspace's address, such as `dbc-1234.cloud.databricks.com`; "
+        "DATABRICKS_HOST (in a job DBT_HOST) is the workspace's address, such as `dbc-1234.cloud.databricks.com`; "
         "DATABRICKS_HTTP_PATH is in the SQL warehouse's connection details; "
         "DATABRICKS_WAREHOUSE_ID, or `warehouse_id` in the profile, can stand for it; "
         "DATABRICKS_CLIENT_ID is the application id of a service principal; "

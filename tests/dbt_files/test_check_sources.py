@@ -38,7 +38,8 @@ def compiled(root: Path, config: dict[str, Any]) -> dict[str, Any]:
 def test_databricks_tables_say_their_columns(tmp_path: Path) -> None:
     """Types of which Databricks has no name are not compared."""
     found = compiled(tmp_path, BOTH)
-    hooks = ["{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"]
+    checks = ("target", "settings", "sources")
+    hooks = [f"{{{{ mlforge_check_{name}() }}}}" for name in checks]
     assert found["project"]["on-run-start"] == hooks
     tables = {item["name"]: item for group in found["sources"] for item in group["tables"]}
     assert tables["events"]["config"]["meta"]["mlforge"] == {"kind": "source"}
@@ -54,6 +55,7 @@ def test_databricks_tables_say_their_columns(tmp_path: Path) -> None:
 def test_files_are_checked_too(tmp_path: Path) -> None:
     found = compiled(tmp_path, CONFIG)
     assert found["project"]["on-run-start"] == [
+        "{{ mlforge_check_target() }}",
         "{{ mlforge_check_settings() }}",
         "{{ mlforge_check_sources() }}",
     ]

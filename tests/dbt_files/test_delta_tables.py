@@ -47,7 +47,7 @@ def compiled(root: Path, profiles: Mapping[str, Any], **changes: Any) -> Compile
 
 
 def model(found: Compiled, name: str, target: tuple[str, str] | None = None) -> Any:
-    """The properties of a model; for a target's name and type, as dbt reads them."""
+    """The properties of a model; for a target's schema and type, as dbt reads them."""
     files = (text for path, text in found.files.items() if path.match("models/*/*.yml"))
     models = (item for text in files for item in yaml.safe_load(text).get("models", ()))
     properties = next(item for item in models if item["name"] == name)
@@ -61,13 +61,15 @@ def rendered(value: Any, target: tuple[str, str]) -> Any:
         return [rendered(item, target) for item in value]
     if not isinstance(value, str):
         return value
-    values = {"target": dict(zip(("name", "type"), target, strict=True))}
+    schema, engine = target
+    about = {"name": "a job's", "type": engine, "database": "c", "schema": schema}
+    values = {"target": about}
     if value == HOOK:
         return value
     return NativeEnvironment(undefined=StrictUndefined).from_string(value).render(values)
 
 
-DEV, BRICKS = ("dev", "duckdb"), ("databricks", "databricks")
+DEV, BRICKS = ("main", "duckdb"), ("s", "databricks")
 
 
 def test_nothing_without_a_profile_on_databricks(tmp_path: Path) -> None:
@@ -181,7 +183,8 @@ def test_current_tables_that_an_online_table_follows(tmp_path: Path, mode: str) 
     found = compiled(tmp_path, profiles)
 
     def config(name: str, engine: str = "databricks") -> Any:
-        return model(found, "f_current", (name, engine))["config"]
+        schema = profiles[name]["offline_store"].get("schema", "main")
+        return model(found, "f_current", (schema, engine))["config"]
 
     for name in ("databricks", "same_place"):
         assert config(name)["materialized"] == "incremental"
@@ -189,7 +192,7 @@ def test_current_tables_that_an_online_table_follows(tmp_path: Path, mode: str) 
         assert config(name)["incremental_strategy"] == "mlforge_changes"
         assert config(name)["unique_key"] == ["user_id"]
         assert config(name)["on_schema_change"] == "append_new_columns"
-    for name, engine in (("snapshot", "databricks"), ("offline", "databricks"), DEV):
+    for name, engine in (("snapshot", "databricks"), ("offline", "databricks"), ("dev", "duckdb")):
         assert config(name, engine)["materialized"] == "table"
         assert config(name, engine)["tblproperties"] == {}
     assert "materialized" not in model(found, "f")["config"]
@@ -257,11 +260,12 @@ def test_later_rows_are_kept_where_they_are_published(tmp_path: Path) -> None:
     found = compiled(tmp_path, profiles)
 
     def upcoming(name: str, engine: str = "databricks") -> Any:
-        return model(found, "f_upcoming", (name, engine))
+        schema = profiles[name]["offline_store"].get("schema", "main")
+        return model(found, "f_upcoming", (schema, engine))
 
     for name in ("databricks", "same_place", "snapshot"):
         assert upcoming(name)["config"]["enabled"] is True
-    for name, engine in (("offline", "databricks"), DEV):
+    for name, engine in (("offline", "databricks"), ("dev", "duckdb")):
         assert upcoming(name, engine)["config"]["enabled"] is False
     key = {"type": "custom", "name": "f_upcoming_pk"}
     expression = "primary key (user_id, feature_timestamp)"
@@ -347,7 +351,8 @@ def test_online_tables_that_sql_reaches_have_a_test(tmp_path: Path) -> None:
         }
         assert tested[0]["config"] == {
             "severity": "error",
-            "enabled": "{{ target.name in ['databricks'] }}",
+            "enabled": "{{ target.type == 'databricks' and "
+            "(target.database ~ '.' ~ target.schema) | lower in ['c.s'] }}",
             "tags": ["mlforge_online"],
             "fail_calc": "coalesce(sum(mlforge_rows), 0)",
             "meta": {"mlforge": {"kind": "online"}},

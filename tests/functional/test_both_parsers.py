@@ -187,7 +187,11 @@ def test_v2_compiles_every_model_for_databricks(
     project = Path(shutil.copytree(place, tmp_path / "dbt"))
     file = project / "dbt_project.yml"
     settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-    hooks = ["{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"]
+    hooks = [
+        "{{ mlforge_check_target() }}",
+        "{{ mlforge_check_settings() }}",
+        "{{ mlforge_check_sources() }}",
+    ]
     assert settings.pop("on-run-start") == hooks
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     offline = ["on-run-end"]

@@ -34,10 +34,16 @@ PROFILES = {
 }
 CONFIG = ProjectConfig.model_validate({"name": "shop", "profiles": PROFILES})
 TOKEN = {"DATABRICKS_TOKEN": "dapi-secret"}
+JOB = {"DBT_ACCESS_TOKEN": "dapi-job"}
 CLIENT = {"DATABRICKS_CLIENT_ID": "me", "DATABRICKS_CLIENT_SECRET": "dose-secret"}
 PLACES = [
-    {"DATABRICKS_HOST": host, **path}
-    for host in ("dbc-1.invalid", "https://dbc-1.invalid/", "https://127.0.0.1:8443")
+    {**host, **path}
+    for host in (
+        {"DATABRICKS_HOST": "dbc-1.invalid", "DBT_HOST": "a job's"},
+        {"DATABRICKS_HOST": "https://dbc-1.invalid/"},
+        {"DATABRICKS_HOST": "", "DBT_HOST": "https://127.0.0.1:8443"},
+        {"DBT_HOST": "dbc-1.invalid"},
+    )
     for path in (
         {"DATABRICKS_WAREHOUSE_ID": "id"},
         {"DATABRICKS_HTTP_PATH": "/sql/1.0/warehouses/path"},
@@ -103,13 +109,13 @@ def credentials(name: str, place: dict[str, str]) -> list[dict[str, str]]:
     """Environments in which a profile can log in."""
     match store(name).auth:
         case "token":
-            return [place | TOKEN]
+            return [place | TOKEN, place | JOB, place | JOB | TOKEN]
         case "oauth":
             return [place | CLIENT, place | CLIENT | TOKEN]
         case "browser":
             return [place, place | TOKEN]
         case None:
-            return [place | TOKEN, place | CLIENT, place | CLIENT | TOKEN]
+            return [place | TOKEN, place | CLIENT, place | CLIENT | TOKEN | JOB, place | JOB]
 
 
 def test_dbt_reads_a_target_as_we_do() -> None:

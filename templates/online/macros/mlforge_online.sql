@@ -78,7 +78,7 @@
     {%- if found.rows | length == 0 -%}
         {%- do exceptions.warn(
             "nothing is published: the connection " ~ online.connection ~ " is not there, or you may not use it; "
-            ~ "setup/online_" ~ target.name ~ ".sql creates it"
+            ~ "setup/online_" ~ mlforge_profile() ~ ".sql creates it"
         ) -%}
         {{- return(false) -}}
     {%- endif -%}

@@ -58,7 +58,7 @@
     {%- if answer.status == 409 and step.full_refresh -%}
         {%- do exceptions.warn(
             "the online table " ~ name ~ " is being updated, so its full refresh did not start: run "
-            ~ "`mlforge online sync --profile " ~ target.name ~ " --full-refresh --wait`"
+            ~ "`mlforge online sync --profile " ~ mlforge_profile() ~ " --full-refresh --wait`"
         ) -%}
         {{- return(mlforge_online_done(name, "an update is running already")) -}}
     {%- elif answer.status == 409 -%}

@@ -12,7 +12,7 @@ select /*+ repartition(1) */
     built.row_count,
     {{ mlforge_timestamp(run_started_at.astimezone(modules.pytz.utc)) }} as built_at,
     {{ mlforge_literal(invocation_id) }} as run_id,
-    {{ mlforge_literal(target.name) }} as profile,
+    {{ mlforge_literal(mlforge_profile() or target.name) }} as profile,
     built.delta_version,
     built.delta_timestamp
 from (

@@ -3,7 +3,7 @@
    not which ones. SQL reads the online table through a foreign catalog; `places` has catalog and schema by target.
    Only `dbt test` compares: a build ends before its rows are online. #}
 {% test mlforge_online_equals(model, table, places) %}
-{%- set place = places.get(target.name) -%}
+{%- set place = places.get(mlforge_profile()) -%}
 {%- if not execute or not place or flags.WHICH != 'test' %}
 select 0 as mlforge_rows
 limit 0
