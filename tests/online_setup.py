@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from warehouse import Warehouse
 
-PRINCIPAL = "dbt@example.com"
+BUILDER, PUBLISHER = "dbt@example.com", "publisher@example.com"
 
 
 def setup_statements(file: Path, warehouse: Warehouse) -> list[str]:
@@ -16,7 +16,8 @@ def setup_statements(file: Path, warehouse: Warehouse) -> list[str]:
     lines = file.read_text(encoding="utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.startswith("--"))
     text = text.replace("<workspace>", f"{warehouse.host}:{warehouse.port}")
-    text = text.replace("<principal>", PRINCIPAL)
+    text = text.replace("<builder>", BUILDER).replace("<publisher>", PUBLISHER)
+    assert "<" not in text, "a reader would not know what to fill in"
     return [part.strip() for part in text.split(";") if part.strip()]
 
 

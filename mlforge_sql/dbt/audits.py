@@ -6,6 +6,9 @@ from mlforge_sql.plan.nodes import Account, Audit, FeatureAccount
 
 TAG = "mlforge_audit"
 
+STORED = "_mlforge_"
+"""How the names of tables with what audits found begin."""
+
 SEVERITY = "        severity=var('mlforge_audit_severity', 'error'),\n"
 """``warn`` is for sources that grow while the build runs."""
 
@@ -20,8 +23,11 @@ def table_tag(feature: str) -> str:
     return f"mlforge_table_audit_{feature}"
 
 
-def audit_text(node: Audit, query: str) -> str:
-    """The body of an audit: its config, what it does, and its query."""
+def audit_text(node: Audit, name: str, query: str) -> str:
+    """The body of the audit ``name``: its config, what it does, and its query.
+
+    What differs is kept in a table beside the features: a name like no feature's.
+    """
     if node.labels is None:
         tag = table_tag(node.feature)
         about = {"kind": "feature_audit", "feature": node.feature}
@@ -44,6 +50,7 @@ def audit_text(node: Audit, query: str) -> str:
         "{{\n    config(\n"
         f"        tags=['{TAG}', '{tag}'],\n"
         "        store_failures=true,\n"
+        f"        alias='{STORED}{name}',\n"
         f"{SEVERITY}"
         f"        meta={{'mlforge': {about}}},\n"
         "    )\n}}\n\n"

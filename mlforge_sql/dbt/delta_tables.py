@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mlforge_sql.dbt.escape import jinja_text, safe_values
-from mlforge_sql.dbt.model_properties import Column, ModelConfig, ModelProperties
+from mlforge_sql.dbt.model_properties import ModelProperties
 from mlforge_sql.dbt.targets import databricks_places, writes_to
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.nodes import Current, Latest, Rolling, Tiles, Upcoming
-from mlforge_sql.spec.config import ProjectConfig
+from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 from mlforge_sql.types import ColumnType, Kind
 
@@ -21,6 +21,8 @@ CLUSTERED = 4
 
 TAGGED = 50
 """Tags that a table can have."""
+
+TAG_TABLES = "{{ mlforge_tag_tables(results) }}"
 
 _INSTANT = "feature_timestamp"
 _ON_DATABRICKS = "target.type == 'databricks'"
@@ -51,6 +53,12 @@ class DeltaTables:
             and isinstance(profile.online_store, DatabricksOnlineStore)
             and profile.online_store.sync_mode != "snapshot"
         }
+        wanted = [
+            places[name]
+            for name, store in stores.items()
+            if isinstance(store, UnityCatalogStore) and store.optimize
+        ]
+        self._skip_optimize = _everywhere_but(wanted, places.values())
         self._targets = list(places)
         self._alone = len(places) == len(stores)
         self._following = [name for name, place in places.items() if place in followed]
@@ -60,6 +68,10 @@ class DeltaTables:
     def wanted(self) -> bool:
         """Whether any profile is on Databricks."""
         return bool(self._targets)
+
+    def run_end(self) -> list[str]:
+        """The hook at the end of a run, which sets tags."""
+        return [TAG_TABLES] if self.wanted else []
 
     def persist_docs(self) -> dict[str, Any]:
         """The ``+persist_docs`` of a folder of models; empty without Databricks."""
@@ -76,30 +88,25 @@ class DeltaTables:
         instant = (_INSTANT, ColumnType(Kind.TIMESTAMP))
         config = replace(properties.config, liquid_clustered_by=_clustering([*node.keys, instant]))
         keyed = replace(properties, config=config, constraints=(self._primary_key(node.name, key),))
-        return self._table(keyed, units=_units(node))
+        return self._table(keyed)
 
-    def current(
-        self, properties: ModelProperties, node: Current, source: Rolling | Latest
-    ) -> ModelProperties:
+    def current(self, properties: ModelProperties, node: Current) -> ModelProperties:
         """A table of current values. Where an online table follows its changes, they are merged."""
-        return self._published(properties, node.name, node.keys, source)
+        return self._published(properties, node.name, node.keys)
 
-    def upcoming(
-        self, properties: ModelProperties, node: Upcoming, source: Rolling | Latest
-    ) -> ModelProperties:
+    def upcoming(self, properties: ModelProperties, node: Upcoming) -> ModelProperties:
         """A table of rows that begin later, merged like the current values.
 
         Its key has no time series: an online table would keep only the last row of one.
         """
         key = [*node.keys, (_INSTANT, ColumnType(Kind.TIMESTAMP))]
-        return self._published(properties, node.name, key, source)
+        return self._published(properties, node.name, key)
 
     def _published(
         self,
         properties: ModelProperties,
         table: str,
         key: Sequence[tuple[str, ColumnType]],
-        source: Rolling | Latest,
     ) -> ModelProperties:
         if not self.wanted:
             return properties
@@ -111,6 +118,7 @@ class DeltaTables:
                 incremental_strategy="mlforge_changes",
                 unique_key=[name for name, _ in key],
                 on_schema_change="append_new_columns",
+                incremental_apply_config_changes=False,
             )
             clustering = [
                 name for name in clustering if not name.startswith("`")
@@ -120,7 +128,7 @@ class DeltaTables:
             config=replace(config, liquid_clustered_by=clustering),
             constraints=(self._primary_key(table, [_quoted(name) for name, _ in key]),),
         )
-        return self._table(keyed, units=_units(source), followed=True)
+        return self._table(keyed, followed=True)
 
     def tiles(self, properties: ModelProperties, node: Tiles) -> ModelProperties:
         """A table of tiles."""
@@ -138,27 +146,28 @@ class DeltaTables:
         self,
         properties: ModelProperties,
         *,
-        units: Mapping[str, str] | None = None,
         followed: bool = False,
     ) -> ModelProperties:
-        names = [column.name for column in properties.columns]
-        config: ModelConfig = replace(
-            properties.config,
+        columns = properties.columns
+        config, meta = properties.config, properties.config.meta
+        tags = _tags(config.tags)
+        if tags or any(column.unit for column in columns):
+            meta = {**meta, "table_tags": tags}
+        names = [column.name for column in columns]
+        config = replace(
+            config,
+            meta=meta,
+            skip_optimize=self._skip_optimize if config.liquid_clustered_by else None,
             tblproperties=self._table_properties(names, followed=followed),
-            databricks_tags=_tags(properties.config.tags),
         )
-        columns = [
-            _tagged(
-                replace(column, description=self._kept(column.description)),
-                (units or {}).get(column.name),
-            )
-            for column in properties.columns
+        described = [
+            replace(column, description=self._kept(column.description)) for column in columns
         ]
         return replace(
             properties,
             description=self._kept(properties.description),
             config=config,
-            columns=tuple(columns),
+            columns=tuple(described),
         )
 
     def _primary_key(self, table: str, columns: Iterable[str]) -> dict[str, str]:
@@ -196,6 +205,17 @@ class DeltaTables:
         return rf"{{{{ {literal} | replace('\\', {doubled}) }}}}"
 
 
+def _everywhere_but(
+    places: Collection[tuple[str, str]], known: Iterable[tuple[str, str]]
+) -> bool | str | None:
+    """What is true but where a target writes to one of the places; None where it is true nowhere."""
+    if not places:
+        return True
+    if set(places) == set(known):
+        return None
+    return f"{{{{ not ({writes_to(places)}) }}}}"
+
+
 def _quoted(name: str) -> str:
     """A key in SQL: letters, digits and ``_``, but perhaps a word of SQL."""
     return f"`{name}`" if needs_quotes(name.lower()) else name
@@ -207,20 +227,6 @@ def _clustering(columns: Iterable[tuple[str, ColumnType]]) -> list[str]:
     return safe_values(names[:CLUSTERED])  # type: ignore[no-any-return]  # a list stays one
 
 
-def _units(node: Rolling | Latest) -> dict[str, str]:
-    if isinstance(node, Latest):
-        return {}
-    return {item.name: item.unit for item in node.columns if item.unit}
-
-
-def _tags(tags: Iterable[str]) -> dict[str, str]:
-    """Tags of the catalog: keys without values. Those that cannot be a key are tags of dbt alone."""
-    return dict.fromkeys([tag for tag in tags if _TAG.fullmatch(tag)][:TAGGED], "")
-
-
-def _tagged(column: Column, unit: str | None) -> Column:
-    """A column with its unit as a tag; dbt-databricks does not escape the value."""
-    if unit is None:
-        return column
-    escaped = unit.replace("\\", "\\\\").replace("'", "\\'")
-    return replace(column, tags=safe_values({"unit": escaped}))
+def _tags(tags: Iterable[str]) -> list[str]:
+    """Tags that the catalog can have, without values. Others are tags of dbt alone."""
+    return [tag for tag in dict.fromkeys(tags) if _TAG.fullmatch(tag)][:TAGGED]

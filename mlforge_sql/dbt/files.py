@@ -141,14 +141,14 @@ class _Writer:
                 (node, self._delta.feature(properties, node))
             ]
             properties = current_properties(current, node, feature, self._branches, self._names)
-            properties = self._delta.current(properties, current, node)
+            properties = self._delta.current(properties, current)
             models.append((current, self._online.current(properties)))
             upcoming = upcomings.get(node.name)
             if upcoming is not None:
                 properties = upcoming_properties(
                     upcoming, node, feature, self._branches, self._names
                 )
-                properties = self._delta.upcoming(properties, upcoming, node)
+                properties = self._delta.upcoming(properties, upcoming)
                 models.append((upcoming, self._online.upcoming(properties)))
             origins = [feature.origin.path]
             for model, _ in models:
@@ -195,7 +195,7 @@ class _Writer:
             specs = [origins[owner]] if node.labels else []
             specs.append(self._features[node.feature].origin.path)
             query = self._branches.model(node, "")
-            self.files[path] = f"{header(path, specs)}\n\n{audit_text(node, query)}"
+            self.files[path] = f"{header(path, specs)}\n\n{audit_text(node, name, query)}"
 
         sources = {source.spec.name: source.origin.path for source in self._project.sources}
         for account in self._plan.accounts:

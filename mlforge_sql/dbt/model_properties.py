@@ -25,7 +25,6 @@ class Column:
         quoted: Whether its name needs quotes.
         required: Whether it is never NULL.
         unit: Unit of its values.
-        tags: Tags in Databricks' catalog.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Column:
     quoted: bool = False
     required: bool = False
     unit: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
 
     def written(self) -> dict[str, Any]:
         """As dbt's YAML has it."""
@@ -47,8 +45,6 @@ class Column:
             values["constraints"] = [{"type": "not_null"}]
         if self.unit:
             values["config"] = {"meta": {"unit": self.unit}}
-        if self.tags:
-            values["databricks_tags"] = dict(self.tags)
         return values
 
 
@@ -94,7 +90,9 @@ class ModelConfig:
         pre_hook: SQL that runs before it is built.
         liquid_clustered_by: Columns that Databricks clusters its table by.
         tblproperties: Properties of its Delta table.
-        databricks_tags: Tags in Databricks' catalog.
+        skip_optimize: Whether its table is left as it was written.
+        incremental_apply_config_changes: Whether a run asks Databricks for the configuration of a
+            table that it changes, to change that too; None for the adapter's own way, which is to ask.
         post_hook: SQL that runs once it is built.
     """
 
@@ -109,7 +107,8 @@ class ModelConfig:
     pre_hook: str | None = None
     liquid_clustered_by: Sequence[str] = ()
     tblproperties: Mapping[str, str] | Jinja = field(default_factory=dict)
-    databricks_tags: Mapping[str, str] = field(default_factory=dict)
+    skip_optimize: bool | Jinja | None = None
+    incremental_apply_config_changes: bool | None = None
     post_hook: Sequence[str] = ()
 
     def written(self) -> dict[str, Any]:
@@ -125,10 +124,11 @@ class ModelConfig:
             "pre_hook": self.pre_hook,
             "liquid_clustered_by": list(self.liquid_clustered_by),
             "tblproperties": self.tblproperties,
-            "databricks_tags": dict(self.databricks_tags),
+            "skip_optimize": self.skip_optimize,
+            "incremental_apply_config_changes": self.incremental_apply_config_changes,
             "post_hook": list(self.post_hook),
         }
-        written = {key: value for key, value in values.items() if value}
+        written = {key: value for key, value in values.items() if value or value is False}
         return {**written, "meta": {"mlforge": dict(self.meta)}}
 
 

@@ -33,12 +33,12 @@ def setup_sql(
 --
 -- What the online tables of profile `{profile}` need, once. Run it in a SQL editor, on a pro or
 -- serverless warehouse, as somebody who may create connections in the metastore.
--- Replace <workspace>, the host without https://, and <principal>, who runs dbt.
+-- Replace <workspace>, the host without https://; <builder>, who runs dbt; <publisher>, whose login
+-- the connection has. The last two may be one and the same.
 
 
--- 1. The connection through which dbt calls the API of this workspace. Who owns its login does the
---    publishing: that identity may read the feature tables and create tables in {schema}.
---    Keep the login in secrets first, a token for example:
+-- 1. The connection through which dbt calls the API of this workspace. Who owns its login, the
+--    publisher, is who publishes. Keep the login in secrets first, a token for example:
 --        databricks secrets create-scope {SCOPE}
 --        databricks secrets put-secret {SCOPE} api_token
 create connection if not exists {connection} type http options (
@@ -61,15 +61,15 @@ create connection if not exists {connection} type http options (
 
 
 -- 2. Who runs dbt may call through it.
-grant use connection on connection {connection} to `<principal>`;
+grant use connection on connection {connection} to `<builder>`;
 
 
--- 3. The schema of the online tables, and what publishing needs there and on the feature tables.
+-- 3. The schema of the online tables, and what the publisher needs there and on the feature tables.
 create schema if not exists {schema};
-grant use catalog on catalog {online.catalog} to `<principal>`;
-grant use schema, create table on schema {schema} to `<principal>`;
-grant use catalog on catalog {DATABRICKS.name(offline.catalog)} to `<principal>`;
-grant use schema, select on schema {source} to `<principal>`;
+grant use catalog on catalog {online.catalog} to `<publisher>`;
+grant use schema, create table on schema {schema} to `<publisher>`;
+grant use catalog on catalog {DATABRICKS.name(offline.catalog)} to `<publisher>`;
+grant use schema, select on schema {source} to `<publisher>`;
 
 
 -- 4. The online store, unless there is one already. It takes some minutes to be AVAILABLE.
@@ -79,8 +79,28 @@ select to_json(http_request(
 )) as answer;
 
 
--- 5. Its state. `mlforge doctor --profile {profile}` checks all of this.
+{_readers(online)}
+
+-- 6. The store's state. `mlforge doctor --profile {profile}` checks all of this.
 select to_json(http_request(
     conn => '{connection}', method => 'GET', path => '/2.0/feature-store/online-stores/{store}'
 )) as answer;
 """
+
+
+def _readers(online: DatabricksOnlineStore) -> str:
+    """What those need who only look values up: nobody else has to, so it is not run."""
+    schema = f"{online.catalog}.{online.schema_}"
+    lines = [
+        "-- 5. Who only looks values up, <reader>: in Unity Catalog; and in Postgres, where the owner of the",
+        "--    online store runs it once tables are there. Not seen live:",
+        "--    https://docs.databricks.com/aws/en/oltp/instances/pg-roles",
+        f"-- grant use catalog on catalog {online.catalog} to `<reader>`;",
+        f"-- grant use schema, select on schema {schema} to `<reader>`;",
+        "--    In Postgres:",
+        "--    select databricks_create_role('<reader>', 'SERVICE_PRINCIPAL');",
+        f'--    grant usage on schema {online.schema_} to "<reader>";',
+        f'--    grant select on all tables in schema {online.schema_} to "<reader>";',
+        "",
+    ]
+    return "\n".join(lines)

@@ -20,6 +20,14 @@ PUBLIC = {"+access": "public"}
 """Tables with a contract, for other projects too; what is before them may change from run to run."""
 
 
+BESIDE = {"+schema": None}
+"""Failures that tests store go into the schema of the target.
+
+dbt's own default is a schema beside it, which it makes at the start of every run: the usual grant on
+Databricks is one schema, without the right to make others.
+"""
+
+
 def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
     """``dbt_project.yml``."""
     config = project.config
@@ -32,6 +40,7 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
         }
     if project.training_sets:
         folders["training"] = {"+materialized": "table", **PUBLIC, **delta.persist_docs()}
+    tests = {"data_tests": {config.name: BESIDE}} if project.features else {}
     return {
         "name": config.name,
         "version": "1.0.0",
@@ -46,8 +55,9 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
             "require_generic_test_arguments_property": True,
         },
         "models": {config.name: folders},
+        **tests,
         "on-run-start": [CHECK, "{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"],
-        "on-run-end": ["{{ mlforge_record_run(results) }}", *online.run_end()],
+        "on-run-end": ["{{ mlforge_record_run(results) }}", *delta.run_end(), *online.run_end()],
     }
 
 

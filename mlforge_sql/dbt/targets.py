@@ -51,14 +51,21 @@ def target_files(config: ProjectConfig) -> dict[PurePosixPath, str]:
         f"\n        {jinja_string(name)}: [{jinja_string(catalog)}, {jinja_string(schema)}],"
         for name, (catalog, schema) in databricks_places(config).items()
     )
+    tags = ", ".join(
+        f"{jinja_string(name)}: {jinja_string(store.tag_prefix)}"
+        for name, profile in config.profiles.items()
+        if isinstance(store := profile.offline_store, UnityCatalogStore) and store.tags
+    )
     closing = "\n    " if places else ""
     lines = [
         f"{{# {MARK} from mlforge.yaml. Do not edit. #}}",
-        "{# The engines that the project is compiled for, and where each of its profiles writes on Databricks. #}",
+        "{# The engines that the project is compiled for; where each profile writes on Databricks, and what its tags begin",
+        "   with, if it sets any. #}",
         "{% macro mlforge_targets() %}",
         f"    {{%- set engines = [{compiled}] -%}}",
         f"    {{%- set places = {{{places}{closing}}} -%}}",
-        "    {{- return({'engines': engines, 'places': places}) -}}",
+        f"    {{%- set tags = {{{tags}}} -%}}",
+        "    {{- return({'engines': engines, 'places': places, 'tags': tags}) -}}",
         "{% endmacro %}",
         "",
     ]

@@ -72,6 +72,27 @@ class UnityCatalogStore(Spec):
             "where the warehouse has none, into `schema`."
         ),
     )
+    tags: bool = Field(
+        default=True,
+        description=(
+            "Whether the tags of features become tags of their tables in Unity Catalog, and the units "
+            "of columns the tag `unit` of a column."
+        ),
+    )
+    tag_prefix: Annotated[str, Field(pattern=r"^\w{0,64}$")] = Field(
+        default="",
+        description=(
+            "Goes in front of the names of these tags, such as `mlforge_`: where the account has "
+            "governed tags of the same names."
+        ),
+    )
+    optimize: bool = Field(
+        default=False,
+        description=(
+            "Whether dbt runs OPTIMIZE after every build of a table. Predictive optimization, which "
+            "is on for managed tables, does that by itself when it pays."
+        ),
+    )
 
 
 class LocalOnlineStore(Spec):

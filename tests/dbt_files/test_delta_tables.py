@@ -78,7 +78,7 @@ def test_nothing_without_a_profile_on_databricks(tmp_path: Path) -> None:
         properties = model(found, name)
         assert "constraints" not in properties
         assert set(properties["config"]) <= {"contract", "tags", "meta", "materialized"}
-        assert not any("databricks_tags" in column for column in properties["columns"])
+        assert "table_tags" not in properties["config"]["meta"]["mlforge"]
     assert "persist_docs" not in found.files[PurePosixPath("dbt_project.yml")]
     assert not any("mlforge_changes" in path.name for path in found.files)
 
@@ -112,14 +112,42 @@ def test_clustering_and_tags(tmp_path: Path) -> None:
     )
     config = model(found, "f")["config"]
     assert config["liquid_clustered_by"] == ["user_id", "feature_timestamp"]
-    assert config["databricks_tags"] == {"core": "", "team a": ""}
+    assert config["meta"]["mlforge"]["table_tags"] == ["core", "team a"]
     assert config["tags"] == ["core", "team a", "a-b", "x=y", "it's"]
     assert model(found, "f_current")["config"]["liquid_clustered_by"] == ["user_id"]
     tiles = model(found, "int_events__user_id__1d_tiles")["config"]
     assert tiles["liquid_clustered_by"] == ["user_id", "tick"]
-    assert "databricks_tags" not in tiles
-    units = {item["name"]: item.get("databricks_tags") for item in model(found, "f")["columns"]}
-    assert units == {"user_id": None, "feature_timestamp": None, "velocity_1d": {"unit": "events"}}
+    assert "table_tags" not in tiles["meta"]["mlforge"]
+    assert tiles["skip_optimize"] is config["skip_optimize"] is True
+
+
+def test_a_unit_alone_is_a_tag_too(tmp_path: Path) -> None:
+    found = compiled(tmp_path, {"databricks": unity()})
+    assert model(found, "f")["config"]["meta"]["mlforge"]["table_tags"] == []
+    units = {item["name"]: item.get("config") for item in model(found, "f")["columns"]}
+    assert units["velocity_1d"] == {"meta": {"unit": "events"}}
+
+
+def test_tables_are_optimized_where_a_profile_asks_for_it(tmp_path: Path) -> None:
+    asking = unity("b")
+    asking["offline_store"]["optimize"] = True
+    assert "skip_optimize" not in model(compiled(tmp_path / "a", {"b": asking}), "f")["config"]
+    found = compiled(tmp_path / "b", {"dev": LOCAL, "a": unity("a"), "b": asking})
+    skipped = {
+        schema: model(found, "f", (schema, "databricks"))["config"]["skip_optimize"]
+        for schema in ("a", "b")
+    }
+    assert skipped == {"a": True, "b": False}
+
+
+def test_tags_with_a_prefix_or_off(tmp_path: Path) -> None:
+    marked, off = unity("a"), unity("b")
+    marked["offline_store"]["tag_prefix"] = "mlforge_"
+    off["offline_store"]["tags"] = False
+    found = compiled(tmp_path, {"a": marked, "b": off, "c": unity("c"), "dev": LOCAL})
+    text = found.files[PurePosixPath("macros/mlforge_targets.sql")]
+    assert "{%- set tags = {'a': 'mlforge_', 'c': ''} -%}" in text
+    assert "{{ mlforge_tag_tables(results) }}" in found.files[PurePosixPath("dbt_project.yml")]
 
 
 def test_at_most_four_columns_are_clustered(tmp_path: Path) -> None:
@@ -164,7 +192,7 @@ def test_label_columns_that_delta_takes_only_with_a_mapping(tmp_path: Path, name
     found = model(compile_project(tmp_path), "train")["config"]
     mapped = {"delta.columnMapping.mode": "name"} if name not in {"x.y", "é"} else None
     assert found.get("tblproperties") == mapped
-    assert found["databricks_tags"] == {"fraud": ""}
+    assert found["meta"]["mlforge"]["table_tags"] == ["fraud"]
 
 
 FOLLOWED = {"delta.enableChangeDataFeed": "true"}
@@ -204,6 +232,7 @@ def test_current_tables_that_nothing_follows(tmp_path: Path) -> None:
     assert set(model(found, "f_current")["config"]) == {
         "contract",
         "liquid_clustered_by",
+        "skip_optimize",
         "post_hook",
         "meta",
     }
@@ -277,7 +306,8 @@ def test_later_rows_are_kept_where_they_are_published(tmp_path: Path) -> None:
     assert properties["config"]["liquid_clustered_by"] == ["user_id", "feature_timestamp"]
     assert properties["config"]["post_hook"] == [HOOK]
     assert upcoming("snapshot")["config"]["materialized"] == "table"
-    assert properties["config"]["meta"]["mlforge"] == {"kind": "upcoming", "feature": "f"}
+    meta = {"kind": "upcoming", "feature": "f", "table_tags": []}
+    assert properties["config"]["meta"]["mlforge"] == meta
 
 
 def test_every_profile_publishes(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_planted_fault_fails_its_audits_alone(audited: Audited) -> None:
 
 
 def test_what_differs_is_kept_in_a_table_that_names_nobody(audited: Audited) -> None:
-    rows = query(audited.root, "select * from main_dbt_test__audit.audit_judged__daily")
+    rows = query(audited.root, "select * from main._mlforge_audit_judged__daily")
     assert rows
     assert list(rows[0]) == [
         *("user_id", "label_time", "feature_column", "in_training_set", "recomputed")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 import yaml
-from warehouse_dbt import WarehouseProject
+from warehouse_dbt import TIMEOUT_SECONDS, WarehouseProject
 from warehouse_harness import load_parquet
 
 from mlforge_sql.workflows.compile import compile_project
@@ -27,6 +27,12 @@ pytestmark = pytest.mark.functional
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 SIZE = ("--rows", "1500", "--customers", "80", "--merchants", "20")
 AS_OF = "--vars={as_of: 2024-07-01T12:30:00Z}"
+DBT = "from dbt.cli.main import cli; cli()"
+METADATA = 10
+TAGS = (
+    "select table_name, column_name, tag_name, tag_value from main.information_schema.column_tags "
+    "where schema_name = 'ml_features' order by all"
+)
 DOUBLE_NAMES = ("_sum_", "_mean_", "_std_", "_variance_")
 
 Row = tuple[Any, ...]
@@ -122,14 +128,56 @@ def is_same(name: str, left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
-def test_a_second_build_docs_and_freshness_are_green(example: WarehouseProject) -> None:
+def as_a_job(project: WarehouseProject, folder: Path, *arguments: str) -> str:
+    """Run dbt as a dbt task of Lakeflow Jobs does: with its own profile, target and variables."""
+    about = project.warehouse.dbt_target("main", "ml_features")
+    about |= {"host": "{{ env_var('DBT_HOST') }}", "token": "{{ env_var('DBT_ACCESS_TOKEN') }}"}
+    folder.mkdir()
+    profile = {"target": "databricks_cluster", "outputs": {"databricks_cluster": about}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump({"fraud_features": profile}), "utf-8")
+    environment = {
+        **{key: value for key, value in project.environment.items() if "DATABRICKS" not in key},
+        "DBT_HOST": str(project.warehouse.dbt_target("main", "ml_features")["host"]),
+        "DBT_ACCESS_TOKEN": project.warehouse.token,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", DBT, "--no-use-colors", *arguments, "--profiles-dir", str(folder)],
+        cwd=project.root / "dbt",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_job_builds_it_again_and_pays_for_nothing_twice(
+    example: WarehouseProject, tmp_path: Path
+) -> None:
+    """Under a target's name that nobody chose. What is there already is not asked for or set again."""
     before = {
         table: len(on_databricks(example, table)[1])
         for table in ("customer_spend", "fraud_training")
     }
-    example.green("build", AS_OF, target="databricks")
+    tags = example.sql(TAGS)
+    assert {("customer_velocity", "velocity_7d", "unit", "transactions")} < set(tags)
+    sent = len(example.warehouse.statements())
+    variables = "--vars={as_of: 2024-07-01T12:30:00Z, mlforge_profile: databricks}"
+    as_a_job(example, tmp_path / "job", "build", variables)
+    statements = [" ".join(item["sql"].lower().split()) for item in example.warehouse.statements()]
+    again = statements[sent:]
+    assert [text for text in again if "optimize " in text or " set tags" in text] == []
+    assert sum("information_schema" in text for text in again) <= METADATA
     after = {table: len(on_databricks(example, table)[1]) for table in before}
     assert after == before
+    assert example.sql(TAGS) == tags
+    profiles = example.sql("select distinct profile from main.ml_features._mlforge_metadata")
+    assert profiles == [("databricks",)]
+
+
+def test_docs_and_freshness_are_green(example: WarehouseProject) -> None:
     example.green("docs", "generate", target="databricks")
     example.green("source", "freshness", target="databricks")
 
