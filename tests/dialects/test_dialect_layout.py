@@ -45,7 +45,7 @@ NAMES = (
 Run = Callable[[str], list[Any]]
 
 
-@pytest.fixture(params=["duckdb", "databricks"])
+@pytest.fixture(params=["duckdb", pytest.param("databricks", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest) -> Iterator[tuple[Dialect, Run]]:
     """A dialect, and the values of the first row of a query."""
     if request.param == "duckdb":

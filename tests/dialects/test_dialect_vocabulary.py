@@ -94,7 +94,7 @@ def naive(value: Any) -> Any:
     return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
-@pytest.fixture(params=["duckdb", "databricks"])
+@pytest.fixture(params=["duckdb", pytest.param("databricks", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest) -> tuple[Dialect, Run]:
     if request.param == "duckdb":
         return DuckDb(), request.getfixturevalue("local")

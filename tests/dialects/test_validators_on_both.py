@@ -185,7 +185,7 @@ def asked(
 NAMES = ("plain", "select", "two words", "it's", 'a"b', "a`b", "back\\slash", "{{x}}", "é")
 
 
-@pytest.mark.parametrize("adapter", ["duckdb", "databricks"])
+@pytest.mark.parametrize("adapter", ["duckdb", pytest.param("databricks", marks=pytest.mark.slow)])
 def test_names_and_texts_arrive_as_they_are(adapter: str, request: pytest.FixtureRequest) -> None:
     macros = generic_tests(adapter)
     quoted = [str(macros.call("mlforge_quote", name)) for name in NAMES]

@@ -35,7 +35,7 @@ def table(rows: tuple[str, ...], adapter: str) -> str:
     )
 
 
-@pytest.fixture(params=["duckdb", "databricks"])
+@pytest.fixture(params=["duckdb", pytest.param("databricks", marks=pytest.mark.slow)])
 def differences(
     request: pytest.FixtureRequest,
 ) -> Callable[[tuple[str, ...]], list[tuple[int, int]]]:
