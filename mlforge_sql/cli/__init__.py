@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 import mlforge_sql
-from mlforge_sql.cli._options import Settings
+from mlforge_sql.cli._options import COMMAND, Settings
 from mlforge_sql.cli._render import say, show_diagnostics
 from mlforge_sql.cli._signals import caught, ended_by
 from mlforge_sql.cli._streams import fill_closed
@@ -55,6 +55,9 @@ class _Group(click.Group):
             ctx.exit(_tell_end(number) if number else _tell(ctx, error))
 
 
+_WRITING = {"init", "compile", "build", "training-data", "audit"}
+"""Commands that have written nothing when there is a problem; others never do."""
+
 _OF_CLICK = (click.ClickException, click.exceptions.Exit, click.Abort)
 
 
@@ -62,7 +65,8 @@ def _tell(ctx: click.Context, error: BaseException) -> int:
     """Say what went wrong; returns the exit code."""
     match error:
         case SpecErrors():
-            end = "" if isinstance(error, OnlineError) else "; nothing was written"
+            writes = ctx.meta.get(COMMAND) in _WRITING and not isinstance(error, OnlineError)
+            end = "; nothing was written" if writes else ""
             show_diagnostics(_root(ctx), error.diagnostics, end)
             return 1
         case MlforgeError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,20 @@ class Settings:
         return find_project(start)
 
 
-pass_settings = click.make_pass_decorator(Settings)
+COMMAND = "mlforge_sql.command"
+"""Where a context's ``meta`` has the name of the command that runs."""
+
+
+def pass_settings(command: Command) -> Command:
+    """Give a command the ``Settings``, and note that it is the one that runs."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        context = click.get_current_context()
+        context.meta[COMMAND] = context.info_name
+        return context.invoke(command, context.find_object(Settings), *arguments, **options)
+
+    return run  # type: ignore[return-value]  # the same command, with the settings given to it
 
 
 def split(

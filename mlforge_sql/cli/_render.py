@@ -18,6 +18,7 @@ import click
 from mlforge_sql.errors import Diagnostic, Location, Severity, flat
 
 _NARROWEST = 12
+_LONGEST = 1_000_000
 _TOKEN = re.compile(r"[\w.\-%$@']+|\S")
 
 
@@ -36,6 +37,28 @@ def table_width() -> int:
 def say(text: str = "", *, style: str | None = None) -> None:
     """Talk to the user, on stderr."""
     click.secho(text, err=True, fg=style)
+
+
+def say_filled(text: str) -> None:
+    """Talk to the user in lines of the terminal's width."""
+    say(filled(text, width()))
+
+
+def filled(text: str, room: int, indent: int = 0) -> str:
+    r"""A text in lines of at most ``room`` columns, all but the first indented; no word is broken.
+
+    Examples:
+        >>> filled("merges: 7d = 1d + 6d", 15, 8)
+        'merges: 7d = 1d\n        + 6d'
+    """
+    space = " " * indent
+    return textwrap.fill(
+        text,
+        min(room, _LONGEST),
+        subsequent_indent=space,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def print_json(value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlforge_sql.cli._options import Settings, keep_edits_option, pass_settings
-from mlforge_sql.cli._render import say, show_diagnostics
+from mlforge_sql.cli._render import say, say_filled, show_diagnostics
 
 if TYPE_CHECKING:
     from mlforge_sql.project.model import Project
@@ -53,7 +53,7 @@ def compile_(settings: Settings, check: bool, dry_run: bool, keep_edits: bool) -
         warnings = edit_warnings(compiled, changes, done=not (check or dry_run))
         show_diagnostics(settings.root, warnings)
         done = "would change" if check or dry_run else "wrote"
-        say(
+        say_filled(
             f"{_contents(compiled.project)}; {done} in {folder}/: "
             f"{len(changes.created)} created, {len(changes.updated)} updated, "
             f"{len(changes.deleted)} deleted, {len(changes.unchanged)} unchanged"

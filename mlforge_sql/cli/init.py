@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mlforge_sql.cli._options import Settings, pass_settings
-from mlforge_sql.cli._render import say, show_diagnostics, width
+from mlforge_sql.cli._render import say, say_filled, show_diagnostics
 
 if TYPE_CHECKING:
     from mlforge_sql.starting.guessing import Proposal
@@ -73,7 +72,7 @@ def _propose(settings: Settings, root: Path, sources: tuple[str, ...]) -> None:
         _show(proposal)
     listed = [str(path) for path in start.files]
     text = f"wrote {', '.join(listed)}; each guess has its reason there"
-    say(textwrap.fill(text, width(), break_long_words=False, break_on_hyphens=False))
+    say_filled(text)
 
 
 def _show(proposal: Proposal) -> None:

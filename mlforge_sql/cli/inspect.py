@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mlforge_sql.cli._options import Settings, json_option, pass_settings
-from mlforge_sql.cli._render import print_json, print_table
+from mlforge_sql.cli._render import filled, print_json, print_table, table_width
 
 
 @click.group("inspect")
@@ -76,7 +76,9 @@ def _show(found: dict[str, Any], keys: tuple[str, ...]) -> None:
     for key in keys:
         value = found[key]
         if value:
-            click.echo(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}")
+            text = ", ".join(value) if isinstance(value, list) else str(value)
+            head = f"{key + ':':<13}"
+            click.echo(filled(head + text, table_width(), len(head)))
     click.echo()
     print_table(
         ("column", "type", "meaning"),

@@ -278,7 +278,8 @@ def _read(root: Path, file: Path) -> Document:
         raise SpecErrors([Diagnostic("MF001", "the file is not UTF-8", place, hint)]) from error
     except OSError as error:
         message = f"cannot read the file: {error.strerror or error}"
-        raise SpecErrors([Diagnostic("MF001", message, Location(name))]) from error
+        hint = "make the file readable for you, or take it out of the folder of specs"
+        raise SpecErrors([Diagnostic("MF001", message, Location(name), hint)]) from error
     return read_yaml(name, text)
 
 

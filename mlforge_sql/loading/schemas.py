@@ -14,6 +14,7 @@ from mlforge_sql.loading.csv_forms import CsvForms, check_distinct, shown
 from mlforge_sql.loading.engine import Engine, duckdb_error, reading
 from mlforge_sql.loading.expression_types import ExpressionTypes
 from mlforge_sql.loading.guesses import Guess, guessed, unknown
+from mlforge_sql.loading.near_files import near_file
 from mlforge_sql.loading.parquet_schemas import parquet_schema
 from mlforge_sql.loading.patterns import named
 from mlforge_sql.loading.unreadable import unreadable
@@ -82,7 +83,9 @@ class SchemaReader:
             raise SchemaUnreadable(f"`{path}` is not read while compiling", absent=True)
         full = self.location(path)
         if not self._engine.exists(full):
-            raise SchemaUnreadable(f"no file matches `{path}`", absent=True)
+            near = near_file(self.root, path)
+            hint = f"did you mean `{near}`?" if near else None
+            raise SchemaUnreadable(f"no file matches `{path}`", hint=hint, absent=True)
         pattern = named(self.root, path)
         found = self._read(path, full, reader, declared, time)
         return found if pattern == path else replace(found, pattern=pattern)

@@ -102,9 +102,12 @@ def read_yaml(path: str, text: str) -> Document:
         raise SpecErrors([_broken(path, text, error)]) from error
     except RecursionError as error:
         message = "broken YAML: values are nested too deeply"
-        raise SpecErrors([Diagnostic("MF001", message, Location(path))]) from error
+        hint = "write them flat: no key of a spec is deeper than ten levels"
+        raise SpecErrors([Diagnostic("MF001", message, Location(path), hint)]) from error
     except ValueError as error:  # such as `!!int x`
-        raise SpecErrors([Diagnostic("MF001", f"broken YAML: {error}", Location(path))]) from error
+        hint = "remove the tag that begins with `!`"
+        message = f"broken YAML: {error}"
+        raise SpecErrors([Diagnostic("MF001", message, Location(path), hint)]) from error
     return Document(
         path,
         text,
@@ -255,4 +258,38 @@ def _broken(path: str, text: str, error: yaml.YAMLError) -> Diagnostic:
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
     message = f"broken YAML: {problem}" + (f" {context}" if context else "")
-    return Diagnostic("MF001", message, place)
+    return Diagnostic("MF001", message, place, _step(problem))
+
+
+def _step(problem: str) -> str:
+    """What to do about something that is not YAML."""
+    return next((step for said, step in _STEPS if said in problem), _ANY_STEP)
+
+
+_STEPS = (
+    ("',' or ']'", "close the list with `]`, or put a `,` before what follows"),
+    ("',' or '}'", "close the mapping with `}`, or put a `,` before what follows"),
+    ("unexpected end of stream", "close the quotes that begin above"),
+    (
+        "cannot start any token",
+        "indent with spaces, not tabs, and put text that begins with @ or ` in quotes",
+    ),
+    ("control characters", "remove the character"),
+    ("special characters", "remove the character"),
+    ("too many values", "write out what the anchor stands for"),
+    ("could not determine a constructor", "remove the tag that begins with `!`"),
+    (
+        "undefined alias",
+        "name an anchor that stands above, or put text that begins with `*` in quotes",
+    ),
+    (
+        "mapping values are not allowed",
+        "put a value that holds `: ` in quotes, and begin each key in a line of its own",
+    ),
+    ("could not find expected ':'", "write `key: value`, with a space after the colon"),
+)
+"""The next step, by words of what the parser says."""
+
+_ANY_STEP = (
+    "mend the line, or the one above it: the indentation, a quote, a bracket or a `: ` is amiss"
+)

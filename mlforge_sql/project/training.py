@@ -124,12 +124,13 @@ class TrainingSetResolver:
     ) -> LabelColumns | None:
         labels = item.spec.labels
         if source is not None:
-            for name in (name for name, kind in source.schema.items() if kind == UNKNOWN):
+            schema = self._selected(item, source)
+            for name in (name for name, kind in schema.items() if kind == UNKNOWN):
                 message = f"column `{name}` of the labels is unknown"
                 hint = next_step(UNKNOWN, "")
                 place = item.origin.at("labels", "source")
                 self._problems.append(Diagnostic("MF111", message, place, hint))
-            return LabelColumns(source.schema)
+            return LabelColumns(schema)
         if labels.source is not None:
             return None
         if not labels.columns:
@@ -143,6 +144,23 @@ class TrainingSetResolver:
             labels.columns, item.origin, ("labels", "columns"), self._problems
         )
         return LabelColumns(found) if found is not None else None
+
+    def _selected(
+        self, item: Located[TrainingSet], source: ResolvedSource
+    ) -> Mapping[str, ColumnType]:
+        """The columns of a source that are wanted, in the source's order; what it lacks is noted."""
+        wanted = item.spec.labels.select
+        if wanted is None:
+            return source.schema
+        known = {name.casefold() for name in source.schema}
+        for index, name in enumerate(wanted):
+            if name.casefold() not in known:
+                hint = suggest(name, list(source.schema))
+                place = item.origin.at("labels", "select", index)
+                message = f"unknown column `{name}`"
+                self._problems.append(Diagnostic("MF022", message, place, hint))
+        folded = set(_folded(wanted))
+        return {name: kind for name, kind in source.schema.items() if name.casefold() in folded}
 
     def _timestamp(
         self, item: Located[TrainingSet], source: ResolvedSource | None

@@ -12,6 +12,7 @@ from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
+from mlforge_sql.loading.near_files import near_file
 from mlforge_sql.loading.patterns import named
 from mlforge_sql.project.labels import is_uuid
 from mlforge_sql.retrieval.exact import exact_columns
@@ -90,7 +91,9 @@ def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -
     located = path if "://" in str(path) else path.absolute()
     if "://" not in str(path) and not set("*?[") & set(str(path)) and not path.is_file():
         message = f"there is no file `{path}`"
-        raise RetrievalError([Diagnostic("MF063", message, hint="check the path")])
+        near = near_file(Path(), str(path))
+        hint = f"did you mean `{near}`?" if near else "check the path"
+        raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
     pattern = named(Path("/"), str(located))
     location = DUCKDB.text(pattern)
     plain = f"{reader}({location}, {WHOLE})"

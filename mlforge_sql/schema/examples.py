@@ -72,6 +72,7 @@ EXAMPLES: dict[str, Any] = {
     "Labels.model": "my_labels",
     "Labels.sql": "select * from {{ ref('my_labels') }}",
     "Labels.columns": {"customer_id": "text", "label_time": "timestamp"},
+    "Labels.select": ["customer_id", "ordered_at", "returned"],
     "Labels.pseudonymize": True,
     "FeatureSpec.name": "merchant_spend",
     "FeatureSpec.columns": ["amount_sum_7d"],

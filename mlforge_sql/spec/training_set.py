@@ -110,7 +110,13 @@ class Labels(Spec):
         default=None,
         description="Column names and types, for a model or a query: neither is read while compiling.",
     )
-
+    select: Annotated[Names, Field(min_length=1)] | None = Field(
+        default=None,
+        description=(
+            "For a source: the columns that the training set has of it; all of them by default. The "
+            "keys and the label's time are among them."
+        ),
+    )
     pseudonymize: bool = Field(
         default=False,
         description=(
@@ -138,6 +144,12 @@ class Labels(Spec):
                 "mlforge_conflict",
                 "the source already says what its columns are",
                 {"code": "MF017", "at": "columns", "hint": "declare `columns` at the source"},
+            )
+        if self.source is None and self.select:
+            raise PydanticCustomError(
+                "mlforge_conflict",
+                "`select` is for the columns of a source",
+                {"code": "MF017", "at": "select", "hint": "leave the columns out yourself"},
             )
         if self.source is None and self.pseudonymize:
             raise PydanticCustomError(

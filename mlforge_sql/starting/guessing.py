@@ -13,6 +13,9 @@ from mlforge_sql.starting.words import (
     is_measured,
     is_noun,
     is_personal,
+    is_target,
+    is_thing,
+    is_who,
     singular,
     snake,
     thing,
@@ -25,6 +28,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENTITIES = 3
 _MEASURES = 3
 _LATEST = 3
+_OUTCOMES = 10
 _LONGEST_KEY = 64
 _KEYS = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DATE})
 
@@ -89,6 +93,7 @@ class Proposal:
         measures: What it aggregates.
         latest: Columns of the latest feature.
         personal: Columns that are left out because they look like somebody's own.
+        target: A column that looks like what is to be predicted, if there is one.
     """
 
     table: Table
@@ -103,6 +108,7 @@ class Proposal:
     measures: tuple[Measure, ...]
     latest: tuple[str, ...]
     personal: tuple[str, ...]
+    target: str | None
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -154,11 +160,11 @@ def propose(table: Table, source: str, entities: Mapping[str, str] | None = None
         for column in table.columns
         if column.name not in used
         and column.time is None
-        and not (column.unique and column.type.family in _KEYS)
+        and not (_is_unique(column) and column.type.family in _KEYS)
     ]
     measures = _measures(others)
     interval, windows, why_windows = _windows(table, time, keys[0])
-    unique = [column for column in table.columns if column.unique and column.type.family in _KEYS]
+    unique = [c for c in table.columns if _is_unique(c) and c.type.family in _KEYS]
     ids = sorted(unique, key=lambda column: not is_id(column.name))
     return Proposal(
         table,
@@ -172,7 +178,27 @@ def propose(table: Table, source: str, entities: Mapping[str, str] | None = None
         why_windows,
         measures,
         _latest(others, measures),
-        tuple(column.name for column in table.columns if is_personal(column.name)),
+        tuple(column.name for column in table.columns if _is_personal(column)),
+        next((column.name for column in others if _is_target(column)), None),
+    )
+
+
+def _is_unique(column: Column) -> bool:
+    """Whether a column tells rows apart; amounts that happen to differ do not."""
+    return column.unique and not is_amount(column.name)
+
+
+def _is_personal(column: Column) -> bool:
+    return column.emails or is_personal(column.name)
+
+
+def _is_target(column: Column) -> bool:
+    """Whether a column has a few outcomes, and the name of one."""
+    return (
+        column.type.family in {Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT}
+        and 1 < column.distinct <= _OUTCOMES
+        and is_target(column.name)
+        and not _is_personal(column)
     )
 
 
@@ -211,8 +237,9 @@ _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nan
 def _keys(table: Table, row: str, entities: Mapping[str, str]) -> tuple[Key, ...]:
     scores = [(_score(column), column) for column in table.columns]
     scored = [item for item in scores if item[0] > 1] or [item for item in scores if item[0] > 0]
-    scored.sort(key=lambda item: (-item[0], -item[1].distinct))
+    scored.sort(key=lambda item: (*_last_ones(item[1], row), -item[0], -item[1].distinct))
     named = [item for item in scored if is_id(item[1].name) or is_noun(item[1].name)]
+    named = [item for item in named if is_thing(item[1].name)] or named
     keys: list[Key] = []
     names = {name.casefold() for name in entities.values()}
     for _, column in (named or scored)[:_ENTITIES]:
@@ -228,11 +255,16 @@ def _keys(table: Table, row: str, entities: Mapping[str, str]) -> tuple[Key, ...
     return tuple(keys)
 
 
+def _last_ones(column: Column, row: str) -> tuple[bool, bool]:
+    """What sorts first who acts, and last what a row is itself, such as the order of an order's lines."""
+    return thing(column.name, row) in {row, row.split("_", maxsplit=1)[0]}, not is_who(column.name)
+
+
 def _score(column: Column) -> int:
     """How much a column looks like a key; 0 for not at all."""
     repeats = column.distinct > 1 and column.values >= 1.5 * column.distinct
     text = column.type.family is Kind.TEXT
-    if column.type.family not in _KEYS or not repeats or column.unique or is_personal(column.name):
+    if column.type.family not in _KEYS or not repeats or column.unique or _is_personal(column):
         return 0
     named = 4 * is_id(column.name) + 2 * is_noun(column.name)
     if (column.time is not None and not named) or column.longest > _LONGEST_KEY:
@@ -270,7 +302,7 @@ def _latest(columns: list[Column], measures: tuple[Measure, ...]) -> tuple[str, 
         if column.type.family in {Kind.TEXT, Kind.BOOLEAN}
         and column.distinct > 1
         and column.longest <= _LONGEST_KEY
-        and not is_personal(column.name)
+        and not _is_personal(column)
     ]
     numbers = [measure.column for measure in measures]
     chosen = [*numbers[:1], *words[:_LATEST]][:_LATEST]

@@ -55,6 +55,7 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _FROM, _TO = 315_532_800, 4_102_444_800
 """1980 and 2100, as seconds since 1970: integers between them may be times."""
 
+_EMAIL = r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*"
 _FIRST_ROWS = 2000
 _SEVERAL = 2
 _LONGEST_TIME = 40
@@ -96,6 +97,7 @@ class Column:
         unique: Whether no value is there twice.
         negative: Whether a number is below zero.
         longest: Characters of the longest text.
+        emails: Whether most values look like e-mail addresses.
         time: How it can be read as a time; None where it cannot.
     """
 
@@ -106,6 +108,7 @@ class Column:
     unique: bool = False
     negative: bool = False
     longest: int = 0
+    emails: bool = False
     time: Time | None = None
 
 
@@ -176,7 +179,7 @@ class _Looker:
         rows, *counted = self._ask(asked)
         columns = []
         for at, (name, held) in enumerate(self._schema.columns.items()):
-            there, distinct, negative, longest = counted[4 * at : 4 * at + 4]
+            there, distinct, negative, longest, mails = counted[5 * at : 5 * at + 5]
             column = Column(
                 name,
                 held.type,
@@ -184,6 +187,7 @@ class _Looker:
                 distinct=distinct,
                 negative=bool(negative),
                 longest=longest or 0,
+                emails=2 * mails > there > 0,
             )
             columns.append(replace(column, time=self._time(column, values[name])))
         exact = self._exactly([item for item in columns if item.distinct > _NEARLY * rows], values)
@@ -286,11 +290,13 @@ def _value(name: str, held: StoredColumn) -> str:
     return f"try_cast({column} as {name})"
 
 
-def _counts(value: str, kind: ColumnType) -> tuple[str, str, str, str]:
+def _counts(value: str, kind: ColumnType) -> tuple[str, str, str, str, str]:
     plain = kind.family is not Kind.OTHER
+    text = kind.family is Kind.TEXT
     return (
         f"count({value})",
         f"approx_count_distinct({value})" if plain else "0",
         f"coalesce(bool_or({value} < 0), false)" if kind.is_numeric else "false",
-        f"max(length({value}))" if kind.family is Kind.TEXT else "0",
+        f"max(length({value}))" if text else "0",
+        f"count(case when regexp_full_match({value}, '{_EMAIL}') then 1 end)" if text else "0",
     )

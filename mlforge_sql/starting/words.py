@@ -95,8 +95,35 @@ _NOUNS = frozenset(
         "worker",
     ]
 )
+_WHO = frozenset(
+    [
+        *(
+            "account",
+            "buyer",
+            "card",
+            "client",
+            "customer",
+            "driver",
+            "employee",
+            "household",
+            "member",
+        ),
+        *("patient", "payer", "person", "player", "rider", "seller", "student", "subject"),
+        *("subscriber", "trader", "user", "visitor", "worker"),
+    ]
+)
+_NO_THING = re.compile(
+    r"(?:^|_)(?:zip|post|postal|status|currency|response|error|return|exit|reason|house|street|line|row|seq"
+    r"|sequence|step|version|page|room|seat|type|phone|color|colour|language|time_?zone)"
+    r"(?:_(?:code|key|no|nr|num|number|id))?$"
+)
+_TARGET = re.compile(
+    r"(?:^|_)(?:target|label|labels|outcome|churn|churned|fraud|fraudulent|chargeback|converted|conversion"
+    r"|default|defaulted|clicked|cancelled|canceled|returned|refunded|survived|spam|anomaly|responded"
+    r"|purchased|approved|rejected|late|no_show)$"
+)
 _PERSONAL = re.compile(
-    r"(?:^|_)(?:first_?name|last_?name|full_?name|surname|given_?name|forename|e?mail|phone|mobile|address|street|birth"
+    r"(?:^|_)(?:first_?name|last_?name|full_?name|surname|given_?name|forename|(?:e_?)?mail|phone|telephone|cell|mobile|address|street|birth"
     r"|birthday|dob|date_of_birth|ssn|passport|iban|ip|password|token|secret)(?:_|$)"
 )
 _NOT_MEASURED = re.compile(
@@ -141,6 +168,36 @@ def is_id(name: str) -> bool:
 def is_noun(name: str) -> bool:
     """Whether a name is that of something that events happen to, such as ``customer``."""
     return not _NOUNS.isdisjoint(snake(name).split("_")[-1:])
+
+
+def is_who(name: str) -> bool:
+    """Whether a name is that of somebody, whom most features are about.
+
+    Examples:
+        >>> [is_who(name) for name in ("user", "accountNo", "merchant_id", "customer_city")]
+        [True, True, False, False]
+    """
+    return thing(name, "").split("_")[-1] in _WHO
+
+
+def is_thing(name: str) -> bool:
+    """False for a name whose values tell rows apart, or sort them, and are nothing that has a history.
+
+    Examples:
+        >>> [is_thing(name) for name in ("zip_code", "line_no", "status", "customer_no")]
+        [False, False, False, True]
+    """
+    return _NO_THING.search(snake(name)) is None
+
+
+def is_target(name: str) -> bool:
+    """Whether a name is that of something to be predicted.
+
+    Examples:
+        >>> [is_target(name) for name in ("is_fraud", "label", "Churned", "default_currency")]
+        [True, True, True, False]
+    """
+    return _TARGET.search(snake(name)) is not None
 
 
 def is_personal(name: str) -> bool:

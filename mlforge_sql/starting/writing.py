@@ -174,21 +174,27 @@ def _latest(proposal: Proposal, key: Key, name: str) -> Iterator[str]:
 
 
 def _training(proposal: Proposal) -> Iterator[str]:
-    if proposal.unknown and not proposal.table.is_text:
-        listed = ", ".join(_said(column) for column in proposal.unknown)
-        yield from _comment(
-            f"No training set is proposed: {listed} without a value cannot be in one. Labels are a source "
-            "with the keys, a time and what is to be predicted."
-        )
-        return
+    target = (
+        f"`{proposal.target}` looks like what is to be predicted: remove it if it is not."
+        if proposal.target
+        else "Labels of your own are another source, with the keys, a time and what is to be predicted."
+    )
     yield from _comment(
-        "Every row with the features as they were just before it: something to begin with. Labels of "
-        "your own are another source, with the keys, a time and what is to be predicted."
+        "Every row's keys and time with the features as they were just before it: something to begin "
+        f"with. `select` says which columns of the rows are kept, none of them somebody's own. {target}"
     )
     yield "training_sets:"
     yield f"  - name: {training_set_name(proposal)}"
-    yield f"    labels: {{source: {proposal.source}}}"
+    yield "    labels:"
+    yield f"      source: {proposal.source}"
+    yield f"      select: [{', '.join(_scalar(column) for column in _label_columns(proposal))}]"
     yield f"    features: [{', '.join(feature_names(proposal))}]"
+
+
+def _label_columns(proposal: Proposal) -> list[str]:
+    keys = [key.column for key in proposal.keys]
+    target = [proposal.target] if proposal.target else []
+    return [*keys, proposal.time.name, *target]
 
 
 def _expression(column: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -388,3 +389,80 @@ def test_no_name_is_broken_at_80_columns(project: Path, monkeypatch: pytest.Monk
     assert any(line.startswith(f"{name} ") for line in listed)
     assert max(map(len, listed)) <= 80
     assert any(line.startswith("    Words that need room.") for line in listed)
+
+
+READING = (
+    ("list", "features", "--tags", "nope"),
+    ("inspect", "feature", "nope"),
+    ("inspect", "training-set", "nope"),
+    ("profile", "nope"),
+    ("columns", "nope"),
+    ("online", "get", "--features", "nope", "--entity", "customer_id=1"),
+    ("online", "status", "--features", "nope"),
+)
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_what_only_reads_says_nothing_of_writing(project: Path, arguments: tuple[str, ...]) -> None:
+    result = call(project, *arguments)
+    assert result.exit_code == 1
+    assert "nope" in result.stderr
+    assert "nothing was written" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["compile", "build"])
+def test_what_writes_says_that_nothing_was_written(project: Path, command: str) -> None:
+    break_spec(project)
+    assert call(project, command).stderr.endswith("1 error; nothing was written\n")
+
+
+def test_talk_fits_80_columns(project: Path) -> None:
+    first = call(project, "compile")
+    second = call(project, "compile")
+    for line in (*first.stderr.splitlines(), *second.stderr.splitlines()):
+        assert len(line) <= 80
+    assert "0 deleted" in " ".join(first.stderr.split())
+
+
+def test_what_is_inspected_fits_80_columns(project: Path) -> None:
+    result = call(project, "inspect", "feature", "spend")
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "models:" in result.stdout
+
+
+def test_a_long_line_goes_on_below_what_it_says(project: Path) -> None:
+    file = project / "features" / "spec.yml"
+    text = file.read_text(encoding="utf-8")
+    windows = [f"{days}d" for days in (1, 2, 4, 8, 16, 32, 64, 128, 256)]
+    spec = yaml.safe_load(text)
+    spec["features"][0]["metrics"][0]["windows"] = windows
+    file.write_text(yaml.safe_dump(spec), "utf-8")
+    result = call(project, "inspect", "feature", "spend")
+    (merges,) = re.findall(r"(?m)^merges: +(.*\n(?: .*\n)*)", result.stdout)
+    assert "\n             " in merges
+    assert all(len(line) <= 80 for line in merges.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("data/payment.parquet", "data/payments.parquet"),
+        ("dat/payments.parquet", "data/payments.parquet"),
+        ("data/paymentss.parquet", "data/payments.parquet"),
+        ("dta/*.parquet", "data/*.parquet"),
+        ("data/zzz.parquet", None),
+        ("elsewhere/zzz.parquet", None),
+    ],
+)
+def test_a_file_that_is_nearly_there(project: Path, path: str, meant: str | None) -> None:
+    file = project / "features" / "spec.yml"
+    text = file.read_text(encoding="utf-8")
+    assert "path: data/payments.parquet\n" in text
+    file.write_text(text.replace("path: data/payments.parquet\n", f"path: {path}\n"), "utf-8")
+    said = " ".join(call(project, "compile").stderr.split())
+    assert f"error[MF023]: no file matches `{path}`" in said
+    if meant is None:
+        assert "= create the file, or declare `columns:` with their types" in said
+    else:
+        assert f"= did you mean `{meant}`?" in said

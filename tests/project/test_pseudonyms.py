@@ -136,3 +136,45 @@ def test_not_the_label_time(tmp_path: Path) -> None:
     write_project(root, spec)
     (problem,) = said(root)
     assert "error[MF017]: `born` cannot be pseudonymized: it is the label's time" in problem
+
+
+def test_only_the_columns_that_are_wanted(tmp_path: Path) -> None:
+    """The values of the features are those with all columns; the order is the source's."""
+    some = compile_and_run(
+        project(tmp_path / "some", select=["taken", "SHOP_ID", "born", "first_name"])
+    )
+    every = compile_and_run(project(tmp_path / "all"))
+    assert some.rows("train", "taken") == every.rows("train", "taken")
+    spec = deepcopy(SPEC)
+    spec["training_sets"][0] |= {
+        "labels": {"source": "labels", "select": ["shop_id", "taken"]},
+        "features": ["shop_spend"],
+    }
+    root = write_project(tmp_path / "all", spec)
+    found = compile_and_run(root)
+    assert [name for name in found.rows("train")[0] if "__" not in name] == ["shop_id", "taken"]
+    columns = {name for name in every.rows("train")[0] if name.startswith("shop_spend__")}
+    chosen = [
+        {name: row[name] for name in columns} for row in every.rows("train", "taken, shop_id")
+    ]
+    assert [
+        {name: row[name] for name in columns} for row in found.rows("train", "taken, shop_id")
+    ] == chosen
+
+
+def test_wanted_columns_that_are_not_there(tmp_path: Path) -> None:
+    problems = said(project(tmp_path, select=["taken", "shop", "first_name", "born"]))
+    assert any(
+        "error[MF022]: unknown column `shop`; did you mean `shop_id`?" in p for p in problems
+    )
+    problems = said(project(tmp_path / "no_time", select=["shop_id", "first_name", "born"]))
+    assert any("MF060]: the labels have no column `taken`, their timestamp" in p for p in problems)
+
+
+def test_wanted_columns_are_those_of_a_source(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    spec = deepcopy(SPEC)
+    spec["training_sets"][0]["labels"] = {"sql": "select 1 as x", "select": ["x"]}
+    write_project(root, spec)
+    (problem,) = said(root)
+    assert "error[MF017]: `select` is for the columns of a source" in problem

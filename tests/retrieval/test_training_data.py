@@ -556,6 +556,9 @@ def test_labels_that_cannot_be_read(project: Any, tmp_path: Path) -> None:
     )
     said = problem(lambda: ask("spend", tmp_path / "no.parquet", "t"))
     assert said == f"error[MF063]: there is no file `{tmp_path / 'no.parquet'}`; check the path"
+    (tmp_path / "labels.csv").write_text("user_id,t\n")
+    said = problem(lambda: ask("spend", tmp_path / "lables.csv", "t"))
+    assert said.endswith(f"; did you mean `{tmp_path / 'labels.csv'}`?")
     said = problem(lambda: ask("spend", tmp_path / "labels.xls", "t"))
     assert said.endswith("use a file that ends in .parquet, .csv or .json")
     (tmp_path / "broken.parquet").write_text("no parquet")

@@ -353,3 +353,85 @@ def test_the_time_span_sets_the_windows(tmp_path: Path) -> None:
     write(tmp_path / "clicks.parquet", f"'u' || i % 5 as user_id, {quick}, i * 1.0 as score")
     _, project = propose(tmp_path, "clicks.parquet")
     assert str(project.features[0].spec.interval) == "1h"
+
+
+PEOPLE = (
+    "'t' || i as transaction_id, 'c' || i % 9 as customer, 'w' || i % 9 || '@x.org' as contact,"
+    " 'e' || i % 9 || '@x.org' as e_mail, i % 17 = 0 as is_fraud, i * 1.0 as amount"
+)
+
+
+@pytest.mark.functional
+def test_labels_have_keys_time_and_target_and_nothing_personal(tmp_path: Path) -> None:
+    write(tmp_path / "payments.parquet", f"{PEOPLE}, null::int as nothing, {TIME} as at")
+    text, project = propose(tmp_path, "payments.parquet")
+    (training_set,) = project.training_sets
+    assert list(training_set.columns) == ["customer", "is_fraud", "at"]
+    assert "`is_fraud` looks like what is to be predicted" in " ".join(
+        text.replace("#", "").split()
+    )
+    built = call(tmp_path / "new", "build")
+    assert built.exit_code == 0, built.output
+    with duckdb.connect(str(tmp_path / "new" / "feature_store" / "features.duckdb")) as connection:
+        found = connection.sql("select * from payments_training")
+        assert found.columns[:3] == ["customer", "is_fraud", "at"]
+        assert all("__" in name for name in found.columns[3:])
+        assert not [name for name in found.columns if "contact" in name or "mail" in name]
+        frauds = connection.sql(
+            "select count(*), count(*) filter (is_fraud) from payments_training"
+        )
+        assert frauds.fetchall() == [(200, 12)]
+
+
+def test_without_a_target_the_labels_are_keys_and_time(tmp_path: Path) -> None:
+    write(tmp_path / "orders.csv", ORDERS)
+    text, project = propose(tmp_path, "orders.csv")
+    assert list(project.training_sets[0].columns) == ["customer_id", "ordered_at"]
+    assert "looks like what is to be predicted" not in text
+
+
+ABOUT: dict[str, tuple[str, str, list[str]]] = {
+    "who acts comes first": (
+        "payments",
+        "'p' || i as payment_id, i % 31 as user, 'm' || i % 40 as merchant_id",
+        ["user", "merchant_id"],
+    ),
+    "what a row is comes last": (
+        "visits",
+        "'v' || i // 2 as visit_id, 's' || i % 9 as site",
+        ["site", "visit_id"],
+    ),
+    "lines of an order": (
+        "order_lines",
+        "i // 3 as order_id, i % 3 as line_no, 'c' || i // 20 as customer_no",
+        ["customer_no", "order_id"],
+    ),
+    "codes and numbers of rows are none": (
+        "trips",
+        "i % 9 as vendor_id, i % 50 as zip_code, i % 23 as house_number, 200 + i % 7 as status_code",
+        ["vendor_id"],
+    ),
+    "a code where there is nothing else": ("rows", "i % 50 as zip_code", ["zip_code"]),
+    "no address": (
+        "mails",
+        "'a' || i % 9 || '@x.org' as account, 'b' || i % 8 as box_id",
+        ["box_id"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ABOUT)
+def test_what_rows_are_about(tmp_path: Path, name: str) -> None:
+    source, columns, expected = ABOUT[name]
+    write(tmp_path / f"{source}.parquet", f"{columns}, i * 0.5 as amount, {TIME} as at")
+    propose(tmp_path, f"{source}.parquet")
+    keys = [item.spec.join_key[0] for item in project_entities(tmp_path / "new")]
+    assert keys == expected
+
+
+def test_a_whole_amount_is_no_id_although_no_two_are_alike(tmp_path: Path) -> None:
+    columns = f"'c' || i % 9 as customer_id, cast(3 * i + 7 as bigint) as total, {TIME} as at"
+    write(tmp_path / "payments.parquet", columns)
+    text, project = propose(tmp_path, "payments.parquet")
+    assert "total_sum_7d" in {column.name for column in project.features[0].columns}
+    assert "dedupe" not in text
