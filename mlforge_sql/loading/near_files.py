@@ -25,7 +25,7 @@ def near_file(root: Path, path: str) -> str | None:
         if is_glob(part):
             break
         if not _exists(place / part):
-            near = nearest(part, _names(place, files=last))
+            near = _near_file_name(part, place) if last else nearest(part, _folders(place))
             if near is None:
                 return None
             parts[at] = near
@@ -41,12 +41,32 @@ def _exists(place: Path) -> bool:
         return False
 
 
-def _names(folder: Path, *, files: bool) -> list[str]:
-    """Names of what a source can be, or of folders."""
+def _near_file_name(name: str, folder: Path) -> str | None:
+    """The file whose name without its ending is nearest; of the same ending where there is one."""
+    files = [item.name for item in _entries(folder) if reader_of(item.name)]
+    same = [file for file in files if _ending(file) == _ending(name)]
+    for some in (same, files):
+        stems = {_stem(file): file for file in reversed(some)}
+        near = nearest(_stem(name), list(stems))
+        if near is not None:
+            return stems[near]
+    return None
+
+
+def _stem(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _ending(name: str) -> str:
+    return name.partition(".")[2].casefold()
+
+
+def _folders(folder: Path) -> list[str]:
+    return [item.name for item in _entries(folder) if item.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        entries = sorted(folder.iterdir())[:_MOST]
+        return sorted(folder.iterdir())[:_MOST]
     except OSError:
         return []
-    if files:
-        return [item.name for item in entries if reader_of(item.name)]
-    return [item.name for item in entries if item.is_dir()]

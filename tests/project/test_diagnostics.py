@@ -206,7 +206,10 @@ def test_deep_sql_and_yaml_are_problems_not_crashes(data: Path, tmp_path: Path) 
     deep = "features:\n- {name: a, source: " + "[" * 3000 + "]" * 3000 + "}\n"
     root = Case("deep", {"features/deep.yml": deep}, {}, ()).write(tmp_path / "project", data)
     assert diagnostics(root) == [
-        "features/deep.yml:1:1: error[MF001]: broken YAML: values are nested too deeply"
+        (
+            "features/deep.yml:1:1: error[MF001]: broken YAML: values are nested too deeply; "
+            "write them flat: no key of a spec is deeper than ten levels"
+        )
     ]
 
 
@@ -220,7 +223,10 @@ def test_anchors_that_explode_are_problems(
     case = Case("anchors", {"features/bad.yml": "\n".join(lines)}, {}, ())
     said = diagnostics(case.write(tmp_path / "project", data))
     assert said == [
-        "features/bad.yml:1:5: error[MF001]: broken YAML: an anchor stands for too many values"
+        (
+            "features/bad.yml:1:5: error[MF001]: broken YAML: an anchor stands for too many values; "
+            "write out what the anchor stands for"
+        )
     ]
 
 
