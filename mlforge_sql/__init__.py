@@ -24,6 +24,14 @@ from mlforge_sql.spec.validators import (
 
 __version__ = "0.1.0"
 
+
+def __getattr__(name: str) -> object:
+    """Words of mlforge that are said otherwise here."""
+    from mlforge_sql.api.foreign import foreign
+
+    return foreign(name)
+
+
 __all__ = [
     "Aggregate",
     "Dedupe",

@@ -121,6 +121,9 @@ CODES: dict[str, str] = {
     "MF159": "file that nothing can be proposed for",
     "MF160": "dbt model that is not there",
     "MF161": "value that a setting of the engine does not take",
+    "MF175": "mlforge's word for what is said otherwise here",
+    "MF176": "store of mlforge that is none here",
+    "MF177": "value that the environment does not give",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -131,3 +131,7 @@ def online_warehouse(
 def postgres_dsn(postgres_server: PostgresServer) -> str:
     """Address of a new, empty database."""
     return postgres_server.create_database()
+
+
+collect_ignore = ["coming/projects"]
+"""Projects that are data of tests: nobody imports them but the loader."""

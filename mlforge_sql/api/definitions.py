@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mlforge_sql.spec.base import user_frame
+from mlforge_sql.api.foreign import STORE as _STORE
+from mlforge_sql.api.foreign import otherwise
+from mlforge_sql.spec.base import StandIn, record_group, user_frame
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.source import Source, Timestamp
@@ -35,20 +37,30 @@ class Definitions:
         entities: Entities used.
         sources: Sources used.
         training_sets: Training sets.
+        default_engine: What mlforge computes with. It is DuckDB or Databricks here, as the profile says.
         project_dir: Folder of ``mlforge.yaml`` or one inside the project; by default the folder of
             the file that makes the ``Definitions``, or else the working directory.
     """
 
-    name: str
+    name: str = field(kw_only=False)
     features: Sequence[Feature | ModuleType] = ()
     entities: Sequence[Entity] = ()
     sources: Sequence[Source] = ()
     training_sets: Sequence[TrainingSet] = ()
+    offline_store: object = None
+    online_store: object = None
+    default_engine: str | None = None
     project_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.project_dir is None:
             object.__setattr__(self, "project_dir", _nearest_project())
+        for key in ("offline_store", "online_store"):
+            if getattr(self, key) not in (None, ...) and not isinstance(
+                getattr(self, key), StandIn
+            ):
+                otherwise(f"`{key}` of `Definitions`", _STORE)
+        record_group(item.name for item in self.all_features())
 
     def all_features(self) -> tuple[Feature, ...]:
         """The features, those inside modules included, each once."""
@@ -57,6 +69,22 @@ class Definitions:
             members = vars(item).values() if isinstance(item, ModuleType) else (item,)
             found.update({value.name: value for value in members if isinstance(value, Feature)})
         return tuple(found.values())
+
+    def build(self, *_arguments: object, **_named: object) -> None:
+        """Nothing: the command line builds.
+
+        Raises:
+            SpecErrors: Always, with what to run.
+        """
+        otherwise("`defs.build()`", "run `mlforge build`, with `--features` or `--tags` for some")
+
+    def materialize(self, *_arguments: object, **_named: object) -> None:
+        """Nothing: the command line builds.
+
+        Raises:
+            SpecErrors: Always, with what to run.
+        """
+        otherwise("`defs.materialize()`", "run `mlforge build`")
 
     def load(self) -> LoadedProject:
         """The project that the specs belong to.

@@ -39,7 +39,8 @@ def init(settings: Settings, folder: Path | None, sources: tuple[str, ...]) -> N
     mlforge init shop
     mlforge init --from data/orders.parquet --from data/visits.csv
     """  # noqa: D301 - click's mark for a paragraph that is not filled
-    from mlforge_sql.starting.scaffold import project_name, starter_files, write_new
+    from mlforge_sql.loading.environment import name_of_folder
+    from mlforge_sql.starting.scaffold import starter_files, write_new
 
     if folder is None and not sources:
         raise click.UsageError("name a folder, such as `mlforge init shop`, or a file with --from")
@@ -47,7 +48,7 @@ def init(settings: Settings, folder: Path | None, sources: tuple[str, ...]) -> N
     if sources:
         _propose(settings, root, sources)
     else:
-        files = starter_files(project_name(root.name))
+        files = starter_files(name_of_folder(root.name))
         write_new(root, files)
         if not settings.quiet:
             say(f"wrote {len(files)} files in {folder}/; README.md says what they are")
@@ -60,10 +61,11 @@ def init(settings: Settings, folder: Path | None, sources: tuple[str, ...]) -> N
 
 
 def _propose(settings: Settings, root: Path, sources: tuple[str, ...]) -> None:
+    from mlforge_sql.loading.environment import name_of_folder
     from mlforge_sql.starting.proposing import start_from
-    from mlforge_sql.starting.scaffold import project_name, write_new
+    from mlforge_sql.starting.scaffold import write_new
 
-    start = start_from(root, settings.start.resolve(), sources, project_name(root.name))
+    start = start_from(root, settings.start.resolve(), sources, name_of_folder(root.name))
     write_new(root, start.files)
     show_diagnostics(None, start.notes, "; there is no source for it")
     if settings.quiet:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors, suggest
+from mlforge_sql.loading.completing import complete
+from mlforge_sql.loading.environment import from_environment, name_of_folder
 from mlforge_sql.loading.problems import diagnostics_of
 from mlforge_sql.loading.python_loader import run_python_files
 from mlforge_sql.loading.spec_files import PYTHON, YAML, spec_files
@@ -23,6 +25,9 @@ from mlforge_sql.spec.training_set import TrainingSet
 
 PROJECT_FILE = "mlforge.yaml"
 DEFAULT_FOLDER = str(ProjectConfig.model_fields["features_dir"].default)
+PACKAGES = "src"
+"""Folder of packages whose ``Definitions`` are read where there is no folder of specs."""
+
 SECTIONS: dict[str, type[Entity] | type[Source] | type[Feature] | type[TrainingSet]] = {
     "entities": Entity,
     "sources": Source,
@@ -38,6 +43,9 @@ NO_PROJECT = (
 
 _COMPUTES_TEXT = re.compile(r"""\b[fF][rR]?["']|\.(format|join)\(|["']\s*[%+]|\+\s*["']""")
 """Python that may put names together, so that its words do not tell them."""
+
+_DEFINITIONS = re.compile(r"^[^#\n]*\bDefinitions\(", re.MULTILINE)
+"""Python that makes ``Definitions``."""
 
 _WORD = re.compile(r"\w+")
 
@@ -108,19 +116,36 @@ def read_specs(root: Path) -> tuple[Specs, tuple[Diagnostic, ...]]:
     problems: list[Diagnostic] = []
     config = _config(root, problems)
     folder = root / config.spec.features_dir
-    if not folder.is_dir():
+    packages = [] if folder.is_dir() else _definitions(root, config.spec)
+    if not folder.is_dir() and not packages:
         message = f"there is no folder `{config.spec.features_dir}`"
         hint = f"create it, or name another folder as `features_dir` in `{PROJECT_FILE}`"
         place = config.origin.at("features_dir")
         raise SpecErrors([*problems, Diagnostic("MF004", message, place, hint)])
     reader = _Reader(root, problems)
-    reader.read(folder)
+    if packages:
+        reader.read_definitions(root / PACKAGES, packages)
+    else:
+        reader.read(folder)
     entities = tuple(reader.unique(Entity))
     sources = tuple(reader.unique(Source))
     features = tuple(reader.unique(Feature))
     training_sets = tuple(reader.unique(TrainingSet))
     specs = Specs(config, entities, sources, features, training_sets, reader.unread)
-    return specs, tuple(problems)
+    return complete(specs, problems), tuple(problems)
+
+
+def _definitions(root: Path, config: ProjectConfig) -> list[Path]:
+    """The files of packages in ``src`` that make ``Definitions``, where nothing else is named."""
+    folder = root / PACKAGES
+    if config.features_dir != DEFAULT_FOLDER or not folder.is_dir():
+        return []
+    files, _ = spec_files(root, folder)
+    return [
+        file
+        for file in files
+        if file.suffix in PYTHON and _DEFINITIONS.search(_text(file) or "") is not None
+    ]
 
 
 def _config(root: Path, problems: list[Diagnostic]) -> Located[ProjectConfig]:
@@ -138,7 +163,10 @@ def _config(root: Path, problems: list[Diagnostic]) -> Located[ProjectConfig]:
     else:
         problems += document.problems
         if not document.problems:
-            config = _located(ProjectConfig, document.value, document.origin(), problems)
+            value = from_environment(document.value, document.origin(), problems)
+            if isinstance(value, dict):
+                value = {"name": name_of_folder(root.resolve().name), **value}
+            config = _located(ProjectConfig, value, document.origin(), problems)
             if config is not None:
                 return config
     value = document.value if isinstance(document.value, dict) else {}
@@ -227,13 +255,32 @@ class _Reader:
             name = item.get("name") if isinstance(item, dict) else None
             self._miss(name if isinstance(name, str) else _all_words(item))
 
-    def _read_python(self, folder: Path, files: list[Path]) -> None:
+    def _read_python(self, folder: Path, files: list[Path]) -> tuple[frozenset[str], ...]:
         found = run_python_files(self._root, folder, files)
         self.found += [Located(item.made.spec, item.origin) for item in found.specs]
         self._problems += found.problems
         for file in found.failed:
             text = _text(file)
             self._miss(None if text is None or _COMPUTES_TEXT.search(text) else text)
+        return found.groups
+
+    def read_definitions(self, folder: Path, files: list[Path]) -> None:
+        """Read the features that ``Definitions`` name, and what these are about."""
+        groups = self._read_python(folder, files)
+        if not groups:
+            return
+        named = frozenset().union(*groups)
+        used = {
+            item.spec.source
+            for item in self.found
+            if isinstance(item.spec, Feature) and item.spec.name in named
+        } | {item.spec.labels.source for item in self.found if isinstance(item.spec, TrainingSet)}
+        self.found = [
+            item
+            for item in self.found
+            if not isinstance(item.spec, (Feature, Source))
+            or item.spec.name in (named if isinstance(item.spec, Feature) else used)
+        ]
 
     def unique(self, kind: type[NamedT]) -> list[Located[NamedT]]:
         """The specs of one kind; reports two of one name, and drops repetitions of one spec."""

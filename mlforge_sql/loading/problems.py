@@ -73,7 +73,9 @@ def _diagnostic(item: Any, model: type[BaseModel], value: Any, origin: Origin) -
     if item["type"] == "missing":
         return Diagnostic("MF011", f"key `{loc[-1]}` is missing", origin.at(*written))
     if item["type"] == "extra_forbidden":
-        hint = suggest(str(loc[-1]), _fields(_model_at(model, loc[:-1])))
+        at = _model_at(model, loc[:-1])
+        said = _SAID_OTHERWISE.get((at.__name__ if at else "", str(loc[-1])))
+        hint = said or suggest(str(loc[-1]), _fields(at))
         return Diagnostic("MF010", f"unknown key `{loc[-1]}`", origin.key(*written), hint)
     place = origin.key(*written) if loc[-1:] == ("[key]",) else origin.at(*written)
     if item["input"] is None:
@@ -93,11 +95,45 @@ def _diagnostic(item: Any, model: type[BaseModel], value: Any, origin: Origin) -
     return Diagnostic("MF012", *_value(item, written, context, place))
 
 
+_SAID_OTHERWISE = {
+    (
+        "Timestamp",
+        "alias",
+    ): "remove it: the time of every feature table is called `feature_timestamp`",
+    ("Source", "format"): "remove it: the ending of the path says the format, such as `.csv`",
+    ("ProjectConfig", "databricks"): (
+        "remove it: the login comes from the environment, DATABRICKS_HOST and DATABRICKS_TOKEN"
+    ),
+    ("Profile", "databricks"): (
+        "remove it: the login comes from the environment, DATABRICKS_HOST and DATABRICKS_TOKEN"
+    ),
+    ("UnityCatalogStore", "volume"): "remove it: features are tables of the schema",
+    (
+        "DatabricksOnlineStore",
+        "auto_create",
+    ): "remove it: a build makes the tables that are missing",
+}
+"""What to write in the place of keys that mlforge has, by model and key."""
+
+_STORES = {
+    "s3": "files in a bucket are none: write `KIND: local` for a DuckDB file, or `KIND: unity_catalog`",
+    "gcs": "files in a bucket are none: write `KIND: local` for a DuckDB file, or `KIND: unity_catalog`",
+    "unity-catalog": "write `KIND: unity_catalog`",
+    "redis": "write `KIND: postgres`, or `KIND: databricks_online` beside Unity Catalog",
+    "dynamodb": "write `KIND: postgres`, or `KIND: databricks_online` beside Unity Catalog",
+    "databricks-online-tables": "write `KIND: databricks_online`",
+}
+"""What to write in the place of stores that mlforge has."""
+
+
 def _kind(context: Any, written: Loc, origin: Origin) -> Diagnostic:
     """A problem with the key that says which kind of thing a mapping is."""
     key = context["discriminator"].strip("'")
     if "tag" not in context:
         return Diagnostic("MF011", f"key `{key}` is missing", origin.at(*written))
+    if key == "KIND" and context["tag"] in _STORES:
+        message = f"there is no store `{context['tag']}` here"
+        return Diagnostic("MF176", message, origin.at(*written, key), _STORES[context["tag"]])
     kinds = context["expected_tags"].replace("'", "`").replace("`, `", "` or `")
     message = f"`{key}` cannot be `{context['tag']}`"
     return Diagnostic("MF012", message, origin.at(*written, key), f"expected {kinds}")

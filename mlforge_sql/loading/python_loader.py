@@ -21,7 +21,7 @@ from types import CodeType, ModuleType, TracebackType
 from pydantic import ValidationError
 from sqlglot.errors import SqlglotError
 
-from mlforge_sql.errors import Diagnostic, Ended, Location, shown, suggest
+from mlforge_sql.errors import Diagnostic, Ended, Location, SpecErrors, shown, suggest
 from mlforge_sql.expressions import ExpressionError, parse_expression
 from mlforge_sql.loading.contained import contained
 from mlforge_sql.loading.decorators import feature
@@ -136,11 +136,19 @@ class FoundSpec:
 
 @dataclass(frozen=True)
 class Found:
-    """What Python files made, what went wrong, and the files that did not run to their end."""
+    """What Python files made, what went wrong, and the files that did not run to their end.
+
+    Attributes:
+        specs: What was made.
+        problems: What went wrong.
+        failed: Files that raised, or have to say something otherwise.
+        groups: Names of the features of each ``Definitions``.
+    """
 
     specs: tuple[FoundSpec, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
     failed: tuple[Path, ...] = ()
+    groups: tuple[frozenset[str], ...] = ()
 
 
 def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
@@ -153,7 +161,7 @@ def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
     problems: list[Diagnostic] = []
     failed: list[Path] = []
     places = _Places(root, folder)
-    with _importable(folder, files), contained(), recording() as made:
+    with _importable(folder, files), contained(), recording() as found:
         for file in files:
             try:
                 _run(file, folder)
@@ -166,8 +174,16 @@ def run_python_files(root: Path, folder: Path, files: Sequence[Path]) -> Found:
             else:
                 continue
             failed.append(file)
-    specs = tuple(FoundSpec(item, places.origin(item.code, item.instruction)) for item in made)
-    return Found(specs, tuple(problems), tuple(failed))
+    specs = tuple(
+        FoundSpec(item, places.origin(item.code, item.instruction)) for item in found.made
+    )
+    for item in found.foreign:
+        place = places.spot(item.code, item.instruction)
+        problem = Diagnostic("MF175", item.message, place, item.hint)
+        if problem not in problems:
+            problems.append(problem)
+        failed.append(Path(item.code.co_filename))
+    return Found(specs, tuple(problems), tuple(dict.fromkeys(failed)), tuple(found.groups))
 
 
 class _Places:
@@ -184,6 +200,12 @@ class _Places:
         line = span[0] if span else code.co_firstlineno
         call, function = self._calls_in(code.co_filename).get(span or (), (None, None))
         return PythonOrigin(self.path(code.co_filename), line, call, function)
+
+    def spot(self, code: CodeType, instruction: int) -> Location:
+        """Where an expression begins."""
+        span = _span(code, instruction)
+        line, column = (span[0], span[2] + 1) if span else (code.co_firstlineno, 1)
+        return Location(self.path(code.co_filename), line, column)
 
     def deepest(self, error: BaseException, file: Path) -> PythonOrigin:
         """The innermost place of the user's own files where an error came from."""
@@ -319,6 +341,9 @@ def _raised(error: BaseException, places: _Places, file: Path) -> Diagnostic:
         hint = suggest(unknown[2], _PARAMETERS[unknown[1]])
         place = origin.key(unknown[2])
         return Diagnostic("MF010", f"unknown key `{unknown[2]}`", place, hint)
+    if isinstance(error, SpecErrors) and len(error.diagnostics) == 1:
+        (own,) = error.diagnostics
+        return Diagnostic(own.code, own.message, origin.at(), own.hint)
     what = type(error).__name__ + (f": {text}" if text else "")
     return Diagnostic("MF003", f"the file raised {what}", Location(origin.path, origin.line))
 

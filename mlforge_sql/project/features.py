@@ -229,7 +229,8 @@ class FeatureResolver:
             self._note(error.code, error.message, "query", hint=error.hint)
             self._any_column = min(self._any_column, len(self._problems))
             return None, None
-        if query.source.casefold() != self._spec.source.casefold():
+        called = self._specs.queried.get(self._spec.source, self._spec.source)
+        if query.source.casefold() != called.casefold():
             message = (
                 f"the query reads `{query.source}`, the feature's source is `{self._spec.source}`"
             )

@@ -33,6 +33,8 @@ EXAMPLES: dict[str, Any] = {
     "Feature.name": "customer_spend",
     "Feature.description": "What a customer spends",
     "Feature.source": "transactions",
+    "Feature.keys": ["customer_id"],
+    "Feature.timestamp": {"column": "transaction_time", "format": "%Y-%m-%d %H:%M:%S"},
     "Feature.entities": ["customer"],
     "Feature.interval": "1d",
     "Feature.boundary": "inclusive",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, KeysView, ValuesView
+from collections.abc import Iterable, Iterator, KeysView, ValuesView
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import CodeType, FrameType
 from typing import Annotated, Protocol
@@ -69,33 +69,85 @@ class Made:
     instruction: int
 
 
-_made: ContextVar[list[Made] | None] = ContextVar("mlforge_made", default=None)
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A word of mlforge that is said otherwise here, with the user's code and the instruction it was at."""
+
+    message: str
+    hint: str
+    code: CodeType
+    instruction: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What Python code made and said.
+
+    Attributes:
+        made: The specs.
+        foreign: What has to be said otherwise.
+        groups: Names of the features of each ``Definitions``.
+    """
+
+    made: list[Made] = field(default_factory=list)
+    foreign: list[Foreign] = field(default_factory=list)
+    groups: list[frozenset[str]] = field(default_factory=list)
+
+
+_recording: ContextVar[Recording | None] = ContextVar("mlforge_recording", default=None)
 
 
 @contextmanager
-def recording() -> Iterator[list[Made]]:
+def recording() -> Iterator[Recording]:
     """Collect the specs that Python code makes while the context is open."""
-    made: list[Made] = []
-    token = _made.set(made)
+    found = Recording()
+    token = _recording.set(found)
     try:
-        yield made
+        yield found
     finally:
-        _made.reset(token)
+        _recording.reset(token)
 
 
 def is_recording() -> bool:
     """True while a project's Python files are being run to collect their specs."""
-    return _made.get() is not None
+    return _recording.get() is not None
 
 
 def record(spec: Spec) -> None:
     """Note where a spec was made, when somebody is recording."""
-    made = _made.get()
-    if made is None:
-        return
-    frame = user_frame()
-    if frame is not None:
-        made.append(Made(spec, frame.f_code, frame.f_lasti))
+    found, frame = _recording.get(), user_frame()
+    if found is not None and frame is not None:
+        found.made.append(Made(spec, frame.f_code, frame.f_lasti))
+
+
+def record_group(names: Iterable[str]) -> None:
+    """Note the features that belong together, when somebody is recording."""
+    found = _recording.get()
+    if found is not None:
+        found.groups.append(frozenset(names))
+
+
+def say_otherwise(message: str, hint: str) -> bool:
+    """Note a word of mlforge that is said otherwise here; False when nobody is recording."""
+    found, frame = _recording.get(), user_frame()
+    if found is None or frame is None:
+        return False
+    found.foreign.append(Foreign(message, hint, frame.f_code, frame.f_lasti))
+    return True
+
+
+class StandIn:
+    """What a foreign word gives while a project is read: anything can be done with it, to no effect."""
+
+    def __call__(self, *_arguments: object, **_named: object) -> StandIn:
+        """The same again."""
+        return self
+
+    def __getattr__(self, name: str) -> StandIn:
+        """The same again; nothing that Python itself asks for."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
 
 
 def user_frame() -> FrameType | None:

@@ -198,7 +198,10 @@ def _inside(value: str) -> str:
 class ProjectConfig(Spec):
     """What ``mlforge.yaml`` says."""
 
-    name: Name = Field(description="Name of the project and of the dbt project.")
+    name: Name = Field(
+        default_factory=lambda: "project",
+        description="Name of the project and of the dbt project; the folder's, if there is none.",
+    )
     default_profile: str | None = Field(
         default=None, description="Profile to use when none is named; the first one by default."
     )

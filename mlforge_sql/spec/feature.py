@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.durations import ZERO
@@ -21,7 +30,7 @@ from mlforge_sql.spec.base import (
     record,
 )
 from mlforge_sql.spec.entity import Entity
-from mlforge_sql.spec.source import Source
+from mlforge_sql.spec.source import Source, Timestamp, timestamp_by_name
 from mlforge_sql.spec.validators import Validator
 
 Default = bool | Whole | Annotated[float, Field(allow_inf_nan=False)] | str
@@ -142,15 +151,58 @@ def _validator_lists(value: object) -> object:
     return {key: one_or_many(item) for key, item in value.items()}
 
 
+_ABSENT: Any = ""
+
+
+def _entities_or_keys(
+    value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+) -> tuple[str, ...]:
+    """The entities; none where keys stand in their place."""
+    data = info.data or {"keys": ()}
+    keys = data.get("keys")
+    if value == _ABSENT:
+        if keys or "keys" not in data:
+            return ()
+        raise PydanticCustomError(
+            "mlforge_missing", "key `entities` is missing", {"code": "MF011", "hint": None}
+        )
+    if keys:
+        raise PydanticCustomError(
+            "mlforge_conflict",
+            "`entities` and `keys` both say what the feature is about",
+            {"code": "MF017", "hint": "keep one"},
+        )
+    found: tuple[str, ...] = read(value)
+    return found
+
+
 class Feature(Spec):
     """A feature: a table with one step function for each entity."""
 
     name: Name = Field(description="Name of the feature and of its table.")
     description: str | None = Field(default=None, description="What the feature means.")
     source: Annotated[str, BeforeValidator(_reference)] = Field(description="Name of the source.")
-    entities: Annotated[tuple[str, ...], BeforeValidator(_references)] = Field(
-        description="Names of the entities; their join keys are the keys of the table.",
-        min_length=1,
+    keys: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = Field(
+        default=(),
+        description=(
+            "Key columns in the place of `entities`: each is the entity with that join key, or one "
+            "of its own."
+        ),
+    )
+    entities: Annotated[
+        Annotated[tuple[str, ...], BeforeValidator(_references), Field(min_length=1)],
+        WrapValidator(_entities_or_keys),
+    ] = Field(
+        default_factory=lambda: _ABSENT,
+        validate_default=True,
+        description=(
+            "Names of the entities; their join keys are the keys of the table. Required, unless there "
+            "are `keys`."
+        ),
+    )
+    timestamp: Timestamp | None = Field(
+        default=None,
+        description="Event time for this feature, where the source has none of its own or another one.",
     )
     interval: PositiveDuration | None = Field(
         default=None,
@@ -192,6 +244,11 @@ class Feature(Spec):
     version: Annotated[Whole, Field(ge=1)] = Field(
         default=1, description="Version of the feature's meaning; recorded with every build."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _timestamp_by_name(cls, values: Any) -> Any:
+        return timestamp_by_name(values)
 
     @model_validator(mode="after")
     def _goes_together(self) -> Feature:

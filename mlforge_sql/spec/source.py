@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlforge_sql.durations import MICROSECONDS, ZERO, Duration
+from mlforge_sql.formats import reader_of
 from mlforge_sql.spec.base import DurationField, Name, Names, PositiveDuration, Spec, record
 from mlforge_sql.zones import zone_problem
 
@@ -195,16 +197,48 @@ def _three_parts(value: str) -> str:
     return value
 
 
+NO_TIME = Timestamp("")
+"""The event time of a source that does not say it: its features do."""
+
+
+def is_path(text: str) -> bool:
+    """Whether a text names files, rather than a source.
+
+    Examples:
+        >>> is_path("data/clicks"), is_path("clicks.csv"), is_path("clicks")
+        (True, True, False)
+    """
+    return "/" in text or reader_of(text) is not None
+
+
+def name_of_path(path: str) -> str:
+    """The name that a source has by its files: the file's, without its ending.
+
+    Examples:
+        >>> name_of_path("data/user-events.csv.gz"), name_of_path("data/2024.parquet")
+        ('user_events', '_2024')
+    """
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", PurePosixPath(path).name.split(".")[0])
+    return f"_{name}" if name[:1].isdigit() else name
+
+
 class Source(Spec):
     """An event table: one row for each thing that happened, with the time it happened.
 
     Examples:
         >>> Source("clicks", path="data/clicks.csv", timestamp="at").timestamp.column
         'at'
+        >>> Source("data/clicks.csv", timestamp="at").name
+        'clicks'
     """
 
-    name: Name = Field(description="Name that features refer to.")
-    timestamp: Timestamp = Field(description="Event time: a column name, or a mapping.")
+    name: Name = Field(
+        description="Name that features refer to. In Python it can be left out: the file's, without its ending."
+    )
+    timestamp: Timestamp = Field(
+        default_factory=lambda: NO_TIME,
+        description="Event time: a column name, or a mapping. Required, unless all features of the source say it.",
+    )
     path: str | None = Field(
         default=None,
         description="DuckDB: parquet, csv or json files, relative to the project; globs allowed.",
@@ -232,13 +266,22 @@ class Source(Spec):
 
     def __init__(self, name: str | None = None, /, **values: Any) -> None:
         if name is not None:
-            values["name"] = name
+            key = "path" if isinstance(name, str) and is_path(name) else "name"
+            values.setdefault(key, name)
+        path = values.get("path")
+        if isinstance(path, str) and path:
+            values.setdefault("name", name_of_path(path))
         super().__init__(**values)
 
     @model_validator(mode="before")
     @classmethod
     def _timestamp_by_name(cls, values: Any) -> Any:
         return timestamp_by_name(values)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it says its event time."""
+        return self.timestamp != NO_TIME
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from mlforge_sql.spec.base import Origin, Spec
@@ -44,7 +45,17 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Specs:
-    """A project as written: valid one by one, not yet checked against each other."""
+    """A project as written: valid one by one, not yet checked against each other.
+
+    Attributes:
+        config: ``mlforge.yaml``.
+        entities: Each once.
+        sources: Each once.
+        features: Each once, with a source and entities.
+        training_sets: Each once.
+        unread: What could not be read.
+        queried: What queries of features call a source, where it is not the source's name.
+    """
 
     config: Located[ProjectConfig]
     entities: tuple[Located[Entity], ...]
@@ -52,3 +63,4 @@ class Specs:
     features: tuple[Located[Feature], ...]
     training_sets: tuple[Located[TrainingSet], ...] = ()
     unread: Unread = Unread()
+    queried: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -17,20 +16,6 @@ _DOT = "dot_"
 """What stands for the dot of a hidden file's name in the templates."""
 
 _SHOWN = 5
-
-
-def project_name(folder: str) -> str:
-    """The name of a project in a folder: what dbt takes, and no package of dbt's own.
-
-    Examples:
-        >>> project_name("my-shop"), project_name("2024"), project_name("dbt")
-        ('my_shop', 'project_2024', 'dbt_features')
-    """
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", folder).strip("_").lower()
-    if not name or name[0].isdigit():
-        name = f"project_{name}".rstrip("_")
-    own = {"dbt", "dbt_duckdb", "dbt_databricks", "dbt_spark"}
-    return f"{name}_features" if name in own else name
 
 
 def starter_files(name: str) -> dict[PurePosixPath, str]:
