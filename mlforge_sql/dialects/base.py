@@ -196,6 +196,10 @@ class Dialect(ABC):
         """A number that is about to be summed, so that a sum that fits into ``total`` does not overflow."""
         return value
 
+    def opposite(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:  # noqa: ARG002 - for engines that need it
+        """``-value``, every digit of it."""
+        return exp.Neg(this=value)
+
     def cast(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
         """``cast(value as kind)``."""
         return exp.Cast(

@@ -10,6 +10,7 @@ from typing_extensions import override
 from mlforge_sql.dialects.base import ESCAPED, OFFSET, Dialect
 from mlforge_sql.dialects.printing import DatabricksText
 from mlforge_sql.dialects.translation import databricks_type, guarded, translate
+from mlforge_sql.dialects.translation.numbers import is_long, opposite_text
 from mlforge_sql.dialects.translation.patterns import java_pattern
 from mlforge_sql.dialects.translation.time_formats import spark_pattern
 from mlforge_sql.dialects.trees import enclosed, func, number, times, without_point
@@ -108,6 +109,11 @@ class Databricks(Dialect):
         """A sum of bigint is bigint here, and one that does not fit is an error."""
         whole = total == HUGEINT or (total.family is Kind.DECIMAL and total.scale == 0)
         return self.cast(value, total) if whole else value
+
+    @override
+    def opposite(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
+        """Spark negates decimals with 34 digits."""
+        return opposite_text(value, kind) if is_long(kind) else super().opposite(value, kind)
 
     @override
     def spread(

@@ -209,22 +209,23 @@ class _Running:
 
     def _total(self, measure: Measure, window: Window) -> exp.Expr:
         """The sum of what is in the window now; NULL where nothing is."""
-        total = over(func("sum", self._signed(column(measure.name), window)), SO_FAR)
+        value = column(measure.name)
+        opposite = self.dialect.opposite(column(measure.name), measure.type)
+        total = over(func("sum", self._signed(value, opposite, window)), SO_FAR)
         if measure.kind in {MeasureKind.ROWS, MeasureKind.COUNT}:
             return total
-        present = only_when(
-            self._signed(exp.Literal.number(1), window), not_null(column(measure.name))
-        )
+        one = self._signed(number(1), number(-1), window)
+        present = only_when(one, not_null(column(measure.name)))
         some = exp.GT(this=over(func("sum", present), SO_FAR), expression=number(0))
         return only_when(total, some)
 
-    def _signed(self, value: exp.Expr, window: Window) -> exp.Expr:
+    def _signed(self, value: exp.Expr, opposite: exp.Expr, window: Window) -> exp.Expr:
         """The value at the shift at which it enters the window, and its opposite where it leaves."""
         enters = self.node.clock.ticks(window.offset)
         ifs = [exp.If(this=number(enters), true=value)]
         if window.length is not None:
             leaves = enters + self.node.clock.ticks(window.length)
-            ifs.append(exp.If(this=number(leaves), true=exp.Neg(this=value.copy())))
+            ifs.append(exp.If(this=number(leaves), true=opposite))
         return exp.Case(this=column(self.shift), ifs=ifs)
 
     def _is_last(self) -> exp.Expr:

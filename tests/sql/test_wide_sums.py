@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,70 @@ def test_on_databricks(root: Path, shared_warehouse: Warehouse) -> None:
     names = [item.name for item in plan.stagings] + [item.name for item in plan.inputs]
     names += [item.name for item in plan.tiles] + ["gridded", "continuous"]
     check(run_on_warehouse(run.compiled, connection, SCHEMA, names=names))
+
+
+LONG = Decimal("123456789012345678901234567890123456.78")
+"""38 digits: what leaves a window leaves it with the last of them."""
+
+AMOUNTS = {1: LONG, 2: Decimal("0.01"), 9: LONG.copy_negate(), 10: Decimal("-0.02")}
+LONG_COLUMNS = {"user_id": "VARCHAR", "at": "TIMESTAMP", "amount": "DECIMAL(38, 2)"}
+LONG_ROWS = [
+    {"user_id": "u", "at": datetime(2024, 1, 1, hour), "amount": amount}
+    for hour, amount in AMOUNTS.items()
+]
+LONG_SPEC = {
+    **SPEC,
+    "features": [
+        {
+            "name": "slid",
+            "source": "events",
+            "entities": ["user"],
+            "interval": "1h",
+            "metrics": [{"windows": ["2h", "4h"], "aggregations": {"amount": ["sum"]}}],
+        }
+    ],
+}
+
+
+def long_sums(hours: int) -> dict[int, Decimal | None]:
+    """The sum at each full hour, as Python adds."""
+    windows = {
+        tick: [AMOUNTS[hour] for hour in AMOUNTS if tick - hours <= hour < tick]
+        for tick in range(24)
+    }
+    with localcontext(prec=60):
+        return {tick: sum(found, Decimal(0)) if found else None for tick, found in windows.items()}
+
+
+def check_long(run: Run | WarehouseRun) -> None:
+    found = run.rows("slid", "feature_timestamp")
+    assert len(found) > len(AMOUNTS)
+    for row in found:
+        hour = row["feature_timestamp"].hour
+        assert row["amount_sum_2h"] == long_sums(2)[hour]
+        assert row["amount_sum_4h"] == long_sums(4)[hour]
+
+
+@pytest.fixture
+def long_root(tmp_path: Path) -> Path:
+    write_project(tmp_path, LONG_SPEC, CONFIG)
+    write_parquet(tmp_path / "e.parquet", LONG_COLUMNS, LONG_ROWS)
+    return tmp_path
+
+
+def test_long_decimals_leave_windows_on_duckdb(long_root: Path) -> None:
+    check_long(compile_and_run(long_root))
+
+
+def test_long_decimals_leave_windows_on_databricks(
+    long_root: Path, shared_warehouse: Warehouse
+) -> None:
+    """Spark's own opposite has 34 digits, and the rest would stay in every later window."""
+    run = compile_and_run(long_root)
+    connection = shared_warehouse.connect()
+    connection.sql(f"create schema if not exists {SCHEMA}_long")
+    load_table(connection, f"{SCHEMA}_long.events", LONG_COLUMNS, LONG_ROWS)
+    plan = run.compiled.plan
+    names = [item.name for item in plan.stagings] + [item.name for item in plan.inputs]
+    names += [item.name for item in plan.tiles] + ["slid"]
+    check_long(run_on_warehouse(run.compiled, connection, f"{SCHEMA}_long", names=names))

@@ -128,16 +128,25 @@ def minus(node: exp.Expr, say: Say) -> Term:
     inner = say(node.this)
     long = _long(inner)
     if long:
-        signed = call("concat", exp.Literal.string("-"), cast(inner.tree, TEXT))
-        twice = call("replace", signed, exp.Literal.string("--"), exp.Literal.string(""))
-        return Term(cast(twice, long), long)
+        return Term(opposite_text(inner.tree, long), long)
     return Term(exp.Neg(this=operand(inner.tree, 8)), inner.type)
 
 
+def opposite_text(tree: exp.Expr, kind: ColumnType) -> exp.Expr:
+    """The opposite of a decimal, said digit by digit."""
+    signed = call("concat", exp.Literal.string("-"), cast(tree, TEXT))
+    twice = call("replace", signed, exp.Literal.string("--"), exp.Literal.string(""))
+    return cast(twice, kind)
+
+
+def is_long(kind: ColumnType) -> bool:
+    """Whether Spark would round the opposite of a decimal: it keeps 34 digits there (Java's DECIMAL128)."""
+    return kind.family is Kind.DECIMAL and kind.precision > _NEGATED
+
+
 def _long(term: Term) -> ColumnType | None:
-    """The type of a decimal whose opposite Spark would round: it keeps 34 digits there (Java's DECIMAL128)."""
-    kind = term.type
-    return kind if kind and kind.family is Kind.DECIMAL and kind.precision > _NEGATED else None
+    """The type of a decimal whose opposite Spark would round."""
+    return term.type if term.type and is_long(term.type) else None
 
 
 def divide(node: exp.Expr, say: Say) -> Term:
