@@ -35,6 +35,12 @@ PARQUET_COLUMNS = """
 WHOLE = "hive_partitioning = false"
 """Argument of every reader: a folder called ``key=value`` never replaces what the files say."""
 
+ALL_VALUES = {
+    "read_csv": ("sample_size = -1",),
+    "read_json": ("sample_size = -1", "maximum_sample_files = -1"),
+}
+"""Arguments of readers of text that have DuckDB look at every row of every file before it says what columns they have."""
+
 PARQUET_SIGNATURES = """
     select min(file_name)
     from (

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlforge_sql.errors import SchemaUnreadable
 from mlforge_sql.formats import CsvForm, only
-from mlforge_sql.loading.csv_rows import has_mixed_ends, header_fields, unreadable_rows
+from mlforge_sql.loading.csv_rows import (
+    has_mixed_ends,
+    header_fields,
+    in_apostrophes,
+    unreadable_rows,
+)
 from mlforge_sql.loading.engine import Engine, duckdb_error
 from mlforge_sql.loading.unreadable import not_utf8
+
+_FORM = "Delimiter, Quote, Escape, Comment, HasHeader, SkipRows, len(Columns)"
+"""What DuckDB finds out of the form of a csv file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +40,29 @@ class CsvForms:
         column of text, or gives up; then the rows that do not fit the usual form are what is wrong.
         """
         usual = CsvForm.usual(path)
-        found = self.engine.query(
-            "select Delimiter, Quote, Escape, Comment, HasHeader, SkipRows, len(Columns) "
-            "from sniff_csv(?, sample_size = -1)",
-            [only(file)],
-        )
-        delimiter, quote, escape, comment, header, skipped, columns = found[0]
+        found = self._sniff(file)
+        if found[1] == "'" and not self._is_quoting(file, _form(found, usual)):
+            found = self._sniff(file, """quote = '"'""")
+        skipped, columns = int(str(found[5])), int(str(found[6]))
         fields = header_fields(self.engine.files, only(file), usual)
         if len(fields) > 1 and (columns == 1 or skipped):  # it found no form that all rows fit
             self.check_rows(path, file, fields=len(fields) if columns == 1 else 0)
-        quoting = _sniffed(quote) or usual.quote
-        return CsvForm(
-            delimiter=_sniffed(delimiter),
-            quote=quoting,
-            escape=_sniffed(escape) or quoting,
-            comment=_sniffed(comment),
-            header=bool(header),
-            skipped=int(skipped),
-        )
+        return _form(found, usual)
+
+    def _sniff(self, file: str, *options: str) -> tuple[object, ...]:
+        """What DuckDB finds out of the form of a csv file: see ``_FORM``."""
+        said = ", ".join(["?", "sample_size = -1", *options])
+        (found,) = self.engine.query(f"select {_FORM} from sniff_csv({said})", [only(file)])  # noqa: S608 - ours
+        return found
+
+    def _is_quoting(self, file: str, form: CsvForm) -> bool:
+        """Whether apostrophes quote the values of a csv file, and do not belong to some of its texts."""
+        plain = replace(form, quote='"', escape='"')
+        fields = len(header_fields(self.engine.files, only(file), plain))
+        try:
+            return in_apostrophes(self.engine.files, only(file), plain, fields)
+        except duckdb_error():  # between them are delimiters or ends of lines
+            return True
 
     def check_rows(self, path: str, file: str, *, fields: int | None = None) -> None:
         """Say which rows of a csv file do not fit the usual form, if there are any.
@@ -81,14 +94,15 @@ class CsvForms:
         text = f"`{shown(self.root, file)}` has {many} that cannot be read ({broken.fault}), the first in line {broken.line}"
         raise SchemaUnreadable(text, hint="mend the file")
 
-    def check_names(self, path: str, file: str, form: CsvForm) -> None:
-        """See that no two columns of a file have one name.
+    def names(self, path: str, file: str, form: CsvForm) -> set[str]:
+        """The names of a file's columns, in lower case, those that have one.
 
         Raises:
-            SchemaUnreadable: Two have.
+            SchemaUnreadable: Two have one name.
         """
-        names = header_fields(self.engine.files, only(file), form)
-        check_distinct(path, shown(self.root, file), filter(None, names))
+        found = [name for name in header_fields(self.engine.files, only(file), form) if name]
+        check_distinct(path, shown(self.root, file), found)
+        return {name.casefold() for name in found}
 
 
 def check_distinct(path: str, file: str, names: Iterable[str]) -> None:
@@ -104,6 +118,20 @@ def check_distinct(path: str, file: str, names: Iterable[str]) -> None:
 def shown(root: Path, file: str) -> str:
     """A file as the project calls it."""
     return file.removeprefix(f"{root}/")
+
+
+def _form(found: tuple[object, ...], usual: CsvForm) -> CsvForm:
+    """The form that a row of ``_FORM`` says."""
+    delimiter, quote, escape, comment, header, skipped, _ = found
+    quoting = _sniffed(quote) or usual.quote
+    return CsvForm(
+        delimiter=_sniffed(delimiter),
+        quote=quoting,
+        escape=_sniffed(escape) or quoting,
+        comment=_sniffed(comment),
+        header=bool(header),
+        skipped=int(str(skipped)),
+    )
 
 
 def _sniffed(text: object) -> str:

@@ -82,6 +82,30 @@ def has_mixed_ends(file: str) -> bool:
     return 0 < both < begin.count(b"\n")
 
 
+def in_apostrophes(
+    connection: duckdb.DuckDBPyConnection, file: str, form: CsvForm, fields: int
+) -> bool:
+    """Whether each column of a csv file has apostrophes around all of its values, or around none.
+
+    Args:
+        connection: Reads files.
+        file: One file.
+        form: How it is written, if apostrophes are text.
+        fields: How many fields its header has.
+
+    Raises:
+        duckdb.Error: Its rows have other numbers of fields if apostrophes are text.
+    """
+    within = [
+        f"starts_with(c{number}, chr(39)) and ends_with(c{number}, chr(39))"
+        for number in range(fields)
+    ]
+    tests = ", ".join(f"coalesce(bool_and({test}) or not bool_or({test}), true)" for test in within)
+    reader = _reader(form, f"columns = {_columns(fields)}")
+    (found,) = connection.execute(f"select {tests} from {reader}", [file]).fetchall()  # noqa: S608 - ours
+    return all(found)
+
+
 def unreadable_rows(
     connection: duckdb.DuckDBPyConnection, file: str, form: CsvForm
 ) -> Unreadable | None:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Two in-memory DuckDBs, opened when first needed: one sees files, the other none."""
+    """Two in-memory DuckDBs, opened when first needed: one sees files, the other none.
 
-    def __init__(self) -> None:
-        self._files: duckdb.DuckDBPyConnection | None = None
+    Args:
+        files: One that sees files and is open already.
+    """
+
+    def __init__(self, files: duckdb.DuckDBPyConnection | None = None) -> None:
+        self._files = files
         self._expressions: duckdb.DuckDBPyConnection | None = None
 
     def close(self) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import SchemaUnreadable
-from mlforge_sql.formats import READERS, WHOLE, is_glob, only, reader_of
-from mlforge_sql.loading.csv_forms import CsvForms, check_distinct, shown
+from mlforge_sql.formats import ALL_VALUES, READERS, WHOLE, is_glob, only, reader_of
+from mlforge_sql.loading.csv_forms import CsvForms
 from mlforge_sql.loading.engine import Engine, duckdb_error, reading
 from mlforge_sql.loading.expression_types import ExpressionTypes
 from mlforge_sql.loading.guesses import Guess, guessed, unknown
+from mlforge_sql.loading.json_keys import check_keys
 from mlforge_sql.loading.near_files import near_file
 from mlforge_sql.loading.parquet_schemas import parquet_schema
 from mlforge_sql.loading.patterns import named
@@ -138,9 +139,9 @@ class SchemaReader:
         form = self._csv_forms.form(path, first)
         options = form.options
         if form.header:
-            self._csv_forms.check_names(path, first, form)
+            self._csv_forms.names(path, first, form)
         # types of text are guessed: from all rows, because what is guessed is what is read
-        candidates = self._candidates("read_csv", full, ("sample_size = -1", *options[1:]))
+        candidates = self._candidates("read_csv", full, (*ALL_VALUES["read_csv"], *options[1:]))
         relation = reading("read_csv", options)
         guesses = {
             name: Guess.of(kind, instant=name.casefold() == time)
@@ -152,16 +153,8 @@ class SchemaReader:
     def _json(
         self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
     ) -> FileSchema:
-        keys = self._engine.query(
-            DUCKDB.sql(
-                "select distinct unnest(json_keys(json)) as name from {objects} order by name",
-                objects=reading("read_json_objects"),
-            ),
-            [full],
-        )
-        check_distinct(path, path, (str(row[0]) for row in keys))
-        self._check_keys(full)
-        candidates = self._candidates("read_json", full, ("sample_size = -1",))
+        check_keys(self._engine, self.root, (path, full))
+        candidates = self._candidates("read_json", full, ALL_VALUES["read_json"])
         held = ", ".join(f"{DUCKDB.text(name)}: 'JSON'" for name in candidates)
         relation = reading("read_json", (f"columns = {{{held}}}",))
         guesses = {
@@ -169,19 +162,6 @@ class SchemaReader:
             for name, kind in candidates.items()
         }
         return FileSchema(self._checked(path, full, relation, "json", guesses, declared))
-
-    def _check_keys(self, full: str) -> None:
-        """Refuse objects that have a key twice, of which nobody knows which value counts."""
-        query = DUCKDB.sql(
-            "select filename, count(*) from {objects} "
-            "where len(json_keys(json)) <> len(list_distinct(json_keys(json))) "
-            "group by filename order by filename limit 1",
-            objects=reading("read_json_objects", ("filename = true",)),
-        )
-        for file, rows in self._engine.query(query, [full]):
-            many = f"{rows} row{'s' if rows > 1 else ''}"
-            text = f"`{shown(self.root, str(file))}` has a key twice in {many}"
-            raise SchemaUnreadable(text, hint="write each key of a row once")
 
     def _candidates(
         self, reader: str, full: str, options: Iterable[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,15 @@ from mlforge_sql.dbt.duckdb_errors import no_room
 from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.formats import PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
+from mlforge_sql.formats import ALL_VALUES, PARQUET_COLUMNS, WHOLE, only, parquet_problem, reader_of
 from mlforge_sql.loading.near_files import near_file
 from mlforge_sql.loading.patterns import named
 from mlforge_sql.project.labels import is_uuid
+from mlforge_sql.retrieval.arrow_types import held_columns, held_schema
 from mlforge_sql.retrieval.exact import exact_columns
 from mlforge_sql.retrieval.frames import check_names, is_stream
 from mlforge_sql.retrieval.joining import Join
+from mlforge_sql.retrieval.label_texts import text_options
 from mlforge_sql.retrieval.label_types import csv_types, json_text, json_types
 from mlforge_sql.stores.local import described, first_line
 from mlforge_sql.types import TEXT, ColumnType, Kind
@@ -88,32 +90,35 @@ def file_labels(connection: duckdb.DuckDBPyConnection, path: Path, join: Join) -
         message = f"cannot tell the format of `{path}`"
         hint = "use a file that ends in .parquet, .csv or .json"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
-    located = path if "://" in str(path) else path.absolute()
-    if "://" not in str(path) and not set("*?[") & set(str(path)) and not path.is_file():
+    remote = "://" in str(path)
+    located = path if remote else path.absolute()
+    if not remote and not set("*?[") & set(str(path)) and not path.is_file():
         message = f"there is no file `{path}`"
         near = near_file(Path(), str(path))
         hint = f"did you mean `{near}`?" if near else "check the path"
         raise RetrievalError([Diagnostic("MF063", message, hint=hint)])
     pattern = named(Path("/"), str(located))
-    location = DUCKDB.text(pattern)
-    plain = f"{reader}({location}, {WHOLE})"
+    options = () if remote else text_options(connection, reader, path, pattern)
+    arguments = (DUCKDB.text(pattern), *options, WHOLE)
+    looked = ALL_VALUES["read_json"] if reader == "read_json" else ()
+    plain = f"{reader}({', '.join([*arguments, *looked])})"
     found = described(connection, plain, str(path))
     if reader == "read_parquet":
         _check_parquet(connection, pattern, str(path), found)
         return LabelTable(plain, found, path.absolute())
-    return _text_labels(connection, path, join, (reader, location, found))
+    return _text_labels(connection, path, join, (reader, arguments, found))
 
 
 def _text_labels(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     join: Join,
-    read: tuple[str, str, Mapping[str, ColumnType]],
+    read: tuple[str, Sequence[str], Mapping[str, ColumnType]],
 ) -> LabelTable:
     """Labels in csv or json: all is read as text, and becomes what it is."""
     import duckdb
 
-    reader, location, found = read
+    reader, arguments, found = read
     wanted = {name.casefold(): kind for name, kind in join.key_types.items()}
     dialect = DuckDb()
     keys = {name: wanted[name.casefold()] for name in found if name.casefold() in wanted}
@@ -127,8 +132,8 @@ def _text_labels(
         types |= {name: dialect.type_name(kind) for name, kind in nested.items()}
         types |= dict.fromkeys(passed, "json")
     listed = ", ".join(f"{DUCKDB.text(name)}: {DUCKDB.text(kind)}" for name, kind in types.items())
-    argument = "types" if reader == "read_csv" else "columns"
-    typed = f"{reader}({location}, {argument} = {{{listed}}}, {WHOLE})"
+    typing = "types" if reader == "read_csv" else "columns"
+    typed = f"{reader}({', '.join([*arguments, f'{typing} = {{{listed}}}'])})"
     columns = described(connection, typed, str(path))
     infer = json_types if reader == "read_json" else csv_types
     try:
@@ -209,7 +214,7 @@ def _differing(connection: duckdb.DuckDBPyConnection, location: str) -> str | No
 
 def arrow_labels(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> LabelTable:
     """Labels in an Arrow table."""
-    connection.register(LABEL_FRAME, _plain(table))
+    connection.register(LABEL_FRAME, held_columns(_plain(table)))
     return LabelTable(LABEL_FRAME, described(connection, LABEL_FRAME, "the labels"))
 
 
@@ -236,6 +241,26 @@ def _exact(relation: Any) -> Any:
     return relation.project(f"* {exact_columns(zip(relation.columns, types, strict=True))}")
 
 
+def _held(stream: pa.RecordBatchReader, problems: list[RetrievalError]) -> pa.RecordBatchReader:
+    """The stream in types that DuckDB holds exactly.
+
+    Args:
+        stream: What was given.
+        problems: Where what ends it early goes: DuckDB says of it only that it ended.
+    """
+    import pyarrow as pa
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in stream:
+            try:
+                yield held_columns(batch)
+            except RetrievalError as error:
+                problems.append(error)
+                raise
+
+    return pa.RecordBatchReader.from_batches(held_schema(stream.schema), batches())
+
+
 def stored_labels(connection: duckdb.DuckDBPyConnection, labels: Any) -> LabelTable:
     """Labels in something that can be read once: they are kept in a temporary table.
 
@@ -245,13 +270,16 @@ def stored_labels(connection: duckdb.DuckDBPyConnection, labels: Any) -> LabelTa
     import duckdb
     import pyarrow as pa
 
+    problems: list[RetrievalError] = []
     try:
         stream = labels if is_stream(labels) else _exact(labels).to_arrow_reader()
         check_names(stream.schema.names)
-        connection.register("mlforge_stream", stream)
+        connection.register("mlforge_stream", _held(stream, problems))
         connection.execute(f"create temp table {LABEL_FRAME} as from mlforge_stream")
         connection.unregister("mlforge_stream")
     except (duckdb.Error, pa.ArrowException) as error:
+        if problems:
+            raise problems[0] from None
         message = f"the labels cannot be read: {first_line(error)}"
         raise RetrievalError([no_room(error) or Diagnostic("MF063", message)]) from None
     return LabelTable(LABEL_FRAME, described(connection, LABEL_FRAME, "the labels"))
