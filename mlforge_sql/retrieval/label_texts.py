@@ -55,6 +55,8 @@ def _csv_options(engine: Engine, forms: CsvForms, path: Path, pattern: str) -> t
 
     rows = engine.query("select file from glob(?) order by file", [pattern])
     files = [str(row[0]) for row in rows]
+    if not files:  # readers say so
+        return ()
     try:
         form = forms.form(str(path), files[0])
         names: set[str] = set()
@@ -75,9 +77,8 @@ def _check_same(first: set[str], found: set[str], one: str, other: str) -> None:
     Raises:
         SchemaUnreadable: Two files have different columns.
     """
+    # of names, the first file's first: what another has may be no header, but somebody's values
     for names, without in ((first - found, other), (found - first, one)):
-        if (
-            names
-        ):  # the first file's first: what another has may be no header, but somebody's values
+        if names:
             text = f"`{Path(without).name}` has no column `{min(names)}`, which other files have"
             raise SchemaUnreadable(text, hint="write all files with the same columns")
