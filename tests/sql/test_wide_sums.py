@@ -11,6 +11,8 @@ from harness import Run, compile_and_run, write_parquet, write_project
 from warehouse import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
+from mlforge_sql.workflows.compile import compile_project
+
 SCHEMA = "main.wide_sums"
 COLUMNS = {"user_id": "VARCHAR", "at": "TIMESTAMP", "quantity": "BIGINT", "hour": "BIGINT"}
 LARGE = 5 * 10**18
@@ -76,6 +78,38 @@ def test_on_databricks(root: Path, shared_warehouse: Warehouse) -> None:
     check(run_on_warehouse(run.compiled, connection, SCHEMA, names=names))
 
 
+REACHING = {
+    **SPEC,
+    "features": [
+        {
+            "name": "slid",
+            "source": "events",
+            "entities": ["user"],
+            "interval": "1h",
+            "metrics": [{"windows": ["1000h"], "aggregations": {"amount": ["sum"]}}],
+        }
+    ],
+}
+
+
+def test_totals_lose_no_digit_when_a_tile_leaves(tmp_path: Path) -> None:
+    """A tile of a million values of 28 digits has 34 and more: so many Spark's own opposite has, and no more.
+
+    What the text that is cast here is, `tests/dialects/numbers.sql` asks both engines.
+    """
+    write_project(tmp_path, REACHING, CONFIG)
+    columns = {"user_id": "VARCHAR", "at": "TIMESTAMP", "amount": "DECIMAL(28, 2)"}
+    write_parquet(tmp_path / "e.parquet", columns, [])
+    compiled = compile_project(tmp_path)
+    (text,) = [
+        text for name, text in compiled.files.items() if str(name).endswith("features/slid.sql")
+    ]
+    flat = " ".join(text.split())
+    opposite = "cast(replace(concat('-', cast(amount_sum as string)), '--', '') as decimal(38, 2))"
+    assert f"case shift when 0 then amount_sum when 1000 then {opposite} end" in flat
+    assert "case shift when 0 then 1 when 1000 then -1 end" in flat  # how many there are
+
+
 LONG = Decimal("123456789012345678901234567890123456.78")
 """38 digits: what leaves a window leaves it with the last of them."""
 
@@ -132,7 +166,7 @@ def test_long_decimals_leave_windows_on_duckdb(long_root: Path) -> None:
 def test_long_decimals_leave_windows_on_databricks(
     long_root: Path, shared_warehouse: Warehouse
 ) -> None:
-    """Spark's own opposite has 34 digits, and the rest would stay in every later window."""
+    """Sums of that many digits are kept in three parts, which are taken off one by one."""
     run = compile_and_run(long_root)
     connection = shared_warehouse.connect()
     connection.sql(f"create schema if not exists {SCHEMA}_long")
