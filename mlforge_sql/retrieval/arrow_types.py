@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
-from mlforge_sql.project.result_types import MAX_DIGITS
+from mlforge_sql.functions.results import MAX_DIGITS
 
 if TYPE_CHECKING:
     import pyarrow as pa

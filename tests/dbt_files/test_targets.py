@@ -29,7 +29,7 @@ STORES = {
 
 
 def macros(
-    target: tuple[str, ...], names: tuple[str, ...] = tuple(STORES), **variables: str
+    target: tuple[str, ...], names: tuple[str, ...] = tuple(STORES), /, **variables: str
 ) -> Macros:
     profiles = {name: {"offline_store": STORES[name]} for name in names}
     config = ProjectConfig.model_validate(
