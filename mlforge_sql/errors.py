@@ -124,6 +124,7 @@ CODES: dict[str, str] = {
     "MF175": "mlforge's word for what is said otherwise here",
     "MF176": "store of mlforge that is none here",
     "MF177": "value that the environment does not give",
+    "MF178": "selection that nothing fits",
 }
 """Every diagnostic code and its title. Codes are permanent: never renumbered, never reused."""
 

@@ -21,6 +21,7 @@ from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
 from mlforge_sql.cli.columns import columns
 from mlforge_sql.cli.compile import compile_
+from mlforge_sql.cli.completion import completion
 from mlforge_sql.cli.doctor import doctor
 from mlforge_sql.cli.explain import explain
 from mlforge_sql.cli.init import init
@@ -148,7 +149,7 @@ def main(
 
 _COMMANDS = (
     *(init, compile_, build, list_, inspect, profile, training_data, audit),
-    *(columns, schema, explain, online, doctor),
+    *(columns, schema, explain, online, doctor, completion),
 )
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -6,9 +6,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from mlforge_sql.project.selectors import Selected
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,6 +70,34 @@ def split(
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
+def completing(section: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Names that a shell proposes for an argument.
+
+    Args:
+        section: ``features``, ``sources``, ``entities``, ``training_sets`` or ``profiles``.
+    """
+
+    def names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+        from mlforge_sql.errors import MlforgeError
+        from mlforge_sql.loading.load import find_project, load, load_config
+
+        start = Path(context.find_root().params.get("project_dir") or ".")
+        before, comma, last = begun.rpartition(",")
+        try:
+            root = find_project(start.resolve())
+            if section == "profiles":
+                known = list(load_config(root).spec.profiles)
+            elif section == "tags":
+                known = sorted({tag for item in load(root).features for tag in item.spec.tags})
+            else:
+                known = [item.spec.name for item in getattr(load(root), section)]
+        except (MlforgeError, OSError):  # a shell has no place for a message
+            return []
+        return [f"{before}{comma}{name}" for name in known if name.startswith(last)]
+
+    return names
+
+
 def features_option(command: Command) -> Command:
     """``--features a,b``."""
     return click.option(
@@ -75,6 +106,7 @@ def features_option(command: Command) -> Command:
         multiple=True,
         callback=split,
         metavar="NAME[,NAME]",
+        shell_complete=completing("features"),
         help="Only these features. Can be repeated.",
     )(command)
 
@@ -87,6 +119,7 @@ def training_sets_option(command: Command) -> Command:
         multiple=True,
         callback=split,
         metavar="NAME[,NAME]",
+        shell_complete=completing("training_sets"),
         help="Only these training sets, and their features. Can be repeated.",
     )(command)
 
@@ -98,8 +131,46 @@ def tags_option(command: Command) -> Command:
         multiple=True,
         callback=split,
         metavar="TAG[,TAG]",
+        shell_complete=completing("tags"),
         help="Only features with one of these tags. Can be repeated.",
     )(command)
+
+
+def select_options(command: Command) -> Command:
+    """``--select`` and ``--exclude``, in dbt's grammar."""
+    exclude = click.option(
+        "--exclude",
+        "excluded",
+        multiple=True,
+        metavar="SELECTION",
+        help="Leave these out of --select. Can be repeated.",
+    )
+    chosen = click.option(
+        "-s",
+        "--select",
+        "selections",
+        multiple=True,
+        metavar="SELECTION",
+        shell_complete=completing("features"),
+        help="As dbt selects: a name, `tag:core`, `source:orders+`, `+a,tag:b`. Can be repeated.",
+    )
+    return chosen(exclude(command))
+
+
+def selected(
+    settings: Settings, selections: tuple[str, ...], excluded: tuple[str, ...]
+) -> Selected | None:
+    """What ``--select`` and ``--exclude`` name; None without them.
+
+    Raises:
+        SpecErrors: Nothing is named.
+    """
+    if not selections and not excluded:
+        return None
+    from mlforge_sql.loading.load import load
+    from mlforge_sql.project.selectors import select
+
+    return select(load(settings.root), selections or ("*",), excluded)
 
 
 def json_option(command: Command) -> Command:
@@ -113,6 +184,7 @@ def profile_option(command: Command) -> Command:
         "--profile",
         "profile",
         metavar="NAME",
+        shell_complete=completing("profiles"),
         help="Profile of mlforge.yaml, a dbt target of the same name.",
     )(command)
 

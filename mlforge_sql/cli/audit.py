@@ -18,6 +18,7 @@ from mlforge_sql.cli._options import (
     wait_option,
 )
 from mlforge_sql.cli._problems import show_problem
+from mlforge_sql.cli._progress import end_steps, show_step
 from mlforge_sql.cli._render import print_json, print_table, say
 from mlforge_sql.cli._writing import write_compiled
 
@@ -80,8 +81,9 @@ def audit(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     quiet = settings.quiet
     with store_to_ourselves(compiled, profile, wait, lambda text: None if quiet else say(text)):
         write_compiled(settings, compiled)
-        for _ in run:
-            pass
+        for step in run:
+            show_step(step, quiet=quiet or as_json)
+    end_steps(quiet=quiet or as_json)
     found = verdicts(compiled, run, profile=profile, rows=rows)
     if not found.all:
         for problem in problems(run) or (Problem((), "dbt ran no audit"),):

@@ -38,7 +38,7 @@ def doctor(settings: Settings, profile: str | None, as_json: bool) -> None:
     for result in examine(settings.root, profile):
         results.append(result)
         if not as_json:
-            _show(result)
+            show_result(result)
     failed = [item for item in results if item.status == "fail"]
     if as_json:
         checks = [dataclasses.asdict(item) for item in results]
@@ -52,7 +52,7 @@ def doctor(settings: Settings, profile: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _show(result: Result) -> None:
+def show_result(result: Result) -> None:
     """A result in a line, wrapped under its detail; the next step below."""
     word = f"{result.status:<{_STATUS_WIDTH}}"
     head = f"{word}  {result.name:<{_NAME_WIDTH}}  "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Propose specs for a parquet, csv or json file, or a glob. Can be repeated.",
 )
+@click.option("--dry-run", is_flag=True, help="Write nothing; list the files that would be new.")
 @pass_settings
-def init(settings: Settings, folder: Path | None, sources: tuple[str, ...]) -> None:
+def init(settings: Settings, folder: Path | None, sources: tuple[str, ...], dry_run: bool) -> None:
     """Start a project in the new folder NAME.
 
     It has sample data, and builds as it is: entities, sources, features in
@@ -40,18 +42,26 @@ def init(settings: Settings, folder: Path | None, sources: tuple[str, ...]) -> N
     mlforge init --from data/orders.parquet --from data/visits.csv
     """  # noqa: D301 - click's mark for a paragraph that is not filled
     from mlforge_sql.loading.environment import name_of_folder
-    from mlforge_sql.starting.scaffold import starter_files, write_new
+    from mlforge_sql.starting.scaffold import check_new, starter_files, write_new
 
     if folder is None and not sources:
         raise click.UsageError("name a folder, such as `mlforge init shop`, or a file with --from")
     root = (settings.start / (folder or ".")).resolve()
     if sources:
-        _propose(settings, root, sources)
+        _propose(settings, root, sources, dry_run=dry_run)
+    elif dry_run:
+        files = starter_files(name_of_folder(root.name))
+        check_new(root, files)
+        _list(folder, files)
     else:
         files = starter_files(name_of_folder(root.name))
         write_new(root, files)
         if not settings.quiet:
             say(f"wrote {len(files)} files in {folder}/; README.md says what they are")
+    if dry_run:
+        if not settings.quiet:
+            say("nothing was written")
+        return
     if not settings.quiet:
         say()
         say("next:")
@@ -60,15 +70,24 @@ def init(settings: Settings, folder: Path | None, sources: tuple[str, ...]) -> N
         say("  mlforge build")
 
 
-def _propose(settings: Settings, root: Path, sources: tuple[str, ...]) -> None:
+def _list(folder: Path | None, files: Iterable[PurePosixPath]) -> None:
+    for path in sorted(files):
+        click.echo(f"create {PurePosixPath(folder or '.') / path}")
+
+
+def _propose(settings: Settings, root: Path, sources: tuple[str, ...], *, dry_run: bool) -> None:
     from mlforge_sql.loading.environment import name_of_folder
     from mlforge_sql.starting.proposing import start_from
-    from mlforge_sql.starting.scaffold import write_new
+    from mlforge_sql.starting.scaffold import check_new, write_new
 
     start = start_from(root, settings.start.resolve(), sources, name_of_folder(root.name))
-    write_new(root, start.files)
+    if dry_run:
+        check_new(root, start.files)
+        _list(None, start.files)
+    else:
+        write_new(root, start.files)
     show_diagnostics(None, start.notes, "; there is no source for it")
-    if settings.quiet:
+    if settings.quiet or dry_run:
         return
     for proposal in start.proposals:
         _show(proposal)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlforge_sql.cli._options import Settings, pass_settings, profile_option, split
-from mlforge_sql.cli._render import print_json, say
+from mlforge_sql.cli._progress import step
+from mlforge_sql.cli._render import print_json, print_table, say
 
 if TYPE_CHECKING:
     from mlforge_sql.retrieval.export import Summary
+    from mlforge_sql.retrieval.training import TrainingData
 
 
 @click.command("training-data")
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
     help="File to write: .parquet, .csv or .json. Without it: CSV on stdout.",
 )
 @profile_option
+@click.option(
+    "--dry-run", is_flag=True, help="Write nothing; list the columns that would be added."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; needs --out.")
 @pass_settings
 def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
@@ -64,6 +69,7 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
     timezone: str | None,
     out: Path | None,
     profile: str | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Join features to LABELS, each as of the label's own time.
@@ -99,12 +105,33 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
             f"source `{name}` is in {zone}" for name, zone in data.local_sources.items()
         )
         say(f"note: label times without an offset are read as UTC; {zones}: --timezone?")
-    summary = write_training_data(data, out, sys.stdout.buffer)
+    if dry_run:
+        _show_columns(data, out, settings, as_json=as_json)
+        return
+    features = {feature for feature, _ in data.names.values()}
+    many = f"{len(features)} feature{'s' if len(features) != 1 else ''}"
+    with step(f"joining {many} to {labels}", quiet=settings.quiet or as_json):
+        summary = write_training_data(data, out, sys.stdout.buffer)
     seconds = time.perf_counter() - started
     if as_json:
         print_json(_as_json(summary, out, seconds))
     if not settings.quiet:
         _show(summary, out, timestamp, seconds)
+
+
+def _show_columns(
+    data: TrainingData, out: Path | None, settings: Settings, *, as_json: bool
+) -> None:
+    """Say what would be added to the labels, once all has been checked."""
+    data.close()
+    rows = [(name, feature, column) for name, (feature, column) in data.names.items()]
+    if as_json:
+        columns = [dict(zip(("name", "feature", "column"), row, strict=True)) for row in rows]
+        print_json({"version": 1, "dry_run": True, "out": str(out), "columns": columns})
+        return
+    print_table(("column", "feature", "its column"), rows)
+    if not settings.quiet:
+        say(f"nothing was written{f' to {out}' if out else ''}")
 
 
 def _as_json(summary: Summary, out: Path | None, seconds: float) -> dict[str, Any]:

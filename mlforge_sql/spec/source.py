@@ -279,6 +279,12 @@ class Source(Spec):
         return timestamp_by_name(values)
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Where its rows are: files, a table, a model."""
+        model = f"model {self.model}" if self.model is not None else None
+        return tuple(item for item in (self.path, self.table, model) if item is not None)
+
+    @property
     def is_timed(self) -> bool:
         """Whether it says its event time."""
         return self.timestamp != NO_TIME

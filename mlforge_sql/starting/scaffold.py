@@ -57,11 +57,11 @@ def _with_dots(path: PurePosixPath) -> PurePosixPath:
     )
 
 
-def write_new(root: Path, files: Mapping[PurePosixPath, str]) -> None:
-    """Write files that are not there yet; the project file comes last, so that it stands for all.
+def check_new(root: Path, files: Mapping[PurePosixPath, str]) -> None:
+    """See that none of the files is there yet.
 
     Raises:
-        SpecErrors: Some are there, and nothing was written; or the folder cannot be written.
+        SpecErrors: Some are.
     """
     there = [str(path) for path in files if (root / path).exists() or (root / path).is_symlink()]
     if there:
@@ -70,6 +70,15 @@ def write_new(root: Path, files: Mapping[PurePosixPath, str]) -> None:
         message = f"`{root.name}` already has {listed}{more}"
         hint = "name a folder that is not there yet, or move them away"
         raise SpecErrors([Diagnostic("MF158", message, hint=hint)])
+
+
+def write_new(root: Path, files: Mapping[PurePosixPath, str]) -> None:
+    """Write files that are not there yet; the project file comes last, so that it stands for all.
+
+    Raises:
+        SpecErrors: Some are there, and nothing was written; or the folder cannot be written.
+    """
+    check_new(root, files)
     try:
         root.mkdir(parents=True, exist_ok=True)
         for path in sorted(files, key=lambda path: (path.name == PROJECT_FILE, path)):

@@ -238,7 +238,7 @@ def test_inspect_feature(project: Path) -> None:
         "amount_count_7d",
     ]
     assert found["validators"] == [{"column": "amount", "rule": "greater_than 0"}]
-    assert "merges:      2 = 1 + 1, 3 = 1 + 2, 6 = 3 + 3, 7 = 1 + 6" in text
+    assert "merges:        2 = 1 + 1, 3 = 1 + 2, 6 = 3 + 3, 7 = 1 + 6" in text
     assert found["merges"] == ["2 = 1 + 1", "3 = 1 + 2", "6 = 3 + 3", "7 = 1 + 6"]
     latest = json.loads(call(project, "inspect", "feature", "last_payment", "--json").stdout)
     assert latest["feature"]["time"].startswith("continuous")

@@ -136,11 +136,11 @@ def test_get(root: Path) -> None:
     assert lines["name"] == "value"
     assert lines["spend__amount_count_7d"] == "5"
     assert lines["shop_id"] == "1"
-    found = json.loads(run(root, "get", *arguments, *entity, "--json").stdout)
+    found = json.loads(run(root, "get", *arguments, *entity, "--json").stdout)["values"]
     assert found["spend__amount_count_7d"] == 5
     assert found["born"] == "2024-01-01"
     local = run(root, "get", *arguments[:-2], *entity, "--json")
-    assert json.loads(local.stdout) == found
+    assert json.loads(local.stdout) == {"version": 1, "values": found}
     unknown = run(root, "get", *arguments, "--entity", "user_id=a=b", "--entity", "shop_id=-1")
     assert (
         dict(line.split(maxsplit=1) for line in unknown.stdout.splitlines())["spend__amount_sum_7d"]
@@ -303,7 +303,7 @@ def test_python_and_the_command_say_the_same(root: Path) -> None:
     at = datetime.fromisoformat(AT)
     found = project.get_online_features("shop_spend", {"shop_id": 1}, "pg", at=at)
     arguments = ("--features", "shop_spend", "--entity", "shop_id=1", "--at", AT)
-    said = json.loads(run(root, "get", *arguments, "--profile", "pg", "--json").stdout)
+    said = json.loads(run(root, "get", *arguments, "--profile", "pg", "--json").stdout)["values"]
     assert said == found
     assert at > AS_OF
     project.close()

@@ -176,7 +176,7 @@ def test_lists(root: Path) -> None:
     listed = json.loads(invoke("list", "training-sets", "--json"))["training_sets"]
     assert listed[0]["labels"] == {"source": "labels"}
     shown = invoke("inspect", "training-set", "train")
-    assert "labels:      source labels" in shown
+    assert "labels:        source labels" in shown
     assert "spend__amount_sum_7d" in shown
     found = json.loads(invoke("inspect", "training-set", "train", "--json"))["training_set"]
     assert found["features"] == ["spend", "shop_spend"]
@@ -185,7 +185,7 @@ def test_lists(root: Path) -> None:
     )
     assert result.exit_code == 1
     assert "did you mean `train`?" in result.stderr
-    assert "ttl:         1d" in invoke("inspect", "feature", "last")
+    assert "ttl:           1d" in invoke("inspect", "feature", "last")
 
 
 NOTE = (

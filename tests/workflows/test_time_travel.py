@@ -279,7 +279,7 @@ def test_the_commands_say_so(tmp_path: Path) -> None:
     ]
     assert [item["feature"] for item in said["not_audited"]] == ["f", "g"]
     result = runner.invoke(main, [*place, "inspect", "training-set", "mixed"])
-    assert "pinned:      f: version 3\n" in result.stdout
+    assert "pinned:        f: version 3\n" in result.stdout
     result = runner.invoke(main, [*place, "build", "--training-sets", "mixed"])
     assert result.exit_code == 1
     assert "MF090" in result.stderr

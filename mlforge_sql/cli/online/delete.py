@@ -18,14 +18,16 @@ from mlforge_sql.cli._render import print_json, say
 @features_option
 @click.option("--all", "everything", is_flag=True, help="Every table that syncs have made.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @profile_option
 @json_option
 @pass_settings
-def delete(
+def delete(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     settings: Settings,
     names: tuple[str, ...],
     everything: bool,
     yes: bool,
+    dry_run: bool,
     profile: str | None,
     as_json: bool,
 ) -> None:
@@ -56,12 +58,14 @@ def delete(
                 ]
             )
         wanted = known if everything else list(names)
-        if wanted and not yes:
+        if wanted and not (yes or dry_run):
             click.confirm(f"Remove the online tables of {', '.join(wanted)}?", abort=True, err=True)
-        deleted = store.delete(wanted)
+        deleted = wanted if dry_run else store.delete(wanted)
     finally:
         serving.close()
     if as_json:
-        print_json({"version": 1, "profile": store.profile, "deleted": deleted})
+        found = {"version": 1, "profile": store.profile, "dry_run": dry_run, "deleted": deleted}
+        print_json(found)
     if not settings.quiet:
-        say(f"removed: {', '.join(deleted)}" if deleted else "there was nothing to remove")
+        done = "would remove" if dry_run else "removed"
+        say(f"{done}: {', '.join(deleted)}" if deleted else "there was nothing to remove")

@@ -65,7 +65,8 @@ def get(
     finally:
         project.close()
     if as_json:
-        print_json({name: in_json(value) for name, value in values.items()})
+        found = {name: in_json(value) for name, value in values.items()}
+        print_json({"version": 1, "values": found})
         return
     print_table(("name", "value"), [(name, shown(value)) for name, value in values.items()])
 

@@ -15,6 +15,8 @@ from mlforge_sql.cli._options import (
     json_option,
     pass_settings,
     profile_option,
+    select_options,
+    selected,
     tags_option,
 )
 from mlforge_sql.cli._render import print_json, say, show_diagnostic
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 @click.command("sync")
 @features_option
 @tags_option
+@select_options
 @profile_option
 @click.option(
     "--as-of",
@@ -53,6 +56,8 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     settings: Settings,
     names: tuple[str, ...],
     tags: tuple[str, ...],
+    selections: tuple[str, ...],
+    excluded: tuple[str, ...],
     profile: str | None,
     as_of: datetime | None,
     full_refresh: bool,
@@ -87,6 +92,10 @@ def sync(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         if not settings.quiet:
             say(text)
 
+    chosen = selected(settings, selections, excluded)
+    if chosen is not None and not chosen.features:
+        raise click.UsageError("--select names training sets alone, and online are features")
+    names = names if chosen is None else (*names, *chosen.features)
     started = time.perf_counter()
     serving = load(settings.root).serving
     features = [served(feature) for feature in serving.chosen(names, tags)]
