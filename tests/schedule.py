@@ -43,6 +43,7 @@ SPARK_SECONDS = {
 """How long files take that use the shared warehouse, about; those not named some seconds."""
 
 SECONDS = {
+    "tests/house/test_wheel.py": 120,
     "tests/functional/test_databricks_failures.py": 80,
     "tests/warehouse/tests/test_end_to_end.py": 60,
     "tests/functional/test_dbt_training.py": 42,
