@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 METADATA = "_mlforge_metadata"
 
+BUILT_EMPTY = "empty"
+"""What the metadata have in the place of a hash where dbt ran with ``--empty``."""
+
 
 class Store(ABC):
     """Feature tables of a profile, opened for reading.
@@ -110,6 +113,8 @@ class Store(ABC):
             message = f"feature `{name}` is not built in profile `{self.profile}`"
         elif missing:
             message = f"the table of feature `{name}` has no column `{missing[0]}` yet"
+        elif hashes.get(name) == BUILT_EMPTY:
+            message = f"the table of feature `{name}` has no rows: dbt was last run with --empty"
         elif hashes.get(name, current) != current:
             message = f"the table of feature `{name}` was built from an older definition of it"
         else:

@@ -58,6 +58,17 @@ def test_a_table_from_an_older_definition(copy: Path) -> None:
     )
 
 
+def test_a_table_that_is_empty_on_purpose(copy: Path) -> None:
+    """`dbt build --empty` records so: its zeros and NULLs are no values."""
+    record_build(copy, lambda name, found: "empty" if name == "spend" else found)
+    with pytest.raises(mlf.RetrievalError) as caught:
+        mlf.load_project(copy).get_training_data("spend", pd.DataFrame(LABELS), "taken")
+    assert str(caught.value) == (
+        "error[MF064]: the table of feature `spend` has no rows: dbt was last run with --empty; "
+        "run `mlforge build --profile dev`"
+    )
+
+
 def test_a_changed_ttl_needs_no_build(copy: Path) -> None:
     record_build(copy, lambda _name, found: found)
     spec = copy / "features" / "spec.yml"

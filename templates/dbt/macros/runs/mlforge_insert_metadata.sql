@@ -23,7 +23,7 @@ from (
         select
             {{ mlforge_literal(meta.feature) }} as feature,
             {{ mlforge_literal(meta.version) }} as version,
-            {{ mlforge_literal(meta.spec_hash) }} as spec_hash,
+            {{ mlforge_literal('empty' if mlforge_is_empty_run() else meta.spec_hash) }} as spec_hash,
             {{- mlforge_table_facts(node.relation_name) }}
         {%- if not loop.last %}
         union all

@@ -4,7 +4,7 @@
 
         feature          name of the feature
         version          its version
-        spec_hash        hash of its definition
+        spec_hash        hash of its definition; `empty` where dbt ran with --empty: such a table answers nobody
         row_count        rows in its table after the run
         built_at         when the run started, in UTC
         run_id           dbt's invocation id
@@ -17,12 +17,18 @@
 
 {# Hook for on-run-end: adds one row for each feature table that this run has built. #}
 {% macro mlforge_record_run(results) %}
-    {%- if not execute or flags.WHICH not in ['run', 'build'] or (flags.EMPTY is defined and flags.EMPTY) -%}
+    {%- if not execute or flags.WHICH not in ['run', 'build'] -%}
         {{- return('') -}}
     {%- endif -%}
     {%- set nodes = mlforge_built_features(results) -%}
     {%- if nodes | length == 0 -%}
         {{- return('') -}}
+    {%- endif -%}
+    {%- if mlforge_is_empty_run() -%}
+        {%- do log(
+            'mlforge: with --empty, feature tables have no rows, and nothing reads them until a build without it. Until'
+            ~ ' then, tests that count the rows of sources (rows_of__stg_...) fail: they find none of them staged.', info=true
+        ) -%}
     {%- endif -%}
     {%- set metadata = api.Relation.create(
         database=target.database, schema=target.schema, identifier='_mlforge_metadata', type='table'
