@@ -12,7 +12,7 @@ import oracle
 import pytest
 from function_examples import EVENTS, FIELDS, SCHEMA, calls, value
 from harness import compile_and_run, write_parquet, write_project
-from warehouse.client import Warehouse
+from warehouse import Warehouse
 from warehouse_harness import CONFIG, load_table, run_on_warehouse
 
 from mlforge_sql.dialects.databricks import Databricks
