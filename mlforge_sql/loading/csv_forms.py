@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import SchemaUnreadable
 from mlforge_sql.formats import CsvForm, only
 from mlforge_sql.loading.csv_rows import (
@@ -51,8 +52,12 @@ class CsvForms:
 
     def _sniff(self, file: str, *options: str) -> tuple[object, ...]:
         """What DuckDB finds out of the form of a csv file: see ``_FORM``."""
-        said = ", ".join(["?", "sample_size = -1", *options])
-        (found,) = self.engine.query(f"select {_FORM} from sniff_csv({said})", [only(file)])  # noqa: S608 - ours
+        query = DUCKDB.sql(
+            "select {form} from sniff_csv({options})",
+            form=Sql(_FORM),
+            options=map(Sql, ("?", "sample_size = -1", *options)),
+        )
+        (found,) = self.engine.query(query, [only(file)])
         return found
 
     def _is_quoting(self, file: str, form: CsvForm) -> bool:

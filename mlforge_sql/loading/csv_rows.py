@@ -100,9 +100,12 @@ def in_apostrophes(
         f"starts_with(c{number}, chr(39)) and ends_with(c{number}, chr(39))"
         for number in range(fields)
     ]
-    tests = ", ".join(f"coalesce(bool_and({test}) or not bool_or({test}), true)" for test in within)
-    reader = _reader(form, f"columns = {_columns(fields)}")
-    (found,) = connection.execute(f"select {tests} from {reader}", [file]).fetchall()  # noqa: S608 - ours
+    query = DUCKDB.sql(
+        "select {tests} from {reader}",
+        tests=[Sql(f"coalesce(bool_and({one}) or not bool_or({one}), true)") for one in within],
+        reader=Sql(_reader(form, f"columns = {_columns(fields)}")),
+    )
+    (found,) = connection.execute(query, [file]).fetchall()
     return all(found)
 
 
