@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from harness import write_project
-from warehouse.client import ensure_environment
+from warehouse import ensure_environment
 from warehouse_harness import CONFIG, warehouse_macros
 from workload import customer_spend, write_events
 
