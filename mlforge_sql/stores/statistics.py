@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mlforge_sql.dialects.quoting import DUCKDB
+from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.stores.duckdb import DuckDbStore
 from mlforge_sql.stores.store import METADATA
 from mlforge_sql.types import ColumnType
@@ -117,11 +117,17 @@ def _histograms(
 def _built_at(store: DuckDbStore, feature: str) -> datetime | None:
     if METADATA not in store.tables():
         return None
-    query = f"select max(built_at) from {store.relation(METADATA)} where feature = ?"  # noqa: S608 - quoted
+    query = DUCKDB.sql(
+        "select max(built_at) from {table} where feature = ?", table=store.relation(METADATA)
+    )
     row = store.connection.execute(query, [feature]).fetchone()
     return row[0] if row else None
 
 
 def _ask(store: DuckDbStore, expressions: Sequence[str], relation: str) -> list[Any]:
-    query = f"select {', '.join(expressions)} from {relation}"  # noqa: S608 - quoted
+    query = DUCKDB.sql(
+        "select {expressions} from {relation}",
+        expressions=map(Sql, expressions),
+        relation=Sql(relation),
+    )
     return list(store.connection.execute(query).fetchone() or ())
