@@ -159,6 +159,12 @@ def different(values: Iterable[Value]) -> int:
     return len({sort_key(value) for value in values if value is not None})
 
 
+def mode(values: Sequence[Value]) -> Value:
+    """The most frequent value; of equally frequent ones the smallest."""
+    keys = [sort_key(value) for value in values]
+    return min(values, key=lambda value: (-keys.count(sort_key(value)), sort_key(value)))
+
+
 COUNTS: dict[Function, Callable[[list[Value]], int]] = {
     "count": lambda values: sum(value is not None for value in values),
     "count_distinct": different,
@@ -178,6 +184,7 @@ LOOPS: dict[Function, Callable[[Sequence[Value]], Value]] = {
     "std_pop": lambda values: standard_deviation(numbers(values), 1),
     "first": lambda values: values[0],
     "last": lambda values: values[-1],
+    "mode": mode,
     "any": lambda values: any(value is True for value in values),
     "all": lambda values: all(value is True for value in values),
 }

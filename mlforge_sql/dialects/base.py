@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 import sqlglot
@@ -157,6 +157,10 @@ class Dialect(ABC):
     @abstractmethod
     def in_order(self, value: exp.Expr, where: exp.Expr | None) -> exp.Expr:
         """Aggregate: the doubles of a group that are not NULL, in the order of their size."""
+
+    @abstractmethod
+    def each_of_first(self, values: Sequence[int], many: exp.Expr) -> exp.Expr:
+        """A row for each of the first so many of some numbers."""
 
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """Whether a double is neither infinite nor NaN, which is greater than infinity."""

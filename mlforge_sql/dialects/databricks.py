@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 from typing_extensions import override
@@ -122,6 +122,11 @@ class Databricks(Dialect):
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
         form = "pop" if spread.population else "samp"
         return over(func(f"{'stddev' if spread.root else 'var'}_{form}", value))
+
+    @override
+    def each_of_first(self, values: Sequence[int], many: exp.Expr) -> exp.Expr:
+        listed = func("array", *map(number, values))
+        return func("explode", func("slice", listed, number(1), many))
 
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 from typing_extensions import override
@@ -121,6 +121,12 @@ class DuckDb(Dialect):
         wanted = exp.and_(where, there, copy=False) if where else there
         listed = exp.Filter(this=func("list", value.copy()), expression=exp.Where(this=wanted))
         return func("list_sort", listed)
+
+    @override
+    def each_of_first(self, values: Sequence[int], many: exp.Expr) -> exp.Expr:
+        """Not a cross join, which may be done after other joins."""
+        listed = func("list_value", *map(number, values))
+        return func("unnest", func("list_slice", listed, number(1), many))
 
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

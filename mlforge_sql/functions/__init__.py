@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 
+from mlforge_sql.functions.best import MODE
 from mlforge_sql.functions.counts import COUNT, COUNT_NULL, DISTINCTS
 from mlforge_sql.functions.extremes import EXTREMES, TRUTHS
 from mlforge_sql.functions.model import Call, Function
@@ -16,7 +17,7 @@ from mlforge_sql.functions.moments import SPREADS
 from mlforge_sql.functions.places import PLACES
 from mlforge_sql.functions.sums import MEAN, SUM
 
-_IN_ORDER = (SUM, COUNT, MEAN, *EXTREMES, *SPREADS, *TRUTHS, COUNT_NULL, *DISTINCTS, *PLACES)
+_IN_ORDER = (SUM, COUNT, MEAN, *EXTREMES, *SPREADS, *TRUTHS, COUNT_NULL, *DISTINCTS, *PLACES, MODE)
 
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_ORDER}
 """All functions by their names, in the order in which they are listed."""
@@ -24,7 +25,7 @@ FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_OR
 WORDS = {word: item for item in _IN_ORDER for word in (item.name, *item.synonyms)}
 """The same by every word that stands for one."""
 
-_OTHERS = frozenset({"median", "mode", "mad", "mean_abs", "minmax", "argmin", "argmax"})
+_OTHERS = frozenset({"median", "mad", "mean_abs", "minmax", "argmin", "argmax"})
 """Functions that others have, and that are near in their letters only."""
 
 

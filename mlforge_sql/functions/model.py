@@ -21,6 +21,7 @@ class Form(StrEnum):
         SPREAD: Squared distances from the mean.
         DISTINCT: The number of different values; 0 for an empty window.
         PLACE: The first or the last value in the order of events.
+        MODE: The most frequent value.
     """
 
     COUNT = "count"
@@ -30,6 +31,7 @@ class Form(StrEnum):
     SPREAD = "spread"
     DISTINCT = "distinct"
     PLACE = "place"
+    MODE = "mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Function:
     @property
     def of_events(self) -> bool:
         """Whether it is made of single events, and not of measures of ticks."""
-        return self.form in {Form.DISTINCT, Form.PLACE}
+        return self.form in {Form.DISTINCT, Form.PLACE, Form.MODE}
 
 
 @dataclass(frozen=True, slots=True)

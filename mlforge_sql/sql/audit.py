@@ -315,11 +315,21 @@ class _Query:
             ("middles", middles, None),
         )
         found: list[Step] = []
-        for name, added, comment in steps:
+        for name, added, comment in (*self._tallies(), *steps):
             if added:
                 last = found[-1].name if found else self.visible
                 found.append(Step(name, from_step(select(exp.Star(), *added), last), comment))
         return found
+
+    def _tallies(self) -> list[tuple[str, list[exp.Expr], str | None]]:
+        """Steps that count how many times each value is in a window."""
+        values, names = self.values, self.names
+        times = [aliased(values.times(item), names.times(item)) for item in values.modes]
+        most = [aliased(values.most(item), names.most(item)) for item in values.modes]
+        return [
+            ("tallied", times, "how many times each value is in the window"),
+            ("most", most, None),
+        ]
 
     def expected(self) -> Step:
         query = select(column(self.names.number))
@@ -332,7 +342,8 @@ class _Query:
         if not self.node.windows:
             first = exp.EQ(this=column(self.names.age), expression=number(1))
             return Step("expected", from_step(query, "ranked").where(first, copy=False))
-        last = "middles" if self.values.spreads else self.visible
+        steps = self.spread_steps()
+        last = steps[-1].name if steps else self.visible
         query = from_step(query, last).group_by(column(self.names.number), copy=False)
         comment = None
         if any(is_rounded(item) for item in self.node.columns):

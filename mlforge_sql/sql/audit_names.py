@@ -147,6 +147,14 @@ class AuditNames:
         """The mean of the distances."""
         return self.free(f"{spread}_middle")
 
+    def times(self, item: AuditColumn) -> str:
+        """How many times a value is in the window."""
+        return self.free(f"{item.name}_times")
+
+    def most(self, item: AuditColumn) -> str:
+        """How many times the most frequent value is in it."""
+        return self.free(f"{item.name}_most")
+
     def rounding_of(self, item: AuditColumn) -> str:
         """What rounding may change in a column."""
         return self.free(f"{item.name}_rounding")

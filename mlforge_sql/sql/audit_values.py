@@ -293,6 +293,11 @@ class AuditValues:
                 by = "min_by" if item.function.function.last else "max_by"
                 placed = func(by, self._one_zero(item, value), column(self.names.age))
                 return self._filter(placed, item, not_null(value.copy()))
+            case Form.MODE:
+                times, most = self.names.times(item), self.names.most(item)
+                frequent = exp.EQ(this=column(times), expression=column(most))
+                smallest = func("min", self._one_zero(item, value))
+                return self._filter(smallest, item, not_null(value.copy()), frequent)
             case form:
                 assert_never(form)
 
@@ -316,6 +321,25 @@ class AuditValues:
         sizes = self._filter(func("sum", func("abs", self.double(item))), item)
         fits = exp.If(this=self.dialect.is_finite(sizes), true=value)
         return exp.Case(ifs=[fits], default=again)
+
+    @property
+    def modes(self) -> list[AuditColumn]:
+        """The columns that hold most frequent values."""
+        return [item for item in self.names.node.columns if _form(item) is Form.MODE]
+
+    def times(self, item: AuditColumn) -> exp.Expr:
+        """How many times a value is in the window."""
+        if item.value is None or item.window is None:
+            raise TypeError(item.name)
+        value = self._one_zero(item, self.dialect.expression(item.value))
+        there = only_when(value.copy(), self._within(item.window, item.where))
+        return exp.Window(
+            this=func("count", there), partition_by=[column(self.names.number), value]
+        )
+
+    def most(self, item: AuditColumn) -> exp.Expr:
+        """How many times the most frequent value is in it."""
+        return self._of_point(func("max", column(self.names.times(item))))
 
     def _one_zero(self, item: AuditColumn, value: exp.Expr) -> exp.Expr:
         return self.dialect.one_zero(value, item.value_type) if item.value_type else value

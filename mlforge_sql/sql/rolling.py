@@ -19,7 +19,6 @@ from mlforge_sql.dialects.trees import (
 )
 from mlforge_sql.expressions import column
 from mlforge_sql.functions.measures import MeasureKind
-from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn, Window
 from mlforge_sql.sql.fitting import fitting, may_not_fit, whole_of_thirds
 from mlforge_sql.sql.frames import frame_steps, needs_flag
@@ -86,7 +85,7 @@ def _final(node: Rolling, dialect: Dialect, before: str, *, merged: bool) -> Ste
         item.type
         for item in node.columns
         if (item.measure is not None and AGAIN[item.measure.kind] != "sum")
-        or (item.series is not None and item.series.form is Form.PLACE)
+        or (item.series is not None and not item.zero)
     )
     return Step("final", query, zero_comment(extremes))
 

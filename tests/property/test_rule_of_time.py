@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 EPOCH = datetime(1970, 1, 1)
 
-EXACT = {*oracle.COUNTS, "min", "max", "any", "all", "first", "last"}
+EXACT = {*oracle.COUNTS, "min", "max", "any", "all", "first", "last", "mode"}
 """Functions whose values are never rounded."""
 
 

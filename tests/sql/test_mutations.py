@@ -102,7 +102,7 @@ EVENTWISE = {
     "metrics": [
         {
             "windows": ["1d", "lifetime"],
-            "aggregations": {"kind": ["count_distinct", "first", "last"]},
+            "aggregations": {"kind": ["count_distinct", "first", "last", "mode"]},
         }
     ],
     "tie_breaker": ["quantity"],
@@ -277,6 +277,12 @@ MUTATIONS = (
     Mutation("first_that_has_left", regex(r"(kind_place_left_1d) \+ 1", r"\1"), EVENTWISES),
     Mutation("last_but_one", regex(r"= (kind_place_totals.kind_place_entered_1d)", r"= \1 - 1"), EVENTWISES),
     Mutation("first_of_an_empty_window", swap("kind_place_entered_1d > kind_place_totals.kind_place_left_1d", "kind_place_entered_1d >= 0"), EVENTWISES),
+    Mutation("largest_of_the_most_frequent", swap("4294967295 - kind_mode_counts.value_rank", "kind_mode_counts.value_rank"), EVENTWISES),
+    Mutation("always_there", regex(r", -1\)", ", 0)"), EVENTWISES),
+    Mutation("even_intervals", regex(r"first_whole % 2 = 1", "first_whole % 2 = 0"), EVENTWISES),
+    Mutation("no_last_interval", regex(r"after_whole % 2 = 1", "false"), EVENTWISES),
+    Mutation("single_points_only", regex(r"length\(bin\(\w+ - \w+\)\)", "1"), ("eventwise",)),
+    Mutation("points_ask_for_single_points", swap("length(bin(point_count))", "1"), ("eventwise",)),
     Mutation("ties_the_other_way", swap("quantity asc nulls first", "quantity desc nulls last"), ("eventwise",)),
     Mutation("null_ties_last", swap("quantity asc nulls first", "quantity asc nulls last"), ("eventwise",)),
     Mutation("no_time_order_of_places", swap("event_time asc nulls first, ", ""), EVENTWISES),

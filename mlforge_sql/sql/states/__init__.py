@@ -14,6 +14,7 @@ from mlforge_sql.dialects.trees import from_step, select
 from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import Rolling
 from mlforge_sql.sql.query import Step
+from mlforge_sql.sql.states.best import mode_steps
 from mlforge_sql.sql.states.distinct import distinct_steps
 from mlforge_sql.sql.states.moves import joined_by, points_step, state_name
 from mlforge_sql.sql.states.places import place_steps
@@ -34,7 +35,11 @@ def state_steps(node: Rolling, dialect: Dialect, before: str) -> Iterator[Step]:
     yield points_step(node)
     query = from_step(select(exp.Star()), before)
     for series in node.series:
-        makers = {Form.DISTINCT: distinct_steps, Form.PLACE: place_steps}
+        makers = {
+            Form.DISTINCT: distinct_steps,
+            Form.PLACE: place_steps,
+            Form.MODE: mode_steps,
+        }
         steps = list(makers[series.form](node, series, dialect))
         yield from steps
         query = query.join(joined_by(node, steps[-1].name), copy=False)

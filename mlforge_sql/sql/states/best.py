@@ -1,0 +1,326 @@
+"""The best of many step functions at every change point: each has a score while it lasts, and the largest is asked for.
+
+The change points of an entity are numbered from 0. What lasts from one to another is cut into intervals that begin
+and end at multiples of their lengths, which are powers of two: at most two of each length. Of every interval
+only the best is kept, and a point asks for those that it is in, one of each length:
+
+| points     | score |      | size | interval | best |      | point | asks for           |
+|------------|------:|  ->  |------|---------:|-----:|      |------:|--------------------|
+| 1 up to 6  |     7 |      | 1    |        1 |    7 |      |     3 | (1, 3), (2, 1): 7  |
+|            |       |      | 2    |        1 |    7 |      |     0 | (1, 0), (2, 0)     |
+|            |       |      | 2    |        2 |    7 |      |       |                    |
+
+That is n log n however many values there are, and no frame slides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from mlforge_sql.dialects.base import Dialect
+from mlforge_sql.dialects.trees import (
+    aliased,
+    all_of,
+    columns,
+    from_step,
+    func,
+    number,
+    plus,
+    select,
+    union,
+)
+from mlforge_sql.expressions import column, identifier
+from mlforge_sql.plan.nodes import Rolling, Series
+from mlforge_sql.sql.query import NamedWindow, Step
+from mlforge_sql.sql.rolling_names import free_name, over
+from mlforge_sql.sql.states.moves import (
+    POINTS,
+    columns_of,
+    enters,
+    keys_of,
+    leaves,
+    members,
+    state_name,
+    windows_of,
+)
+from mlforge_sql.types import BIGINT
+
+_LEVELS = 32
+"""Lengths of intervals: no entity has more change points than the sum of them."""
+
+_RANKS = 2**32
+"""More than the different values of an entity: a score is a count and, below it, the rank of a value."""
+
+
+def mode_steps(node: Rolling, series: Series, dialect: Dialect) -> Iterator[Step]:
+    """The steps from ticked events to the most frequent values: of equally frequent ones the smallest."""
+    return _Mode(node, series, dialect).steps()
+
+
+class _Mode:
+    """The steps of one series."""
+
+    def __init__(self, node: Rolling, series: Series, dialect: Dialect) -> None:
+        self.node = node
+        self.series = series
+        self.dialect = dialect
+        self.keys = keys_of(node)
+        self.windows = windows_of(node, series)
+
+    def name(self, word: str) -> str:
+        """Name of a step."""
+        return f"{self.series.name}_{word}"
+
+    def own(self, word: str) -> str:
+        """Name of a column of ours."""
+        return free_name(self.node, word)
+
+    def steps(self) -> Iterator[Step]:
+        value, rank = self.own("value"), self.own("value_rank")
+        by_value = exp.Window(
+            this=func("dense_rank"),
+            partition_by=columns(self.keys),
+            order=exp.Order(expressions=[exp.Ordered(this=column(value), nulls_first=True)]),
+        )
+        yield Step(self.name("members"), members(self.node, self.series, self.dialect, value))
+        ranked = select(*columns((*self.keys, self.node.tick, value)), aliased(by_value, rank))
+        yield Step(
+            self.name("ranked"),
+            from_step(ranked, self.name("members")),
+            "the smallest value of an entity has the rank 1",
+        )
+        valued = select(*columns((*self.keys, rank, value))).distinct(copy=False)
+        yield Step(self.name("values"), from_step(valued, self.name("ranked")))
+        yield self.moves()
+        yield self.running()
+        yield self.numbered()
+        yield self.lasting()
+        yield self.sized()
+        yield self.intervals()
+        yield self.nodes()
+        yield self.best()
+        yield self.asked()
+        yield self.found()
+        yield self.result()
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """One value of an entity in one window."""
+        return (*self.keys, self.own("window_number"), self.own("value_rank"))
+
+    def moves(self) -> Step:
+        """How many more, or fewer, of a value are in a window from a tick on."""
+        ranked = self.name("ranked")
+        shift, sign = self.own("shift"), self.own("sign")
+        tick = exp.Add(this=column(self.node.tick, ranked), expression=column(shift, "shifts"))
+        total = func("sum", column(sign, "shifts"))
+        query = select(
+            *columns(self.keys, ranked),
+            column(self.own("window_number"), "shifts"),
+            column(self.own("value_rank"), ranked),
+            aliased(tick, self.node.tick),
+            aliased(total, self.own("more")),
+        )
+        rows = []
+        for place, window in enumerate(self.windows):
+            rows.append((place, enters(self.node, window), 1))
+            leave = leaves(self.node, window)
+            if leave is not None:
+                rows.append((place, leave, -1))
+        values = [exp.Tuple(expressions=[number(item) for item in row]) for row in rows]
+        names = [identifier(item) for item in (self.own("window_number"), shift, sign)]
+        alias = exp.TableAlias(this=identifier("shifts"), columns=names)
+        join = exp.Join(this=exp.Values(expressions=values, alias=alias), kind="CROSS")
+        query = from_step(query, ranked).join(join, copy=False)
+        grouped = [
+            *columns(self.keys, ranked),
+            column(self.own("window_number"), "shifts"),
+            column(self.own("value_rank"), ranked),
+            exp.Add(this=column(self.node.tick, ranked), expression=column(shift, "shifts")),
+        ]
+        listed = ", ".join(f"{place} is {item.name}" for place, item in enumerate(self.windows))
+        return Step(
+            self.name("moves"),
+            query.group_by(*grouped, copy=False),
+            f"{self.own('window_number')}: {listed}",
+        )
+
+    def running(self) -> Step:
+        so_far = "so_far"
+        many = self.dialect.cast(over(func("sum", column(self.own("more"))), so_far), BIGINT)
+        until = over(func("lead", column(self.node.tick)), so_far)
+        query = select(
+            *columns((*self.group, self.node.tick)),
+            aliased(many, self.own("many")),
+            aliased(until, self.own("until")),
+        )
+        window = NamedWindow(so_far, tuple(columns(self.group)), (column(self.node.tick),))
+        return Step(self.name("counts"), from_step(query, self.name("moves")), None, (window,))
+
+    def numbered(self) -> Step:
+        """The change points of an entity, from 0, and how many there are."""
+        place = exp.Window(
+            this=exp.RowNumber(),
+            partition_by=columns(self.keys),
+            order=exp.Order(expressions=[column(self.node.tick)]),
+        )
+        many = exp.Window(this=exp.Count(this=exp.Star()), partition_by=columns(self.keys))
+        query = select(
+            *columns((*self.keys, self.node.tick)),
+            aliased(plus(place, -1), self.own("point")),
+            aliased(many, self.own("point_count")),
+        )
+        return Step(self.name("points"), from_step(query, POINTS))
+
+    def lasting(self) -> Step:
+        """From which point on, and up to which, a value is there so many times."""
+        counts, points = self.name("counts"), self.name("points")
+        score = exp.Sub(
+            this=exp.Add(
+                this=exp.Mul(this=column(self.own("many"), counts), expression=number(_RANKS)),
+                expression=number(_RANKS - 1),
+            ),
+            expression=column(self.own("value_rank"), counts),
+        )
+        ends = func(
+            "coalesce",
+            column(self.own("point"), "until_point"),
+            column(self.own("point_count"), "since_point"),
+        )
+        query = select(
+            *columns((*self.keys, self.own("window_number")), counts),
+            aliased(score, self.own("score")),
+            aliased(column(self.own("point"), "since_point"), self.own("since")),
+            aliased(ends, self.own("upto")),
+        )
+        query = from_step(query, counts)
+        query = query.join(self._point(points, "since_point", self.node.tick, ""), copy=False)
+        query = query.join(
+            self._point(points, "until_point", self.own("until"), "LEFT"), copy=False
+        )
+        some = exp.GT(this=column(self.own("many"), counts), expression=number(0))
+        about = "a score is the number of times and, below it, how small the value is"
+        return Step(self.name("lasting"), query.where(some, copy=False), about)
+
+    def _point(self, points: str, alias: str, tick: str, side: str) -> exp.Join:
+        counts = self.name("counts")
+        pairs = [(key, key) for key in self.keys] + [(self.node.tick, tick)]
+        on = [
+            exp.EQ(this=column(one, alias), expression=column(other, counts))
+            for one, other in pairs
+        ]
+        table = exp.Table(this=identifier(points), alias=exp.TableAlias(this=identifier(alias)))
+        return exp.Join(
+            this=table, side=side or None, kind=None if side else "INNER", on=all_of(on)
+        )
+
+    def _sizes(self, step: str, most: exp.Expr) -> exp.Select:
+        """The rows of a step with each power of two up to a number."""
+        bits = func("length", func("bin", most))
+        sizes = self.dialect.each_of_first([2**level for level in range(_LEVELS)], bits)
+        return from_step(select(exp.Star(), aliased(sizes, self.own("size"))), step)
+
+    def sized(self) -> Step:
+        """What lasts, with each size that an interval in it can have."""
+        lasts = exp.Sub(this=column(self.own("upto")), expression=column(self.own("since")))
+        return Step(self.name("sized"), self._sizes(self.name("lasting"), lasts))
+
+    def intervals(self) -> Step:
+        """Of each size, the first whole interval of what lasts, and the one after the last."""
+        size, since, upto = (column(self.own(word)) for word in ("size", "since", "upto"))
+        ceiling = exp.Paren(this=plus(exp.Add(this=since, expression=size), -1))
+        query = select(
+            *columns((*self.keys, self.own("window_number"), self.own("score"), self.own("size"))),
+            aliased(exp.IntDiv(this=ceiling, expression=size.copy()), self.own("first_whole")),
+            aliased(exp.IntDiv(this=upto, expression=size.copy()), self.own("after_whole")),
+        )
+        return Step(self.name("cut"), from_step(query, self.name("sized")))
+
+    def nodes(self) -> Step:
+        """The intervals that together are what lasts: those that are no half of a larger one."""
+        first, after = self.own("first_whole"), self.own("after_whole")
+        kept = (*self.keys, self.own("window_number"), self.own("size"), self.own("score"))
+        some = exp.LT(this=column(first), expression=column(after))
+
+        def odd(name: str) -> exp.Expr:
+            return exp.EQ(
+                this=exp.Mod(this=column(name), expression=number(2)), expression=number(1)
+            )
+
+        queries = [
+            from_step(
+                select(*columns(kept), aliased(tree, self.own("interval_number"))), self.name("cut")
+            ).where(some.copy(), odd(name), copy=False)
+            for name, tree in ((first, column(first)), (after, plus(column(after), -1)))
+        ]
+        about = "at either end, an interval that is no half of a larger one inside"
+        return Step(self.name("intervals"), union(queries, distinct=False), about)
+
+    def best(self) -> Step:
+        group = (
+            *self.keys,
+            self.own("window_number"),
+            self.own("size"),
+            self.own("interval_number"),
+        )
+        largest = aliased(func("max", column(self.own("score"))), self.own("score"))
+        query = from_step(select(*columns(group), largest), self.name("intervals"))
+        return Step(self.name("best"), query.group_by(*columns(group), copy=False))
+
+    def asked(self) -> Step:
+        """Every point with each size that an interval can have."""
+        return Step(
+            self.name("asked"), self._sizes(self.name("points"), column(self.own("point_count")))
+        )
+
+    def found(self) -> Step:
+        """The best of all intervals that a point is in, for each window."""
+        asked, best = self.name("asked"), self.name("best")
+        group = (*self.keys, self.node.tick)
+        tops = [
+            aliased(func("max", self._of(place, best)), self._top(place))
+            for place in range(len(self.windows))
+        ]
+        size = column(self.own("size"), asked)
+        place = exp.IntDiv(this=column(self.own("point"), asked), expression=size)
+        on: list[exp.Expr] = [
+            exp.EQ(this=column(key, best), expression=column(key, asked)) for key in self.keys
+        ]
+        on.append(exp.EQ(this=column(self.own("size"), best), expression=size.copy()))
+        on.append(exp.EQ(this=column(self.own("interval_number"), best), expression=place))
+        join = exp.Join(this=exp.Table(this=identifier(best)), kind="INNER", on=all_of(on))
+        query = from_step(select(*columns(group, asked), *tops), asked).join(join, copy=False)
+        return Step(self.name("tops"), query.group_by(*columns(group, asked), copy=False))
+
+    def _of(self, place: int, best: str) -> exp.Expr:
+        number_of = column(self.own("window_number"), best)
+        there = exp.EQ(this=number_of, expression=number(place))
+        return exp.Case(ifs=[exp.If(this=there, true=column(self.own("score"), best))])
+
+    def _top(self, place: int) -> str:
+        return self.name(f"top{self.windows[place].suffix}")
+
+    def result(self) -> Step:
+        """The values that the scores are of."""
+        tops, values = self.name("tops"), self.name("values")
+        query = from_step(select(*columns((*self.keys, self.node.tick), tops)), tops)
+        for item in columns_of(self.node, self.series):
+            name = state_name(item)
+            table = f"of_{name}"
+            score = column(self._top(self.windows.index(item.window)), tops)
+            rank = exp.Sub(
+                this=number(_RANKS - 1),
+                expression=exp.Mod(this=score, expression=number(_RANKS)),
+            )
+            on: list[exp.Expr] = [
+                exp.EQ(this=column(key, table), expression=column(key, tops)) for key in self.keys
+            ]
+            on.append(exp.EQ(this=column(self.own("value_rank"), table), expression=rank))
+            source = exp.Table(
+                this=identifier(values), alias=exp.TableAlias(this=identifier(table))
+            )
+            query = query.select(aliased(column(self.own("value"), table), name), copy=False)
+            query = query.join(exp.Join(this=source, side="LEFT", on=all_of(on)), copy=False)
+        return Step(self.name("modes"), query)
