@@ -38,6 +38,7 @@ ELSEWHERE |= {
     "MF122",
 }
 ELSEWHERE |= {f"MF{number}" for number in range(158, 165)}
+ELSEWHERE |= {"MF133", "MF175", "MF176", "MF177", "MF178"}
 ELSEWHERE |= {"MF132", "MF140", "MF141", "MF142", "MF143", "MF144", "MF145", "MF146", "MF147"}
 """Codes that no spec file leads to; tested below, and where retrieval, cli and online are."""
 PROFILES = {code for code in CODES if "MF070" <= code <= "MF074"} | {"MF100", "MF101", "MF128"}
