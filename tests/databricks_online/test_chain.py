@@ -221,7 +221,8 @@ def test_values_are_those_of_the_instant_without_a_sync(
 def test_one_entity_on_the_command_line(payments: Payments) -> None:
     arguments = ("--features", f"{LATEST}:amount", "--entity", "customer_id=c3", "--json")
     found = answered(mlforge(payments, "get", *arguments))
-    assert found == {"customer_id": "c3", f"{LATEST}__amount": 1.0}
+    values = {"customer_id": "c3", f"{LATEST}__amount": 1.0}
+    assert found == {"version": 1, "values": values}
 
 
 def test_new_events_are_behind_until_the_next_sync(
