@@ -105,7 +105,7 @@ def test_without_a_connection_the_run_fails_and_the_tables_are_built(payments: P
     calls = Calls(payments)
     text = refused(payments, "run", target="live")
     assert "[CONNECTION_NOT_FOUND]" in text
-    assert "payments.on-run-end.1 failed" in text
+    assert "payments.on-run-end.2 failed" in text
     assert "keyboard interrupt" not in text
     assert payments.sql(f"select count(*) from main.live_features.{CURRENT}") == [(3,)]
     assert calls() == []
