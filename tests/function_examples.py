@@ -35,7 +35,7 @@ What rolling windows can hold: `aggregations: {amount: [sum, mean]}`, or `functi
 and the same on both engines; sums, means and spreads of doubles are off by their rounding.
 
 NULL values of a field are ignored, and an empty window is NULL, or 0 for counts, unless the aggregate has a `default`.
-`where`, `offset` and `default` work for every function. Events are in the order of their times; those of one time in that
+`where` and `offset` work for every function, `default` for all but `count_null`. Events are in the order of their times; those of one time in that
 of `tie_breaker`, then of the columns that ordered functions read, by name: NULL first, the largest last.
 
 Five events of one customer:

@@ -540,6 +540,8 @@ def aggregate(
             default=st.sampled_from(defaults),
         )
     )
+    if functions.called(function).function.of_missing:
+        options.pop("default", None)
     name = draw(st.sampled_from(["velocity", "spend", "m"]))
     is_named = bool(options) or draw(st.booleans())
     named = {"name": f"{name}_{number}"} if is_named else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from mlforge_sql.dbt.model_properties import ModelProperties
 from mlforge_sql.dbt.targets import databricks_places, writes_to
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.nodes import Current, Latest, Rolling, Tiles, Upcoming
-from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
+from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 from mlforge_sql.types import ColumnType, Kind
 
@@ -53,12 +53,6 @@ class DeltaTables:
             and isinstance(profile.online_store, DatabricksOnlineStore)
             and profile.online_store.sync_mode != "snapshot"
         }
-        wanted = [
-            places[name]
-            for name, store in stores.items()
-            if isinstance(store, UnityCatalogStore) and store.optimize
-        ]
-        self._skip_optimize = _everywhere_but(wanted, places.values())
         self._targets = list(places)
         self._alone = len(places) == len(stores)
         self._following = [name for name, place in places.items() if place in followed]
@@ -118,7 +112,6 @@ class DeltaTables:
                 incremental_strategy="mlforge_changes",
                 unique_key=[name for name, _ in key],
                 on_schema_change="append_new_columns",
-                incremental_apply_config_changes=False,
             )
             clustering = [
                 name for name in clustering if not name.startswith("`")
@@ -157,7 +150,6 @@ class DeltaTables:
         config = replace(
             config,
             meta=meta,
-            skip_optimize=self._skip_optimize if config.liquid_clustered_by else None,
             tblproperties=self._table_properties(names, followed=followed),
         )
         described = [
@@ -203,17 +195,6 @@ class DeltaTables:
         literal = text[3:-3] if text.startswith("{{ '") else jinja_text(text)
         doubled = r"'\\\\'" if self._alone else rf"'\\\\' if {_ON_DATABRICKS} else '\\'"
         return rf"{{{{ {literal} | replace('\\', {doubled}) }}}}"
-
-
-def _everywhere_but(
-    places: Collection[tuple[str, str]], known: Iterable[tuple[str, str]]
-) -> bool | str | None:
-    """What is true but where a target writes to one of the places; None where it is true nowhere."""
-    if not places:
-        return True
-    if set(places) == set(known):
-        return None
-    return f"{{{{ not ({writes_to(places)}) }}}}"
 
 
 def _quoted(name: str) -> str:

@@ -90,9 +90,6 @@ class ModelConfig:
         pre_hook: SQL that runs before it is built.
         liquid_clustered_by: Columns that Databricks clusters its table by.
         tblproperties: Properties of its Delta table.
-        skip_optimize: Whether its table is left as it was written.
-        incremental_apply_config_changes: Whether a run asks Databricks for the configuration of a
-            table that it changes, to change that too; None for the adapter's own way, which is to ask.
         post_hook: SQL that runs once it is built.
     """
 
@@ -107,8 +104,6 @@ class ModelConfig:
     pre_hook: str | None = None
     liquid_clustered_by: Sequence[str] = ()
     tblproperties: Mapping[str, str] | Jinja = field(default_factory=dict)
-    skip_optimize: bool | Jinja | None = None
-    incremental_apply_config_changes: bool | None = None
     post_hook: Sequence[str] = ()
 
     def written(self) -> dict[str, Any]:
@@ -124,11 +119,9 @@ class ModelConfig:
             "pre_hook": self.pre_hook,
             "liquid_clustered_by": list(self.liquid_clustered_by),
             "tblproperties": self.tblproperties,
-            "skip_optimize": self.skip_optimize,
-            "incremental_apply_config_changes": self.incremental_apply_config_changes,
             "post_hook": list(self.post_hook),
         }
-        written = {key: value for key, value in values.items() if value or value is False}
+        written = {key: value for key, value in values.items() if value}
         return {**written, "meta": {"mlforge": dict(self.meta)}}
 
 

@@ -56,16 +56,22 @@ def target_files(config: ProjectConfig) -> dict[PurePosixPath, str]:
         for name, profile in config.profiles.items()
         if isinstance(store := profile.offline_store, UnityCatalogStore) and store.tags
     )
+    optimized = ", ".join(
+        jinja_string(name)
+        for name, profile in config.profiles.items()
+        if isinstance(store := profile.offline_store, UnityCatalogStore) and store.optimize
+    )
     closing = "\n    " if places else ""
     lines = [
         f"{{# {MARK} from mlforge.yaml. Do not edit. #}}",
-        "{# The engines that the project is compiled for; where each profile writes on Databricks, and what its tags begin",
-        "   with, if it sets any. #}",
+        "{# The engines that the project is compiled for; where each profile writes on Databricks, what its tags begin with,",
+        "   if it sets any, and which profiles optimize what they build. #}",
         "{% macro mlforge_targets() %}",
         f"    {{%- set engines = [{compiled}] -%}}",
         f"    {{%- set places = {{{places}{closing}}} -%}}",
         f"    {{%- set tags = {{{tags}}} -%}}",
-        "    {{- return({'engines': engines, 'places': places, 'tags': tags}) -}}",
+        f"    {{%- set optimized = [{optimized}] -%}}",
+        "    {{- return({'engines': engines, 'places': places, 'tags': tags, 'optimized': optimized}) -}}",
         "{% endmacro %}",
         "",
     ]

@@ -112,7 +112,9 @@ class Databricks(Dialect):
 
     @override
     def opposite(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:
-        """Spark negates decimals with 34 digits."""
+        """Spark negates decimals with 34 digits; a HUGEINT is one of 38 here."""
+        if kind == HUGEINT:
+            return opposite_text(value, _WHOLE)
         return opposite_text(value, kind) if is_long(kind) else super().opposite(value, kind)
 
     @override

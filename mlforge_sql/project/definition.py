@@ -22,6 +22,7 @@ def spec_hash(feature: ResolvedFeature) -> str:
     source = feature.source
     spec = feature.spec
     read = source_columns(feature)
+    meaning = _meaning(feature)
     decisive = (*source.dedupe_key, *source.dedupe_order)
     content = {
         "name": spec.name,
@@ -35,10 +36,9 @@ def spec_hash(feature: ResolvedFeature) -> str:
         "where": _text(feature.where),
         "windows": sorted(map(_window, feature.windows), key=str),
         "latest": sorted(
-            [item.name, str(item.type), _text(_meaning(feature).get(item.name))]
-            for item in feature.latest
+            [item.name, str(item.type), _text(meaning.get(item.name))] for item in feature.latest
         ),
-        "ties": list(feature.tie_order),
+        "ties": [_text(meaning[name]) if name in meaning else name for name in feature.tie_order],
         "rows": [source.spec.path, source.spec.table, source.spec.model],
         "time": source.spec.timestamp.model_dump(mode="json"),
         "delay": source.spec.delay.microseconds,

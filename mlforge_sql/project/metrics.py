@@ -146,7 +146,7 @@ class MetricResolver:
             if typed is None:
                 return
             result = typed
-        if not self._default_fits(index, metric, result):
+        if not self._default_fits(index, metric, item.call, result):
             return
         label = item.label or _label(item)
         for window in metric.windows:
@@ -210,11 +210,16 @@ class MetricResolver:
     def _check_personal(self, expr: Expr, name: str, place: Location) -> None:
         self._problems.extend(personal_problems(expr, name, self._personal, place))
 
-    def _default_fits(self, index: int, metric: Metric, kind: ColumnType) -> bool:
+    def _default_fits(self, index: int, metric: Metric, call: Call, kind: ColumnType) -> bool:
         value = metric.default
+        place = self._feature.origin.at("metrics", index, "default")
+        if value is not None and call.function.of_missing:
+            message = f"`{call}` has no default: 0 says that every value is there, too"
+            hint = "leave `default` out; a count of `*` tells whether a window is empty"
+            self._problems.append(Diagnostic("MF044", message, place, hint))
+            return False
         if value is None or default_fits(value, kind):
             return True
-        place = self._feature.origin.at("metrics", index, "default")
         message = f"default `{written(value)}` does not fit a column of type {kind}"
         unquoted = self._feature.origin.unquoted("metrics", index, "default")
         meant_text = kind.family is Kind.TEXT and unquoted is not None

@@ -118,7 +118,6 @@ def test_clustering_and_tags(tmp_path: Path) -> None:
     tiles = model(found, "int_events__user_id__1d_tiles")["config"]
     assert tiles["liquid_clustered_by"] == ["user_id", "tick"]
     assert "table_tags" not in tiles["meta"]["mlforge"]
-    assert tiles["skip_optimize"] is config["skip_optimize"] is True
 
 
 def test_a_unit_alone_is_a_tag_too(tmp_path: Path) -> None:
@@ -131,13 +130,10 @@ def test_a_unit_alone_is_a_tag_too(tmp_path: Path) -> None:
 def test_tables_are_optimized_where_a_profile_asks_for_it(tmp_path: Path) -> None:
     asking = unity("b")
     asking["offline_store"]["optimize"] = True
-    assert "skip_optimize" not in model(compiled(tmp_path / "a", {"b": asking}), "f")["config"]
-    found = compiled(tmp_path / "b", {"dev": LOCAL, "a": unity("a"), "b": asking})
-    skipped = {
-        schema: model(found, "f", (schema, "databricks"))["config"]["skip_optimize"]
-        for schema in ("a", "b")
-    }
-    assert skipped == {"a": True, "b": False}
+    found = compiled(tmp_path, {"dev": LOCAL, "a": unity("a"), "b": asking})
+    assert PurePosixPath("macros/mlforge_optimize.sql") in found.files
+    targets = found.files[PurePosixPath("macros/mlforge_targets.sql")]
+    assert "{%- set optimized = ['b'] -%}" in targets
 
 
 def test_tags_with_a_prefix_or_off(tmp_path: Path) -> None:
@@ -232,7 +228,6 @@ def test_current_tables_that_nothing_follows(tmp_path: Path) -> None:
     assert set(model(found, "f_current")["config"]) == {
         "contract",
         "liquid_clustered_by",
-        "skip_optimize",
         "post_hook",
         "meta",
     }

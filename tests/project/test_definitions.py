@@ -136,6 +136,27 @@ OTHER: dict[str, tuple[set[str], Callable[[dict[str, Any]], Any]]] = {
 }
 
 
+def ordered(amount: str, order: str, **more: Any) -> dict[str, Any]:
+    """The spec with a feature whose events of one time stand in the order of derived columns."""
+    feature = {
+        "name": "spend",
+        "source": "events",
+        "entities": ["user"],
+        "select": {"amount": amount, "o": order},
+        "metrics": [{"windows": ["1d"], "aggregations": {"amount": ["last"]}}],
+        **more,
+    }
+    return {**SPEC, "features": [feature]}
+
+
+def test_what_an_order_of_events_means_is_part_of_it(tmp_path: Path) -> None:
+    """Also where the column is nothing but that: events of one time fall otherwise."""
+    ties = {"tie_breaker": ["o"]}
+    before = hashes(tmp_path, ordered("amount", "event_id", **ties), SCHEMA)
+    assert hashes(tmp_path, ordered("amount", "-event_id", **ties), SCHEMA) != before
+    assert hashes(tmp_path, ordered("amount", "event_id", **ties), SCHEMA) == before
+
+
 @pytest.mark.parametrize("name", SAME)
 def test_what_is_not_part_of_it(name: str, tmp_path: Path) -> None:
     before = hashes(tmp_path, SPEC, SCHEMA)

@@ -78,18 +78,14 @@ def test_on_databricks(root: Path, shared_warehouse: Warehouse) -> None:
     check(run_on_warehouse(run.compiled, connection, SCHEMA, names=names))
 
 
-REACHING = {
-    **SPEC,
-    "features": [
-        {
-            "name": "slid",
-            "source": "events",
-            "entities": ["user"],
-            "interval": "1h",
-            "metrics": [{"windows": ["1000h"], "aggregations": {"amount": ["sum"]}}],
-        }
-    ],
+SLID = {
+    "name": "slid",
+    "source": "events",
+    "entities": ["user"],
+    "interval": "1h",
+    "metrics": [{"windows": ["1000h"], "aggregations": {"amount": ["sum"]}}],
 }
+REACHING = {**SPEC, "features": [SLID]}
 
 
 def test_totals_lose_no_digit_when_a_tile_leaves(tmp_path: Path) -> None:
@@ -108,6 +104,20 @@ def test_totals_lose_no_digit_when_a_tile_leaves(tmp_path: Path) -> None:
     opposite = "cast(replace(concat('-', cast(amount_sum as string)), '--', '') as decimal(38, 2))"
     assert f"case shift when 0 then amount_sum when 1000 then {opposite} end" in flat
     assert "case shift when 0 then 1 when 1000 then -1 end" in flat  # how many there are
+
+
+def test_totals_of_powers_lose_no_digit_either(tmp_path: Path) -> None:
+    """Powers of bigints in tiles are as long as that, for `std` and `variance`."""
+    metrics = [{"windows": ["1000h"], "aggregations": {"amount": ["std"]}}]
+    feature = {**SLID, "metrics": metrics}
+    write_project(tmp_path, {**REACHING, "features": [feature]}, CONFIG)
+    columns = {"user_id": "VARCHAR", "at": "TIMESTAMP", "amount": "BIGINT"}
+    write_parquet(tmp_path / "e.parquet", columns, [])
+    files = compile_project(tmp_path).files
+    (text,) = [text for name, text in files.items() if str(name).endswith("features/slid.sql")]
+    flat = " ".join(text.split())
+    highs = "cast(replace(concat('-', cast(amount_highs as string)), '--', '') as decimal(38, 0))"
+    assert f"then amount_highs when 1000 then {highs} end" in flat
 
 
 LONG = Decimal("123456789012345678901234567890123456.78")

@@ -7,12 +7,10 @@
         {{ config(materialized='incremental', incremental_strategy='mlforge_changes', unique_key=['customer_id']) }}
 
     Keys must not be null. A column that is new is added, if on_schema_change says so. One that has another type, which
-    a merge would convert without a word, is an error; so is a row with a key that another row has. A change data feed
-    that the configuration wants is switched on where it is off.
+    a merge would convert without a word, is an error; so is a row with a key that another row has.
 #}
 {% macro get_incremental_mlforge_changes_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
-    {%- do mlforge_follow_changes(target) -%}
     {%- set keys = [arg_dict['unique_key']] if arg_dict['unique_key'] is string else arg_dict['unique_key'] -%}
     {%- set columns = [] -%}
     {%- set values = [] -%}
@@ -58,17 +56,4 @@ when not matched by source then delete
         {%- do names.append(column.name) -%}
     {%- endfor -%}
     {{- return(names) -}}
-{% endmacro %}
-
-{# Switches the change data feed of a table on, where its configuration wants it and it is off. #}
-{% macro mlforge_follow_changes(table) %}
-    {%- set feed = 'delta.enableChangeDataFeed' -%}
-    {%- if (config.get('tblproperties') or {}).get(feed) == 'true' -%}
-        {%- set found = run_query('show tblproperties ' ~ table ~ ' (' ~ mlforge_literal(feed) ~ ')').rows -%}
-        {%- if found | length == 0 or found[0][1] != 'true' -%}
-            {%- do run_query(
-                'alter table ' ~ table ~ ' set tblproperties (' ~ mlforge_literal(feed) ~ " = 'true')"
-            ) -%}
-        {%- endif -%}
-    {%- endif -%}
 {% endmacro %}
