@@ -77,6 +77,7 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
         names=names,
         tags=tags,
         training_sets=training_sets,
+        left_out=chosen.left_out if chosen is not None else (),
         profile=profile,
         arguments=[*(["--full-refresh"] if full_refresh else []), *dbt_arguments],
     )

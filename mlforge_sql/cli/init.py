@@ -48,7 +48,7 @@ def init(settings: Settings, folder: Path | None, sources: tuple[str, ...], dry_
         raise click.UsageError("name a folder, such as `mlforge init shop`, or a file with --from")
     root = (settings.start / (folder or ".")).resolve()
     if sources:
-        _propose(settings, root, sources, dry_run=dry_run)
+        _propose(settings, root, folder, sources, dry_run=dry_run)
     elif dry_run:
         files = starter_files(name_of_folder(root.name))
         check_new(root, files)
@@ -75,7 +75,9 @@ def _list(folder: Path | None, files: Iterable[PurePosixPath]) -> None:
         click.echo(f"create {PurePosixPath(folder or '.') / path}")
 
 
-def _propose(settings: Settings, root: Path, sources: tuple[str, ...], *, dry_run: bool) -> None:
+def _propose(
+    settings: Settings, root: Path, folder: Path | None, sources: tuple[str, ...], *, dry_run: bool
+) -> None:
     from mlforge_sql.loading.environment import name_of_folder
     from mlforge_sql.starting.proposing import start_from
     from mlforge_sql.starting.scaffold import check_new, write_new
@@ -83,7 +85,7 @@ def _propose(settings: Settings, root: Path, sources: tuple[str, ...], *, dry_ru
     start = start_from(root, settings.start.resolve(), sources, name_of_folder(root.name))
     if dry_run:
         check_new(root, start.files)
-        _list(None, start.files)
+        _list(folder, start.files)
     else:
         write_new(root, start.files)
     show_diagnostics(None, start.notes, "; there is no source for it")

@@ -110,7 +110,8 @@ def training_data(  # noqa: PLR0913, PLR0917 - click gives an argument to each o
         return
     features = {feature for feature, _ in data.names.values()}
     many = f"{len(features)} feature{'s' if len(features) != 1 else ''}"
-    with step(f"joining {many} to {labels}", quiet=settings.quiet or as_json):
+    mixed = out is None and sys.stdout.isatty()  # rows and progress on one terminal
+    with step(f"joining {many} to {labels}", quiet=settings.quiet or as_json or mixed):
         summary = write_training_data(data, out, sys.stdout.buffer)
     seconds = time.perf_counter() - started
     if as_json:

@@ -95,7 +95,8 @@ def hide_secrets(text: str, environment: Mapping[str, str], names: Iterable[str]
 def _token(_: re.Match[str]) -> Explanation:
     hint = (
         "make a new token (in the workspace: Settings, Developer, Access tokens) and set "
-        f"{TOKEN} to it; a token belongs to one workspace, so check {HOST} too"
+        f"{TOKEN} to it; a token belongs to one workspace, so check {HOST} too; a job brings its own "
+        f"in {JOB_TOKEN}"
     )
     return Explanation("MF078", f"Databricks does not accept the token in {TOKEN}", hint)
 

@@ -23,7 +23,7 @@ from mlforge_sql.locks import require_locks
 from mlforge_sql.scratch import scratch
 
 _FINISHED = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"})
-_OURS = "online: "
+_OURS = ("online: ", "mlforge: ")
 """How the messages of our hooks begin."""
 
 PARSED = "partial_parse.msgpack"

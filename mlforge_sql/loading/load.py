@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from mlforge_sql.errors import Diagnostic, Location, SpecErrors, has_errors, suggest
 from mlforge_sql.loading.completing import complete
-from mlforge_sql.loading.environment import from_environment, name_of_folder
+from mlforge_sql.loading.environment import from_environment, name_of_folder, unfilled
 from mlforge_sql.loading.problems import diagnostics_of
 from mlforge_sql.loading.python_loader import run_python_files
 from mlforge_sql.loading.spec_files import PYTHON, YAML, spec_files
@@ -163,10 +163,13 @@ def _config(root: Path, problems: list[Diagnostic]) -> Located[ProjectConfig]:
     else:
         problems += document.problems
         if not document.problems:
-            value = from_environment(document.value, document.origin(), problems)
+            filled: dict[str, str] = {}
+            value = from_environment(document.value, document.origin(), problems, filled)
             if isinstance(value, dict):
                 value = {"name": name_of_folder(root.resolve().name), **value}
-            config = _located(ProjectConfig, value, document.origin(), problems)
+            found: list[Diagnostic] = []
+            config = _located(ProjectConfig, value, document.origin(), found)
+            problems += [unfilled(item, filled) for item in found]
             if config is not None:
                 return config
     value = document.value if isinstance(document.value, dict) else {}

@@ -32,10 +32,12 @@ class Selected:
     Attributes:
         features: Names of features.
         training_sets: Names of training sets.
+        left_out: Names of features that are left out of them, whatever needs them.
     """
 
     features: tuple[str, ...]
     training_sets: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def select(specs: Specs, selections: Iterable[str], excluded: Iterable[str] = ()) -> Selected:
@@ -51,7 +53,8 @@ def select(specs: Specs, selections: Iterable[str], excluded: Iterable[str] = ()
     """
     graph = _Graph(specs)
     problems: list[Diagnostic] = []
-    chosen = graph.nodes(selections, problems) - graph.nodes(excluded, problems)
+    left_out = graph.nodes(excluded, problems)
+    chosen = graph.nodes(selections, problems) - left_out
     if problems:
         raise SpecErrors(problems)
     found = Selected(
@@ -61,6 +64,7 @@ def select(specs: Specs, selections: Iterable[str], excluded: Iterable[str] = ()
             for item in specs.training_sets
             if ("training_set", item.spec.name) in chosen
         ),
+        tuple(item.spec.name for item in specs.features if ("feature", item.spec.name) in left_out),
     )
     if not found.features and not found.training_sets:
         message = f"no feature and no training set is `{' '.join(selections)}`"

@@ -20,12 +20,13 @@ from mlforge_sql.spec.config import LocalStore, UnityCatalogStore
 from mlforge_sql.workflows.compile import Compiled
 
 
-def build_features(
+def build_features(  # noqa: PLR0913 - all that a build can be told
     compiled: Compiled,
     *,
     names: Iterable[str] = (),
     tags: Iterable[str] = (),
     training_sets: Iterable[str] = (),
+    left_out: Iterable[str] = (),
     profile: str | None = None,
     arguments: Sequence[str] = (),
 ) -> DbtRun:
@@ -36,6 +37,7 @@ def build_features(
         names: Features to build; with ``tags`` empty too, all.
         tags: Build features with any of these tags.
         training_sets: Build these training sets and their features.
+        left_out: Features whose tables stay as they are, although what is built reads them.
         profile: Profile to build in; the default one if None.
         arguments: Further arguments for dbt.
 
@@ -62,6 +64,10 @@ def build_features(
         command += ["--indirect-selection", "buildable"]  # no audit of what is not rebuilt
     elif absent:
         command += ["--exclude", *absent]
+    kept = tuple(left_out)
+    if kept:
+        models = [model for name in kept for model in (name, current_name(name))]
+        command += ["--exclude", *models, *_later_rows(compiled, target, set(kept))]
     return dbt_run(compiled, target, [*command, *arguments])
 
 

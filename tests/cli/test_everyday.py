@@ -328,6 +328,17 @@ def test_a_build_that_only_says_what_it_would_do(root: Path) -> None:
     assert sorted(root.rglob("*")) == before
 
 
+def test_what_is_excluded_is_not_built_for_others(root: Path) -> None:
+    """Also what a training set reads: it takes the table as it is."""
+    result = call(root, "build", "--dry-run", "--exclude", "spend")
+    assert result.exit_code == 0, result.output
+    run = result.stdout.splitlines()[-1].split()
+    selected = run[run.index("--select") + 1 : run.index("--indirect-selection")]
+    assert "+train" in selected
+    assert "+spend_current" not in selected
+    assert run[run.index("--exclude") + 1 :] == ["spend", "spend_current"]
+
+
 def test_training_data_that_is_only_said(root: Path, tmp_path: Path) -> None:
     labels, out = str(root / "data" / "labels.parquet"), tmp_path / "out.parquet"
     asked = ("training-data", labels, "--timestamp", "taken", "--features", "spend:amount_sum_7d")

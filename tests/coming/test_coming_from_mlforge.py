@@ -633,3 +633,24 @@ def test_yaml_says_the_same(tmp_path: Path) -> None:
         compile_project(root)
     places = [str(item.location) for item in caught.value.diagnostics if item.code == "MF022"]
     assert places == ["features/a.yml:4:57", "features/a.yml:6:63"]
+
+
+@pytest.mark.parametrize("where", ["default_profile", "KIND", "name"])
+def test_what_the_environment_says_is_not_shown(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a secret that stands in the wrong place."""
+    monkeypatch.setenv("SHOP_SECRET", "Q7X p@ss w0rd")
+    values = {"name": "shop", "KIND": "local", "default_profile": "dev"}
+    values[where] = "${oc.env:SHOP_SECRET}"
+    text = (
+        f'name: "{values["name"]}"\ndefault_profile: "{values["default_profile"]}"\n'
+        f'profiles:\n  dev: {{offline_store: {{KIND: "{values["KIND"]}", path: ./store}}}}\n'
+    )
+    (tmp_path / "mlforge.yaml").write_text(text, "utf-8")
+    (tmp_path / "features").mkdir()
+    with pytest.raises(SpecErrors) as caught:
+        load(tmp_path)
+    said = " ".join(f"{item.message} {item.hint}" for item in caught.value.diagnostics)
+    assert "Q7X" not in said, said
+    assert "${oc.env:SHOP_SECRET}" in said
