@@ -60,6 +60,7 @@ def complete(specs: Specs, problems: list[Diagnostic]) -> Specs:
         if not specs.unread.words and not specs.unread.anything:
             message = "key `timestamp` is missing"
             problems.append(Diagnostic("MF011", message, item.origin.at()))
+    problems += _undecided(specs)
     unread = Unread(
         specs.unread.words | {item.spec.name.casefold() for item in untimed}, specs.unread.anything
     )
@@ -71,6 +72,25 @@ def complete(specs: Specs, problems: list[Diagnostic]) -> Specs:
         unread=unread,
         queried=sources.queried,
     )
+
+
+def _undecided(specs: Specs) -> Iterable[Diagnostic]:
+    """Labels that take the time of a source which has none itself, and several by its features."""
+    times: dict[str, list[Timestamp]] = {
+        item.spec.name: [] for item in specs.sources if not item.spec.is_timed
+    }
+    for item in specs.features:
+        said = times.get(item.spec.source)
+        if said is not None and item.spec.timestamp is not None and item.spec.timestamp not in said:
+            said.append(item.spec.timestamp)
+    for training_set in specs.training_sets:
+        name = training_set.spec.labels.source
+        if name is None or training_set.spec.timestamp is not None or len(times.get(name, ())) < 2:
+            continue
+        listed = ", ".join(f"`{' and '.join(time.columns)}`" for time in times[name])
+        message = f"features read source `{name}` by several times: {listed}; which one labels have is not said"
+        hint = "give the training set a `timestamp`, or the source"
+        yield Diagnostic("MF011", message, training_set.origin.at(), hint)
 
 
 def _without_paths(specs: Specs) -> list[Located[Feature]]:

@@ -654,3 +654,30 @@ def test_what_the_environment_says_is_not_shown(
     said = " ".join(f"{item.message} {item.hint}" for item in caught.value.diagnostics)
     assert "Q7X" not in said, said
     assert "${oc.env:SHOP_SECRET}" in said
+
+
+def test_labels_of_a_source_with_several_times(tmp_path: Path) -> None:
+    """No order of files decides which time they have."""
+    (tmp_path / "features").mkdir()
+    (tmp_path / "mlforge.yaml").write_text(
+        "profiles: {dev: {offline_store: {KIND: local, path: ./store}}}\n", "utf-8"
+    )
+    shared = "entities: [user], select: {x: amount}"
+    text = (
+        "entities: [{name: user, join_key: user_id}]\n"
+        "sources: [{name: pay, path: data/pay.parquet}]\n"
+        f"features: [{{name: a, source: pay, timestamp: at, {shared}}}, "
+        f"{{name: b, source: pay, timestamp: settled, {shared}}}]\n"
+        "training_sets:\n- {name: train, labels: {source: pay}, features: [a]}\n"
+    )
+    file = tmp_path / "features" / "all.yml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(SpecErrors) as caught:
+        load(tmp_path)
+    (problem,) = caught.value.diagnostics
+    assert plain(problem) == (
+        "features/all.yml:5:3: error[MF011]: features read source `pay` by several times: `at`, "
+        "`settled`; which one labels have is not said; give the training set a `timestamp`, or the source"
+    )
+    file.write_text(text.replace("pay}, f", "pay}, timestamp: at, f"), "utf-8")
+    load(tmp_path)
