@@ -165,7 +165,8 @@ def propose(table: Table, source: str, entities: Mapping[str, str] | None = None
     measures = _measures(others)
     interval, windows, why_windows = _windows(table, time, keys[0])
     unique = [c for c in table.columns if _is_unique(c) and c.type.family in _KEYS]
-    ids = sorted(unique, key=lambda column: not is_id(column.name))
+    own = [column for column in unique if not _is_personal(column)]
+    ids = sorted(own, key=lambda column: not is_id(column.name))
     return Proposal(
         table,
         source,

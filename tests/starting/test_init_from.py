@@ -383,6 +383,15 @@ def test_labels_have_keys_time_and_target_and_nothing_personal(tmp_path: Path) -
         assert frauds.fetchall() == [(200, 12)]
 
 
+def test_an_address_is_proposed_for_nothing(tmp_path: Path) -> None:
+    """Also where no two rows have the same: neither as what tells rows apart nor to break ties."""
+    columns = f"i % 9 as user_id, 'w' || i || '@x.org' as contact, i * 1.5 as amount, {TIME} as at"
+    write(tmp_path / "people.parquet", columns)
+    text, _ = propose(tmp_path, "people.parquet")
+    named = [line for line in text.splitlines() if "contact" in line]
+    assert not [line for line in named if "dedupe" in line or "tie_breaker" in line], named
+
+
 def test_without_a_target_the_labels_are_keys_and_time(tmp_path: Path) -> None:
     write(tmp_path / "orders.csv", ORDERS)
     text, project = propose(tmp_path, "orders.csv")
