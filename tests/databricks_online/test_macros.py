@@ -247,7 +247,11 @@ def test_never_in_other_commands(which: str) -> None:
         {"execute": False},
         {"flags": SimpleNamespace(WHICH="build", EMPTY=True, FULL_REFRESH=False)},
         {"target": SimpleNamespace(type="duckdb", name="live")},
-        {"target": SimpleNamespace(type="databricks", name="other")},
+        {
+            "target": SimpleNamespace(
+                type="databricks", name="live", database="main", schema="other"
+            )
+        },
     ],
 )
 def test_never_without_data_or_elsewhere(context: dict[str, Any]) -> None:
