@@ -28,7 +28,9 @@ EXAMPLE = Path(__file__).parents[2] / "example_project"
 SIZE = ("--rows", "1500", "--customers", "80", "--merchants", "20")
 AS_OF = "--vars={as_of: 2024-07-01T12:30:00Z}"
 DBT = "from dbt.cli.main import cli; cli()"
-METADATA = 10
+METADATA = 30
+"""One for the row filters of each model, which the adapter asks, and a handful."""
+
 TAGS = (
     "select table_name, column_name, tag_name, tag_value from main.information_schema.column_tags "
     "where schema_name = 'ml_features' order by all"
