@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 import sqlglot
@@ -159,8 +159,8 @@ class Dialect(ABC):
         """Aggregate: the doubles of a group that are not NULL, in the order of their size."""
 
     @abstractmethod
-    def each_of_first(self, values: Sequence[int], many: exp.Expr) -> exp.Expr:
-        """A row for each of the first so many of some numbers."""
+    def each_below(self, many: exp.Expr) -> exp.Expr:
+        """A row for each whole number from 0 up to the one before a positive number."""
 
     def is_finite(self, value: exp.Expr) -> exp.Expr:
         """Whether a double is neither infinite nor NaN, which is greater than infinity."""

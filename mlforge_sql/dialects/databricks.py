@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sqlglot import exp
 from typing_extensions import override
@@ -13,7 +13,7 @@ from mlforge_sql.dialects.translation import databricks_type, guarded, translate
 from mlforge_sql.dialects.translation.numbers import is_long, opposite_text
 from mlforge_sql.dialects.translation.patterns import java_pattern
 from mlforge_sql.dialects.translation.time_formats import spark_pattern
-from mlforge_sql.dialects.trees import enclosed, func, number, times, without_point
+from mlforge_sql.dialects.trees import enclosed, func, number, plus, times, without_point
 from mlforge_sql.durations import MICROSECONDS
 from mlforge_sql.event_time import EventTime, TimeKind
 from mlforge_sql.expressions import Expr, owner_of
@@ -126,9 +126,8 @@ class Databricks(Dialect):
         return over(func(f"{'stddev' if spread.root else 'var'}_{form}", value))
 
     @override
-    def each_of_first(self, values: Sequence[int], many: exp.Expr) -> exp.Expr:
-        listed = func("array", *map(number, values))
-        return func("explode", func("slice", listed, number(1), many))
+    def each_below(self, many: exp.Expr) -> exp.Expr:
+        return func("explode", func("sequence", number(0), plus(many, -1)))
 
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sqlglot import exp
 from typing_extensions import override
@@ -123,10 +123,9 @@ class DuckDb(Dialect):
         return func("list_sort", listed)
 
     @override
-    def each_of_first(self, values: Sequence[int], many: exp.Expr) -> exp.Expr:
+    def each_below(self, many: exp.Expr) -> exp.Expr:
         """Not a cross join, which may be done after other joins."""
-        listed = func("list_value", *map(number, values))
-        return func("unnest", func("list_slice", listed, number(1), many))
+        return func("unnest", func("range", many))
 
     @override
     def units(self, value: exp.Expr, kind: ColumnType) -> exp.Expr:

@@ -25,7 +25,7 @@ from mlforge_sql.plan.nodes import (
     Window,
 )
 from mlforge_sql.plan.stagings import staging
-from mlforge_sql.plan.tiles import MeasureSet, group_of, shared_tiles, tick_name
+from mlforge_sql.plan.tiles import MeasureSet, group_of, has_tiles, shared_tiles, tick_name
 from mlforge_sql.plan.training import joinable, labels, surrogate_keys, training_set
 from mlforge_sql.project.grains import sees_dates_early
 from mlforge_sql.project.model import (
@@ -51,11 +51,11 @@ def build_plan(project: Project) -> Plan:
     for feature in project.features:
         if feature.latest:
             features.append(_latest(feature))
-        elif feature.spec.interval is None:
-            features.append(_rolling(feature, _inline_measures(feature), None))
-        else:
+        elif has_tiles(feature):
             group, measures = tiles[group_of(feature)]
             features.append(_rolling(feature, measures, group.name))
+        else:
+            features.append(_rolling(feature, _inline_measures(feature), None))
     inputs = tuple(_input(feature) for feature in project.features)
     shared = tuple(item for item, _ in tiles.values())
     at_once = sees_dates_early(project.features)

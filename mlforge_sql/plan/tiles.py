@@ -158,6 +158,12 @@ class Group:
     where: Expr | None
 
 
+def has_tiles(feature: ResolvedFeature) -> bool:
+    """Whether a feature reads tiles: it is gridded, and not all of it is made of single events."""
+    made_of_ticks = (not item.function.function.of_events for item in feature.windows)
+    return feature.spec.interval is not None and any(made_of_ticks)
+
+
 def group_of(feature: ResolvedFeature) -> Group:
     """The group of a gridded rolling feature."""
     clock = Clock.of(feature.spec.interval)
@@ -177,7 +183,7 @@ def tick_name(source: ResolvedSource) -> str:
 def shared_tiles(
     features: Iterable[ResolvedFeature], taken: set[str]
 ) -> dict[Group, tuple[Tiles, MeasureSet]]:
-    """The tiles of all gridded rolling features, one for each group.
+    """The tiles of all features that read some, one for each group.
 
     Args:
         features: The features of the project.
@@ -185,7 +191,7 @@ def shared_tiles(
     """
     members: dict[Group, list[ResolvedFeature]] = {}
     for feature in features:
-        if feature.windows and feature.spec.interval is not None:
+        if has_tiles(feature):
             members.setdefault(group_of(feature), []).append(feature)
     return {group: _tiles(group, found, taken) for group, found in members.items()}
 

@@ -35,7 +35,8 @@ from mlforge_sql.types import BIGINT, DOUBLE
 
 def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
     """The SQL of a rolling feature."""
-    steps = (frame_steps if dialect.slides else running_steps)(node, dialect)
+    measure = frame_steps if dialect.slides else running_steps
+    steps = measure(node, dialect) if node.is_measured else []
     computed = [*_event_steps(node, dialect), *_finished(steps, node, dialect, merged=False)]
     events = _event_steps(node, dialect) if node.series else []
     reads_input = node.tiles is None or bool(node.observations) or bool(node.series)
@@ -51,12 +52,11 @@ def rolling_query(node: Rolling, dialect: Dialect) -> ModelQuery:
 def _finished(
     steps: Sequence[Step | Call], node: Rolling, dialect: Dialect, *, merged: bool
 ) -> list[Step | Call]:
-    """Steps up to ``windowed``, and those that make the feature's columns of it."""
-    thirds = thirds_steps(node, "windowed")
-    last = thirds[-1].name if thirds else "windowed"
-    states = list(state_steps(node, dialect, last))
-    last = states[-1].name if states else last
-    return [*steps, *thirds, *states, _final(node, dialect, last, merged=merged)]
+    """The steps that measure windows, if any, and those that make the feature's columns of them."""
+    measured = [*steps, *thirds_steps(node, "windowed")]
+    found = [*measured, *state_steps(node, dialect, measured)]
+    last = [step.name for step in found if isinstance(step, Step)][-1]
+    return [*found, _final(node, dialect, last, merged=merged)]
 
 
 def _names(node: Rolling) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from warehouse import Warehouse
 from warehouse_harness import CONFIG, load_table, run_on_warehouse
 
 from mlforge_sql.dialects.databricks import Databricks
+from mlforge_sql.dialects.duckdb import DuckDb
 from mlforge_sql.functions import FUNCTIONS, called
 from mlforge_sql.plan.nodes import Rolling
 from mlforge_sql.sql.compile import compile_sql
@@ -85,6 +86,26 @@ def test_no_frame_slides_on_databricks(tmp_path: Path) -> None:
         text = "\n".join(compile_sql(node, Databricks(), "events"))
         assert "partition by" in text
         assert not re.search(r"preceding|following|rows between|range between", text)
+
+
+@pytest.mark.parametrize("clock", [{"interval": "1d"}, {}])
+def test_what_is_made_of_events_only_is_computed_once(
+    tmp_path: Path, clock: dict[str, str]
+) -> None:
+    """Neither tiles nor steps of windows stand before states, and no step is said again."""
+    of_events = [name for name, function in FUNCTIONS.items() if function.of_events]
+    metrics = [{"windows": ["30d"], "aggregations": {"kind": of_events}}]
+    feature = {"name": "f", "source": "events", "entities": ["user"], **clock, "metrics": metrics}
+    root = write_project(tmp_path, {**SPEC, "features": [feature]}, CONFIG)
+    write_parquet(root / "data" / "events.parquet", SCHEMA, EVENTS)
+    plan = compile_project(root).plan
+    assert not plan.tiles
+    for dialect in (DuckDb(), Databricks()):
+        text = "\n".join(compile_sql(plan.features[0], dialect, "events"))
+        steps, comments = re.findall(r"(?m)^(\w+) as \(", text), re.findall(r"(?m)^-- .*", text)
+        assert len(steps) == len(set(steps))
+        assert len(comments) == len(set(comments))
+        assert not {"tiles", "timeline", "shifted", "windowed"} & set(steps)
 
 
 def check(rows: list[dict[str, Any]]) -> None:

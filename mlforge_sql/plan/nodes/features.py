@@ -171,6 +171,11 @@ class Rolling:
         return tuple(dict.fromkeys(found))
 
     @property
+    def is_measured(self) -> bool:
+        """Whether any of its columns is more than a state of single events."""
+        return any(column.series is None for column in self.columns)
+
+    @property
     def windows(self) -> tuple[Window, ...]:
         """The different windows, in order of first use."""
         return tuple(dict.fromkeys(column.window for column in self.columns))

@@ -1,14 +1,14 @@
 """The best of many step functions at every change point: each has a score while it lasts, and the largest is asked for.
 
 The change points of an entity are numbered from 0. What lasts from one to another is cut into intervals that begin
-and end at multiples of their lengths, which are powers of two: at most two of each length. Of every interval
-only the best is kept, and a point asks for those that it is in, one of each length:
+and end at multiples of their lengths, which are 2^level: at most two of each level. Of every interval
+only the best is kept, and a point asks for those that it is in, one of each level:
 
-| points     | score |      | size | interval | best |      | point | asks for           |
-|------------|------:|  ->  |------|---------:|-----:|      |------:|--------------------|
-| 1 up to 6  |     7 |      | 1    |        1 |    7 |      |     3 | (1, 3), (2, 1): 7  |
-|            |       |      | 2    |        1 |    7 |      |     0 | (1, 0), (2, 0)     |
-|            |       |      | 2    |        2 |    7 |      |       |                    |
+| points     | score |      | level | interval | best |      | point | asks for           |
+|------------|------:|  ->  |-------|---------:|-----:|      |------:|--------------------|
+| 1 up to 6  |     7 |      | 0     |        1 |    7 |      |     3 | (0, 3), (1, 1): 7  |
+|            |       |      | 1     |        1 |    7 |      |     0 | (0, 0), (1, 0)     |
+|            |       |      | 1     |        2 |    7 |      |       |                    |
 
 That is n log n however many values there are, and no frame slides.
 """
@@ -46,9 +46,6 @@ from mlforge_sql.sql.states.moves import (
     windows_of,
 )
 from mlforge_sql.types import BIGINT
-
-_LEVELS = 32
-"""Lengths of intervals: no entity has more change points than the sum of them."""
 
 _RANKS = 2**32
 """More than the different values of an entity: a score is a count and, below it, the rank of a value."""
@@ -97,7 +94,7 @@ class _Mode:
         yield self.running()
         yield self.numbered()
         yield self.lasting()
-        yield self.sized()
+        yield self.levelled()
         yield self.intervals()
         yield self.nodes()
         yield self.best()
@@ -157,7 +154,8 @@ class _Mode:
             aliased(until, self.own("until")),
         )
         window = NamedWindow(so_far, tuple(columns(self.group)), (column(self.node.tick),))
-        return Step(self.name("counts"), from_step(query, self.name("moves")), None, (window,))
+        about = "how many times a value is in a window, and until when"
+        return Step(self.name("counts"), from_step(query, self.name("moves")), about, (window,))
 
     def numbered(self) -> Step:
         """The change points of an entity, from 0, and how many there are."""
@@ -172,7 +170,8 @@ class _Mode:
             aliased(plus(place, -1), self.own("point")),
             aliased(many, self.own("point_count")),
         )
-        return Step(self.name("points"), from_step(query, POINTS))
+        about = "the change points of an entity, numbered from 0"
+        return Step(self.name("points"), from_step(query, POINTS), about)
 
     def lasting(self) -> Step:
         """From which point on, and up to which, a value is there so many times."""
@@ -216,32 +215,34 @@ class _Mode:
             this=table, side=side or None, kind=None if side else "INNER", on=all_of(on)
         )
 
-    def _sizes(self, step: str, most: exp.Expr) -> exp.Select:
-        """The rows of a step with each power of two up to a number."""
+    def _levels(self, step: str, most: exp.Expr) -> exp.Select:
+        """The rows of a step with each level of intervals that are no longer than a number."""
         bits = func("length", func("bin", most))
-        sizes = self.dialect.each_of_first([2**level for level in range(_LEVELS)], bits)
-        return from_step(select(exp.Star(), aliased(sizes, self.own("size"))), step)
+        levels = aliased(self.dialect.each_below(bits), self.own("level"))
+        return from_step(select(exp.Star(), levels), step)
 
-    def sized(self) -> Step:
-        """What lasts, with each size that an interval in it can have."""
+    def levelled(self) -> Step:
         lasts = exp.Sub(this=column(self.own("upto")), expression=column(self.own("since")))
-        return Step(self.name("sized"), self._sizes(self.name("lasting"), lasts))
+        about = "an interval of a level is 2^level points long, and begins at a multiple of that"
+        return Step(self.name("levels"), self._levels(self.name("lasting"), lasts), about)
 
     def intervals(self) -> Step:
-        """Of each size, the first whole interval of what lasts, and the one after the last."""
-        size, since, upto = (column(self.own(word)) for word in ("size", "since", "upto"))
-        ceiling = exp.Paren(this=plus(exp.Add(this=since, expression=size), -1))
+        """Of each level, the first whole interval of what lasts, and the one after the last."""
+        level, since, upto = (column(self.own(word)) for word in ("level", "since", "upto"))
+        before = exp.BitwiseRightShift(this=exp.Paren(this=plus(since, -1)), expression=level)
+        after = exp.BitwiseRightShift(this=upto, expression=level.copy())
         query = select(
-            *columns((*self.keys, self.own("window_number"), self.own("score"), self.own("size"))),
-            aliased(exp.IntDiv(this=ceiling, expression=size.copy()), self.own("first_whole")),
-            aliased(exp.IntDiv(this=upto, expression=size.copy()), self.own("after_whole")),
+            *columns((*self.keys, self.own("window_number"), self.own("score"), self.own("level"))),
+            aliased(plus(exp.Paren(this=before), 1), self.own("first_whole")),
+            aliased(after, self.own("after_whole")),
         )
-        return Step(self.name("cut"), from_step(query, self.name("sized")))
+        about = "of each level, the first interval that is all of what lasts, and the one after the last"
+        return Step(self.name("cut"), from_step(query, self.name("levels")), about)
 
     def nodes(self) -> Step:
         """The intervals that together are what lasts: those that are no half of a larger one."""
         first, after = self.own("first_whole"), self.own("after_whole")
-        kept = (*self.keys, self.own("window_number"), self.own("size"), self.own("score"))
+        kept = (*self.keys, self.own("window_number"), self.own("level"), self.own("score"))
         some = exp.LT(this=column(first), expression=column(after))
 
         def odd(name: str) -> exp.Expr:
@@ -262,7 +263,7 @@ class _Mode:
         group = (
             *self.keys,
             self.own("window_number"),
-            self.own("size"),
+            self.own("level"),
             self.own("interval_number"),
         )
         largest = aliased(func("max", column(self.own("score"))), self.own("score"))
@@ -270,10 +271,9 @@ class _Mode:
         return Step(self.name("best"), query.group_by(*columns(group), copy=False))
 
     def asked(self) -> Step:
-        """Every point with each size that an interval can have."""
-        return Step(
-            self.name("asked"), self._sizes(self.name("points"), column(self.own("point_count")))
-        )
+        """Every point with each level that an interval can have."""
+        query = self._levels(self.name("points"), column(self.own("point_count")))
+        return Step(self.name("asked"), query, "a point is in one interval of each level")
 
     def found(self) -> Step:
         """The best of all intervals that a point is in, for each window."""
@@ -283,14 +283,14 @@ class _Mode:
             aliased(func("max", self._of(place, best)), self._top(place))
             for place in range(len(self.windows))
         ]
-        size = column(self.own("size"), asked)
-        place = exp.IntDiv(this=column(self.own("point"), asked), expression=size)
+        level = column(self.own("level"), asked)
+        place = exp.BitwiseRightShift(this=column(self.own("point"), asked), expression=level)
         on: list[exp.Expr] = [
             exp.EQ(this=column(key, best), expression=column(key, asked)) for key in self.keys
         ]
-        on.append(exp.EQ(this=column(self.own("size"), best), expression=size.copy()))
+        on.append(exp.EQ(this=column(self.own("level"), best), expression=level.copy()))
         on.append(exp.EQ(this=column(self.own("interval_number"), best), expression=place))
-        join = exp.Join(this=exp.Table(this=identifier(best)), kind="INNER", on=all_of(on))
+        join = exp.Join(this=exp.Table(this=identifier(best)), side="LEFT", on=all_of(on))
         query = from_step(select(*columns(group, asked), *tops), asked).join(join, copy=False)
         return Step(self.name("tops"), query.group_by(*columns(group, asked), copy=False))
 

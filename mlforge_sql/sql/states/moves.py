@@ -15,7 +15,7 @@ from mlforge_sql.sql.rolling_names import free_name, over
 from mlforge_sql.sql.tiles import countable
 from mlforge_sql.types import BIGINT
 
-POINTS = "points"
+POINTS = "change_points"
 _SO_FAR = "so_far"
 
 
@@ -43,13 +43,11 @@ def windows_of(node: Rolling, series: Series) -> list[Window]:
     return list(dict.fromkeys(item.window for item in columns_of(node, series)))
 
 
-def points_step(node: Rolling) -> Step:
+def points_step(node: Rolling, comment: str) -> Step:
     """Every change point of the feature."""
     query = shifted(node, "ticked", node.shifts, []).distinct(copy=False)
     query = query.where(countable((*keys_of(node), node.tick), "ticked"), copy=False)
-    return Step(
-        POINTS, query, "a value can change when events enter a window and when they leave it"
-    )
+    return Step(POINTS, query, comment)
 
 
 def shifted(
@@ -79,10 +77,8 @@ def members(node: Rolling, series: Series, dialect: Dialect, name: str) -> exp.S
     """The values of a series: keys, tick and value, from the ticked events."""
     value = dialect.one_zero(dialect.expression(series.value), series.type)
     query = select(*columns((*keys_of(node), node.tick)), aliased(value, name))
-    conditions = [
-        countable((*keys_of(node), node.tick)),
-        not_null(dialect.expression(series.value)),
-    ]
+    conditions = [not_null(item) for item in columns((*keys_of(node), node.tick))]
+    conditions.append(not_null(dialect.expression(series.value)))
     if series.where is not None:
         conditions.append(dialect.expression(series.where))
     return from_step(query, "ticked").where(*conditions, copy=False)
