@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlforge_sql.api import Definitions, load_project
 from mlforge_sql.errors import OnlineError, RetrievalError, SpecErrors
+from mlforge_sql.functions.words import weighted_mean
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.spec.entity import Entity
@@ -59,4 +60,5 @@ __all__ = [
     "not_null",
     "surrogate_key",
     "unique",
+    "weighted_mean",
 ]

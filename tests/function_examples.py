@@ -7,7 +7,7 @@ from typing import Any
 
 import oracle
 
-from mlforge_sql.functions import FUNCTIONS
+from mlforge_sql.functions import FUNCTIONS, called
 from mlforge_sql.types import parse_type
 
 SCHEMA = {
@@ -16,14 +16,51 @@ SCHEMA = {
     "amount": "DOUBLE",
     "kind": "VARCHAR",
     "flag": "BOOLEAN",
+    "quantity": "BIGINT",
 }
+COLUMNS = ("amount", "kind", "flag", "quantity")
 FIELDS = ("amount", "kind", "flag")
 EVENTS: list[dict[str, Any]] = [
-    {"user_id": "u1", "at": datetime(2024, 1, 1, 9), "amount": 30.0, "kind": "b", "flag": True},
-    {"user_id": "u1", "at": datetime(2024, 1, 2, 9), "amount": 10.0, "kind": "a", "flag": False},
-    {"user_id": "u1", "at": datetime(2024, 1, 3, 9), "amount": 20.0, "kind": "a", "flag": None},
-    {"user_id": "u1", "at": datetime(2024, 1, 3, 9), "amount": 40.0, "kind": None, "flag": True},
-    {"user_id": "u1", "at": datetime(2024, 1, 4, 9), "amount": None, "kind": "c", "flag": True},
+    {
+        "user_id": "u1",
+        "at": datetime(2024, 1, 1, 9),
+        "amount": 30.0,
+        "kind": "b",
+        "flag": True,
+        "quantity": 1,
+    },
+    {
+        "user_id": "u1",
+        "at": datetime(2024, 1, 2, 9),
+        "amount": 10.0,
+        "kind": "a",
+        "flag": False,
+        "quantity": 2,
+    },
+    {
+        "user_id": "u1",
+        "at": datetime(2024, 1, 3, 9),
+        "amount": 20.0,
+        "kind": "a",
+        "flag": None,
+        "quantity": 1,
+    },
+    {
+        "user_id": "u1",
+        "at": datetime(2024, 1, 3, 9),
+        "amount": 40.0,
+        "kind": None,
+        "flag": True,
+        "quantity": 5,
+    },
+    {
+        "user_id": "u1",
+        "at": datetime(2024, 1, 4, 9),
+        "amount": None,
+        "kind": "c",
+        "flag": True,
+        "quantity": 1,
+    },
 ]
 
 _HEAD = """\
@@ -32,7 +69,8 @@ _HEAD = """\
 # Every function
 
 What rolling windows can hold: `aggregations: {amount: [sum, mean]}`, or `function: sum` of one aggregate. All are exact,
-and the same on both engines; sums, means and spreads of doubles are off by their rounding.
+and the same on both engines; sums, means and spreads of doubles are off by their rounding. What a function is told
+stands in parentheses, a number or a column: `weighted_mean(quantity)`, in Python `mlf.weighted_mean("quantity")`.
 
 NULL values of a field are ignored, and an empty window is NULL, or 0 for counts, unless the aggregate has a `default`.
 `where` and `offset` work for every function, `default` for all but `count_null`. Events are in the order of their times; those of one time in that
@@ -44,25 +82,29 @@ Five events of one customer:
 
 
 def calls(field: str) -> list[str]:
-    """The functions that fit a field."""
+    """The functions that fit a field, each as somebody may write it."""
     kind = parse_type(SCHEMA[field])
-    return [name for name, function in FUNCTIONS.items() if function.result(kind) is not None]
+    return [item.example for item in FUNCTIONS.values() if item.result(kind) is not None]
 
 
 def value(function: str, field: str) -> oracle.Value:
     """What a function makes of the five events."""
-    return oracle.aggregate(function, [row[field] for row in EVENTS])
+    by = called(function).column
+    others = [row[by] for row in EVENTS] if by else []
+    return oracle.aggregate(function, [row[field] for row in EVENTS], others)
 
 
 def page() -> str:
     """``docs/functions.md``."""
-    parts = [_table(["at", *FIELDS], [[_text(row[name]) for name in ("at", *FIELDS)] for row in EVENTS])]  # fmt: skip
+    names = ["at", *COLUMNS]
+    parts = [_table(names, [[_text(row[name]) for name in names] for row in EVENTS])]
     parts.append("\nWhat a window that holds them all makes of each column:\n\n")
     rows = []
-    for name, function in FUNCTIONS.items():
-        found = [_text(value(name, field)) if name in calls(field) else "" for field in FIELDS]
+    for function in FUNCTIONS.values():
+        call = function.example
+        found = [_text(value(call, field)) if call in calls(field) else "" for field in FIELDS]
         words = "".join(f", `{word}`" for word in function.synonyms)
-        rows.append([f"`{name}`{words}", function.about, *found])
+        rows.append([f"`{call}`{words}", function.about, *found])
     parts.append(_table(["function", "value", *FIELDS], rows))
     return _HEAD + "".join(parts)
 

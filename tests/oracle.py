@@ -99,7 +99,8 @@ def first_visible(e: int, clock: Clock, delay_us: int) -> int:
 class Column:
     """One feature column: `function` of `field` (or of rows, "*") over one window.
 
-    `order` has the columns that order events of one time, ascending with NULLs first.
+    `order` has the columns that order events of one time, ascending with NULLs first. `by` is the other
+    column that the function is told.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Column:
     where: Condition | None = None
     default: Value = None
     order: Sequence[str] = ()
+    by: str | None = None
 
     def __post_init__(self) -> None:
         if self.field == "*" and self.function != "count":
@@ -131,7 +133,8 @@ def value_at(column: Column, events: Sequence[Event], clock: Clock, delay_us: in
     if column.field == "*":
         result: Value = len(rows)
     else:
-        result = aggregate(column.function, [row[column.field] for row in rows])
+        others = [] if column.by is None else [row[column.by] for row in rows]
+        result = aggregate(column.function, [row[column.field] for row in rows], others)
 
     is_empty = result == 0 if column.function in COUNTS else result is None
     if is_empty and column.default is not None:
@@ -145,13 +148,25 @@ def event_order(event: Event, order: Sequence[str]) -> tuple[Any, ...]:
     return (e, *(sort_key(row[column]) for column in order))
 
 
-def aggregate(function: Function, values: Iterable[Value]) -> Value:
-    """One aggregate of values in the order of events: of those that are not NULL, and NULL where there are none."""
+def aggregate(function: Function, values: Iterable[Value], others: Sequence[Value] = ()) -> Value:
+    """One aggregate of values in the order of events: of those that are not NULL, and NULL where there are none.
+
+    `others` are the values of the column that the function is told, in the same order.
+    """
     found = list(values)
     if function in COUNTS:
         return COUNTS[function](found)
+    name = name_of(function)
+    if name in OF_TWO:
+        pairs = [pair for pair in zip(found, others, strict=True) if None not in pair]
+        return OF_TWO[name](pairs) if pairs else None
     present = [value for value in found if value is not None]
-    return LOOPS[function](present) if present else None
+    return LOOPS[name](present) if present else None
+
+
+def name_of(function: Function) -> str:
+    """The word of a function, without what it is told."""
+    return function.partition("(")[0]
 
 
 def different(values: Iterable[Value]) -> int:
@@ -189,6 +204,24 @@ LOOPS: dict[Function, Callable[[Sequence[Value]], Value]] = {
     "all": lambda values: all(value is True for value in values),
 }
 """The other functions, of the values that are not NULL; there is at least one."""
+
+
+def weighted_mean(pairs: Sequence[tuple[Value, Value]]) -> float | None:
+    """The sum of the values times their weights by the sum of the weights: exact, then a float."""
+    values = numbers([value for value, _ in pairs])
+    weights = numbers([weight for _, weight in pairs])
+    exact = [
+        (Fraction(value), Fraction(weight)) for value, weight in zip(values, weights, strict=True)
+    ]
+    total = sum((weight for _, weight in exact), Fraction(0))
+    weighed = sum((value * weight for value, weight in exact), Fraction(0))
+    return float(weighed / total) if total else None
+
+
+OF_TWO: dict[str, Callable[[Sequence[tuple[Value, Value]]], Value]] = {
+    "weighted_mean": weighted_mean,
+}
+"""Functions of a column and another one, of the pairs without NULL; there is at least one."""
 
 
 def numbers(values: Sequence[Value]) -> list[int | float | Decimal]:

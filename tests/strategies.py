@@ -29,6 +29,7 @@ from oracle import (
 from stored_times import NEAR_CHANGES, PLAIN, StoredTime
 
 from mlforge_sql import functions
+from mlforge_sql.functions.model import Function as AggregateFunction
 from mlforge_sql.types import Kind, parse_type
 
 Document: TypeAlias = dict[str, Any]
@@ -47,15 +48,29 @@ SCHEMA: dict[str, str] = {
 }
 
 
+KEYS = ("user_id", "shop_id")
+
+
 def fitting(field: str) -> tuple[Function, ...]:
     """The functions of the product that fit a field; of keys, those that show none of its values."""
     kind = parse_type(SCHEMA[field])
     return tuple(
-        name
-        for name, function in functions.FUNCTIONS.items()
-        if function.result(kind) is not None
-        and not (field in {"user_id", "shop_id"} and function.shows_values)
+        call
+        for function in functions.FUNCTIONS.values()
+        if function.result(kind) is not None and not (field in KEYS and function.shows_values)
+        for call in told(function)
     )
+
+
+def told(function: AggregateFunction) -> list[Function]:
+    """A function with what it can be told."""
+    parameter = function.parameter
+    if parameter is None:
+        return [function.name]
+    if parameter.fits is None:
+        return [f"{function.name}({share})" for share in ("0", "0.3", "0.95", "1")]
+    fits = [name for name, kind in SCHEMA.items() if parameter.fits(parse_type(kind))]
+    return [f"{function.name}({name})" for name in fits if name not in {*KEYS, TIME}]
 
 
 FUNCTIONS: dict[str, tuple[Function, ...]] = {
@@ -209,7 +224,8 @@ def oracle_delay(project: GeneratedProject) -> int:
 def oracle_columns(feature: Mapping[str, Any]) -> list[Column]:
     """The feature columns of all metrics, under their final names; none for a latest feature."""
     found = [column for metric in feature.get("metrics", []) for column in metric_columns(metric)]
-    read = {column.field for column in found if is_ordered(column.function)}
+    ordered = [column for column in found if is_ordered(column.function)]
+    read = {name for column in ordered for name in (column.field, column.by) if name is not None}
     first = feature.get("tie_breaker", [])
     order = (*first, *sorted(read - {TIME, *first}, key=str.casefold))
     return [replace(column, order=order) for column in found]
@@ -239,7 +255,8 @@ def metric_columns(metric: Mapping[str, Any]) -> list[Column]:
 def aggregate_column(aggregate: Mapping[str, Any], window: str) -> Column:
     field, function = aggregate["field"], aggregate["function"]
     offset, where = aggregate.get("offset"), aggregate.get("where")
-    stem = aggregate.get("name") or (function if field == "*" else f"{field}_{function}")
+    call = functions.called(function)
+    stem = aggregate.get("name") or (function if field == "*" else f"{field}_{call.label}")
     return Column(
         name=f"{stem}_{window}" + ("" if offset is None else f"_offset_{offset}"),
         field=field,
@@ -248,6 +265,7 @@ def aggregate_column(aggregate: Mapping[str, Any], window: str) -> Column:
         offset_us=0 if offset is None else duration_us(offset),
         where=None if where is None else CONDITIONS[where],
         default=aggregate.get("default"),
+        by=call.column,
     )
 
 
@@ -511,12 +529,18 @@ def multiples(durations: Sequence[str], interval: str | None) -> list[str]:
     return [text for text in durations if duration_us(text) % unit == 0]
 
 
+def usable(field: str, fields: Sequence[str]) -> list[Function]:
+    """The functions of a field that are told nothing but fields that can be used."""
+    calls = {call: functions.called(call).column for call in FUNCTIONS[field]}
+    return [call for call, by in calls.items() if by is None or by in fields]
+
+
 @st.composite
 def block(draw: st.DrawFn, fields: Sequence[str]) -> Document:
     chosen = draw(st.lists(st.sampled_from(fields), min_size=1, max_size=2, unique=True))
     aggregations = {
         field: draw(
-            st.lists(st.sampled_from(FUNCTIONS[field]), min_size=1, max_size=3, unique=True)
+            st.lists(st.sampled_from(usable(field, fields)), min_size=1, max_size=3, unique=True)
         )
         for field in chosen
     }
@@ -528,7 +552,7 @@ def aggregate(
     draw: st.DrawFn, fields: Sequence[str], interval: str | None, number: int
 ) -> Document:
     field = draw(st.sampled_from(fields))
-    function = draw(st.sampled_from(FUNCTIONS[field]))
+    function = draw(st.sampled_from(usable(field, fields)))
     result = functions.called(function).function.result(parse_type(SCHEMA.get(field, "BIGINT")))
     assert result is not None
     defaults = DEFAULTS[result.family]

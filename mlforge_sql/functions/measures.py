@@ -11,6 +11,8 @@ class MeasureKind(StrEnum):
     ROWS = "rows"
     COUNT = "count"
     SUM = "sum"
+    WEIGHTED = "weighted"
+    WEIGHTS = "weights"
     MIN = "min"
     MAX = "max"
     CENTER = "center"

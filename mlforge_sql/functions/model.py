@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.functions.parameters import Argument, Parameter, written
 from mlforge_sql.types import ColumnType
 
 
@@ -22,6 +24,7 @@ class Form(StrEnum):
         DISTINCT: The number of different values; 0 for an empty window.
         PLACE: The first or the last value in the order of events.
         MODE: The most frequent value.
+        WEIGHTED: The sum of the weighted values by the sum of the weights.
     """
 
     COUNT = "count"
@@ -32,6 +35,7 @@ class Form(StrEnum):
     DISTINCT = "distinct"
     PLACE = "place"
     MODE = "mode"
+    WEIGHTED = "weighted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Function:
         of_missing: Whether it counts the rows without a value, and not the values.
         last: Whether it is the last value, where it is one of a place.
         plain: What engines call it where they have it as an aggregate of a group.
+        parameter: What it is told besides its column.
         synonyms: Further words for it.
         others: What it is called elsewhere.
     """
@@ -91,6 +96,7 @@ class Function:
     of_missing: bool = False
     last: bool = False
     plain: str = ""
+    parameter: Parameter | None = None
     synonyms: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
@@ -98,6 +104,16 @@ class Function:
     def zero(self) -> bool:
         """Whether an empty window is 0, and not NULL."""
         return self.form in {Form.COUNT, Form.DISTINCT}
+
+    @property
+    def signature(self) -> str:
+        """How it is written."""
+        return f"{self.name}({self.parameter.name})" if self.parameter else self.name
+
+    @property
+    def example(self) -> str:
+        """It as somebody may write it."""
+        return f"{self.name}({self.parameter.example})" if self.parameter else self.name
 
     @property
     def ordered(self) -> bool:
@@ -116,9 +132,25 @@ class Call:
 
     Attributes:
         function: The function.
+        argument: What it is told.
     """
 
     function: Function
+    argument: Argument | None = None
 
     def __str__(self) -> str:
-        return self.function.name
+        name = self.function.name
+        return name if self.argument is None else f"{name}({written(self.argument)})"
+
+    @property
+    def column(self) -> str | None:
+        """The other column that it is told, as the user names it."""
+        return self.argument if isinstance(self.argument, str) else None
+
+    @property
+    def label(self) -> str:
+        """Its part of the name of a column."""
+        if isinstance(self.argument, Decimal):
+            return f"p{written(self.argument * 100)}".replace(".", "_")
+        name = self.function.name
+        return name if self.argument is None else f"{name}_{self.argument}"

@@ -95,8 +95,8 @@ def _inputs(
         if isinstance(column, LatestColumn):
             names.add(column.name)
             continue
-        for scoped in (column.value, column.where):
-            names |= set(scoped.input.columns) if scoped else set()
+        for scoped in column.read:
+            names |= set(scoped.input.columns)
     return tuple((item.name, item.expr) for item in feature.inputs if item.name in names)
 
 
@@ -113,4 +113,6 @@ def _column(column: WindowColumn | LatestColumn, windows: Mapping[Window, Window
         where=column.where.input if column.where else None,
         window=windows[Window(column.window, column.offset)],
         default=column.default,
+        by=column.by.input if column.by else None,
+        by_type=column.by_type,
     )

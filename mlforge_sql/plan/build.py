@@ -193,7 +193,7 @@ def _rolling_column(
     is_spread = function.spread is not None
     thirds = parts[: len(THIRDS)] if not is_spread and _is_in_thirds(parts) else ()
     whole = () if is_spread or thirds else parts
-    count = parts[-1] if function.form is Form.MEAN else None
+    count = parts[-1] if function.form in {Form.MEAN, Form.WEIGHTED} else None
     observation = None
     if is_spread and not parts and column.value is not None and column.value_type:
         where = column.where.input if column.where else None

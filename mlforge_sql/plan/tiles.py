@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from mlforge_sql.clock import Clock
 from mlforge_sql.expressions import Expr
 from mlforge_sql.functions.measures import MeasureKind
+from mlforge_sql.functions.powers import sum_parts
 from mlforge_sql.functions.results import of_ordered, of_sum
 from mlforge_sql.plan.nodes import Measure, Tiles, Use
 from mlforge_sql.project.model import (
@@ -21,7 +22,7 @@ from mlforge_sql.project.model import (
 )
 from mlforge_sql.types import BIGINT, DOUBLE, HUGEINT, ColumnType, Kind
 
-MeasureKey = tuple[MeasureKind, Expr | None, Expr | None]
+MeasureKey = tuple[MeasureKind, Expr | None, Expr | None, Expr | None]
 
 MOMENTS = (
     MeasureKind.COUNT,
@@ -37,6 +38,8 @@ of both and ``d^2 * n1 * n2 / (n1 + n2)``, with ``d`` the distance of their mean
 exact where they are close together, no digit is lost however far from zero the values are.
 """
 
+WEIGHTINGS = (MeasureKind.WEIGHTED, MeasureKind.WEIGHTS)
+"""What a weighted mean is made of: the sum of weighted values, and that of the weights of those values."""
 
 WIDE_INTEGER = ColumnType(Kind.DECIMAL, precision=38, scale=0)
 """Type of whole sums in tiles: a mean may exist where the sum does not fit into 64 bits."""
@@ -76,13 +79,19 @@ class MeasureSet:
             kind = MeasureKind.SUM  # whole numbers are in their smallest unit
         value = self._scope(column.value)
         where = self._scope(column.where)
-        key = (kind, value, where)
+        weight = self._scope(column.by) if kind in WEIGHTINGS else None
+        key = (kind, value, where, weight)
         if key not in self.measures:
             name = self._name(column, kind)
             value_type = column.value_type if value is not None else None
-            self.measures[key] = Measure(
-                name, kind, value, value_type, where, _type(kind, value_type)
-            )
+            if weight is None:
+                made = Measure(name, kind, value, value_type, where, _type(kind, value_type))
+            else:
+                weighted = weighted_type(kind, column.by_type)
+                made = Measure(
+                    name, kind, value, value_type, where, weighted, weight, column.by_type
+                )
+            self.measures[key] = made
         return self.measures[key]
 
     def count_rows(self) -> None:
@@ -91,7 +100,7 @@ class MeasureSet:
             name = self._free("rows_count", self.taken)
             self.taken.add(name)
             kind = MeasureKind.ROWS
-            self.measures[kind, None, None] = Measure(name, kind, None, None, None, BIGINT)
+            self.measures[kind, None, None, None] = Measure(name, kind, None, None, None, BIGINT)
 
     def _scope(self, scoped: Scoped | None) -> Expr | None:
         if scoped is None:
@@ -107,7 +116,9 @@ class MeasureSet:
         return self._free(f"{_base(column)}_{form}", self.taken | taken)
 
     def _name(self, column: WindowColumn, kind: MeasureKind) -> str:
-        part = "count" if kind is MeasureKind.ROWS else kind
+        part = "count" if kind is MeasureKind.ROWS else str(kind)
+        if kind in WEIGHTINGS and column.function.column:
+            part += f"_{_plain(column.function.column)}"
         name = self._free(f"{_base(column)}_{part}", self.taken)
         self.taken.add(name)
         return name
@@ -122,14 +133,25 @@ class MeasureSet:
 
 def _base(column: WindowColumn) -> str:
     """What names of measures of a column begin with: what the user calls it, as a name of SQL."""
-    label = re.sub(r"[^a-z0-9_]+", "_", column.label.lower()).strip("_") or "field"
+    label = _plain(column.label) or "field"
     return label if label[0].isalpha() else f"field_{label}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")
 
 
 def _parts(column: WindowColumn) -> tuple[MeasureKind, ...]:
     if column.value_type is None:
         raise TypeError(column.name)
     return column.function.function.measures(column.value_type)
+
+
+def weighted_type(kind: MeasureKind, weight: ColumnType | None) -> ColumnType:
+    """Type of a sum of weighted values, or of weights: those of a narrow type add up exactly."""
+    if kind is MeasureKind.WEIGHTED or weight is None or sum_parts(weight) != (MeasureKind.SUM,):
+        return DOUBLE
+    return _type(MeasureKind.SUM, weight)
 
 
 def _type(kind: MeasureKind, value_type: ColumnType | None) -> ColumnType:

@@ -61,7 +61,7 @@ def source_columns(feature: ResolvedFeature) -> tuple[str, ...]:
     }
     names |= _columns((source.where, feature.where))
     for window in feature.windows:
-        names |= _columns(scoped.staging for scoped in (window.value, window.where) if scoped)
+        names |= _columns(scoped.staging for scoped in window.read)
     meaning = _meaning(feature)
     names |= _columns(
         meaning[name]
@@ -102,6 +102,7 @@ def _window(window: WindowColumn) -> list[Any]:
         window.offset.microseconds,
         window.default,
         str(window.type),
+        *([_scoped(window.by), _type(window.by_type)] if window.by else []),
     ]
 
 

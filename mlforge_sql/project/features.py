@@ -385,8 +385,9 @@ def _is_key(name: str, keys: Iterable[KeyColumn]) -> bool:
 
 def _ordered_fields(windows: Iterable[WindowColumn]) -> set[str]:
     """The input columns whose values are chosen by the order of events."""
-    values = (item.value for item in windows if item.function.function.ordered)
-    return {name for value in values if value is not None for name in value.input.columns}
+    ordered = (item for item in windows if item.function.function.ordered)
+    values = (value for item in ordered for value in (item.value, item.by) if value is not None)
+    return {name for value in values for name in value.input.columns}
 
 
 def _without(columns: Columns, keys: tuple[KeyColumn, ...]) -> Columns:
@@ -401,7 +402,6 @@ def _needed(
 ) -> set[str]:
     names = {item.name for item in latest} | set(order) | {name for name, _ in rules}
     for column in windows:
-        for scoped in (column.value, column.where):
-            if scoped is not None:
-                names |= set(scoped.input.columns)
+        for scoped in column.read:
+            names |= set(scoped.input.columns)
     return names

@@ -22,11 +22,12 @@ ROWS = "*"
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One field and function of a metric, with its place."""
+    """One field and function of a metric, with their places."""
 
     field: str
     call: Call
     place: Location
+    told: Location
     label: str | None
     name: str | None
     description: str | None
@@ -113,12 +114,14 @@ class MetricResolver:
             place = origin.at("metrics", index, "field")
             named = metric.name
             call, told = called(metric.function), metric.description
-            yield _Item(metric.field, call, place, named, named, told, metric.unit)
+            at = origin.at("metrics", index, "function")
+            yield _Item(metric.field, call, place, at, named, named, told, metric.unit)
         elif isinstance(metric, Rolling):
             for field, functions in metric.aggregations.items():
                 place = origin.key("metrics", index, "aggregations", field)
-                for function in functions:
-                    yield _Item(field, called(function), place, None, None, None, None)
+                for number, function in enumerate(functions):
+                    at = origin.at("metrics", index, "aggregations", field, number)
+                    yield _Item(field, called(function), place, at, None, None, None, None)
 
     def _columns_of(
         self, index: int, metric: Metric, item: _Item, where: Scoped | None
@@ -135,18 +138,11 @@ class MetricResolver:
             where, value, kind = self._missing(value, where, item.place), None, None
             if where is None:
                 return
-        result = BIGINT if kind is None else function.result(kind)
-        if result is None:
-            message = f"`{item.call}` needs {function.needs} column, `{item.field}` is {kind}"
-            hint = next_step(kind, "use `count`, or another column") if kind else None
-            self._problems.append(Diagnostic("MF032", message, item.place, hint))
+        by, by_type = self._told(item)
+        if item.call.column is not None and by is None:
             return
-        if isinstance(metric, Aggregate) and metric.type is not None:
-            typed = self._typed(index, metric, metric.type, kind, result)
-            if typed is None:
-                return
-            result = typed
-        if not self._default_fits(index, metric, item.call, result):
+        result = self._result(index, metric, item, kind)
+        if result is None or not self._default_fits(index, metric, item.call, result):
             return
         label = item.label or _label(item)
         for window in metric.windows:
@@ -163,7 +159,23 @@ class MetricResolver:
                 type=result,
                 description=item.description,
                 unit=item.unit,
+                by=by,
+                by_type=by_type,
             )
+
+    def _result(
+        self, index: int, metric: Metric, item: _Item, kind: ColumnType | None
+    ) -> ColumnType | None:
+        """Type of the columns; None where the function does not fit the field."""
+        function = item.call.function
+        result = BIGINT if kind is None else function.result(kind)
+        if result is None:
+            message = f"`{item.call}` needs {function.needs} column, `{item.field}` is {kind}"
+            hint = next_step(kind, "use `count`, or another column") if kind else None
+            self._problems.append(Diagnostic("MF032", message, item.place, hint))
+        elif isinstance(metric, Aggregate) and metric.type is not None:
+            return self._typed(index, metric, metric.type, kind, result)
+        return result
 
     def _typed(
         self,
@@ -206,6 +218,26 @@ class MetricResolver:
         if item.call.function.shows_values:
             self._check_personal(value.staging, item.field, item.place)
         return value, self._columns.type(name)
+
+    def _told(self, item: _Item) -> tuple[Scoped | None, ColumnType | None]:
+        """The other column that a function is told; none where it is told none, or cannot have it."""
+        name, parameter = item.call.column, item.call.function.parameter
+        if name is None or parameter is None or parameter.fits is None:
+            return None, None
+        if name not in self._columns:
+            hint = suggest(name, self._columns.names)
+            self._problems.append(Diagnostic("MF022", f"unknown column `{name}`", item.told, hint))
+            return None, None
+        name = self._columns.spelling(name)
+        value, kind = self._scoped(bare(name)), self._columns.type(name)
+        self._check_personal(value.staging, name, item.told)
+        if parameter.fits(kind):
+            return value, kind
+        told = f"{parameter.about} for its `{parameter.name}`"
+        message = f"`{item.call}` needs {told}, `{name}` is {kind}"
+        hint = next_step(kind, f"{item.call.function.signature}: name another column")
+        self._problems.append(Diagnostic("MF015", message, item.told, hint))
+        return None, None
 
     def _check_personal(self, expr: Expr, name: str, place: Location) -> None:
         self._problems.extend(personal_problems(expr, name, self._personal, place))
@@ -281,7 +313,10 @@ def column_name(
         'amount_sum_7d'
         >>> column_name(None, "*", called("count"), None, week)
         'count_lifetime_offset_7d'
+        >>> by_weight = called("weighted_mean(quantity)")
+        >>> column_name(None, "amount", by_weight, week, Duration.parse("0d"))
+        'amount_weighted_mean_quantity_7d'
     """
-    base = name or (str(call) if field == ROWS else f"{field}_{call}")
+    base = name or (call.label if field == ROWS else f"{field}_{call.label}")
     shifted = f"_offset_{offset}" if offset.microseconds else ""
     return f"{base}_{window or 'lifetime'}{shifted}"

@@ -104,6 +104,8 @@ class WindowColumn:
         value: What is aggregated; None counts rows.
         value_type: Its type; None when rows are counted.
         where: Only rows for which it is true are aggregated.
+        by: The other column that the function is told.
+        by_type: Its type.
         window: Length; None for lifetime.
         offset: How far the window is shifted into the past.
         default: Value of an empty window.
@@ -124,6 +126,14 @@ class WindowColumn:
     type: ColumnType
     description: str | None = None
     unit: str | None = None
+    by: Scoped | None = None
+    by_type: ColumnType | None = None
+
+    @property
+    def read(self) -> tuple[Scoped, ...]:
+        """All that it reads of an event."""
+        found = (self.value, self.by, self.where)
+        return tuple(scoped for scoped in found if scoped is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,8 +180,19 @@ def _rules(value: dict[str, Any]) -> None:
     value["additionalProperties"] = {"anyOf": [rule, {"type": "array", "items": rule}]}
 
 
+CALL = r"\(.+\)$"
+"""How the pattern of functions with an argument ends."""
+
+
 def _functions(properties: dict[str, Any]) -> None:
-    known = {"enum": list(WORDS)}
+    bare = [word for word, item in WORDS.items() if item.parameter is None]
+    told = {word: item for word, item in WORDS.items() if item.parameter is not None}
+    call = {
+        "type": "string",
+        "pattern": f"^({'|'.join(told)}){CALL}",
+        "examples": list(dict.fromkeys(item.example for item in told.values())),
+    }
+    known = {"anyOf": [{"enum": bare}, call]}
     if "function" in properties:
         properties["function"].pop("type", None)
         properties["function"] |= known

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlforge_sql.schema.json_schema import project_schema, spec_schema
+from mlforge_sql.schema.json_schema import CALL, project_schema, spec_schema
 
 _SPECS = (
     "Entity",
@@ -172,6 +172,8 @@ def _kind(value: Mapping[str, Any]) -> str:
             named = next(iter(value.get("patternProperties", {}).values()), None)
             inner = value.get("additionalProperties") or named
             return f"mapping of names to {_kind(inner)}" if inner else "mapping"
+        case "string" if value.get("pattern", "").endswith(CALL):
+            return ", ".join(f"`{item}`" for item in value["examples"])
         case "string" if "smhdw" in value.get("pattern", ""):
             return "duration"
         case kind:

@@ -19,23 +19,18 @@ from mlforge_sql.expressions import Expr, column
 from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import AuditColumn, Window
 from mlforge_sql.sql.audit_names import AuditNames
+from mlforge_sql.sql.audit_weights import DIGITS, WIDE_INTEGER, Weighting
 from mlforge_sql.sql.tiles import as_double, summable
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
 
 RELATIVE = "1e-9"
 """How far two doubles of the same value may be apart, as a part of them."""
 
-DIGITS = "2e-15"
-"""Nine times what a double cannot tell from one: what each value adds to the error of an aggregate."""
-
 MANY = "4294967296e0"
 """2^32: so many doubles, each divided by it first, have a sum that is a double. No digit is lost."""
 
 _WHOLE_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
 """Decimal digits of integers, by their bits."""
-
-WIDE_INTEGER = ColumnType(Kind.DECIMAL, precision=38, scale=0)
-"""Type of sums of integers."""
 
 _WIDEST = 37
 """Digits of decimals whose difference is a decimal still."""
@@ -59,7 +54,7 @@ def is_rounded(item: AuditColumn) -> bool:
         case Form.SPREAD:
             return is_of_doubles(item)
         case form:
-            return form is Form.MEAN
+            return form in {Form.MEAN, Form.WEIGHTED}
 
 
 def _form(item: AuditColumn) -> Form | None:
@@ -136,6 +131,10 @@ class AuditValues:
         """What the std and variance columns are of, each once."""
         return tuple(dict.fromkeys(spreads(self.names.node.columns).values()))
 
+    @property
+    def _weighting(self) -> Weighting:
+        return Weighting(self.dialect, self._filter)
+
     def value(self, item: AuditColumn) -> exp.Expr:
         """The value of a column, or the empty value where it is too old."""
         recent: exp.Expr = column(self.names.recent)
@@ -164,6 +163,8 @@ class AuditValues:
         that is furthest from zero. Two passes lose less than that.
         """
         digits = exp.Literal.number(DIGITS)
+        if _form(item) is Form.WEIGHTED:
+            return self._weighting.rounding(item)
         size = func("abs", self.double(item))
         each = exp.Mul(this=digits, expression=self._filter(func("count", self.double(item)), item))
         if is_spread(item):
@@ -284,6 +285,8 @@ class AuditValues:
                 return self.dialect.cast(self._sum(item, value), item.type)
             case Form.MEAN:
                 return self._mean(item)
+            case Form.WEIGHTED:
+                return self._weighting.mean(item)
             case Form.SPREAD:
                 return self._spread(item)
             case Form.DISTINCT:

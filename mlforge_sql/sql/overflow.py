@@ -18,10 +18,12 @@ from mlforge_sql.plan.nodes import Measure, Rolling, RollingColumn
 from mlforge_sql.sql.rolling_names import over_name, spread_name
 from mlforge_sql.types import Kind
 
+SUMS = (MeasureKind.SUM, MeasureKind.WEIGHTED, MeasureKind.WEIGHTS)
+
 
 def is_sum_of_doubles(measure: Measure) -> bool:
     """Whether a measure may become infinite without an infinite value."""
-    return measure.kind is MeasureKind.SUM and measure.type.family is Kind.FLOAT
+    return measure.kind in SUMS and measure.type.family is Kind.FLOAT
 
 
 def may_overflow(node: Rolling) -> bool:
@@ -86,8 +88,9 @@ def _results(items: Iterable[RollingColumn]) -> Iterator[tuple[str, str]]:
     for item in reversed(tuple(items)):
         if item.observation is not None:
             yield spread_name(item), item.name
-        elif item.measure is not None and is_sum_of_doubles(item.measure):
-            yield over_name(item.measure.name, item.window), item.name
+        for measure in (item.measure, item.count):
+            if measure is not None and is_sum_of_doubles(measure):
+                yield over_name(measure.name, item.window), item.name
 
 
 def _listed(names: Iterable[str]) -> str:

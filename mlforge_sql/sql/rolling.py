@@ -115,7 +115,9 @@ def _windowed(feature: str, item: RollingColumn, dialect: Dialect) -> exp.Expr:
         raise TypeError(item.name)
     if item.count is not None:
         total = _double(item.measure, item.window, dialect)
-        count = column(over_name(item.count.name, item.window))
+        count: exp.Expr = column(over_name(item.count.name, item.window))
+        if item.count.kind is MeasureKind.WEIGHTS:
+            count = _double(item.count, item.window, dialect)
         return exp.Div(this=total, expression=func("nullif", count, exp.Literal.number(0)))
     if item.measure.kind is MeasureKind.SUM and may_not_fit(item.measure.type, item.type):
         return fitting(item.measure, item, feature, dialect)

@@ -17,6 +17,7 @@ from mlforge_sql.dialects.trees import (
     jinja,
     jinja_string,
     not_null,
+    only_when,
     ref,
     select,
     star_from,
@@ -24,7 +25,7 @@ from mlforge_sql.dialects.trees import (
 from mlforge_sql.expressions import Expr, column
 from mlforge_sql.functions.measures import MeasureKind
 from mlforge_sql.plan.nodes import Latest, Measure, Rolling, Tiles
-from mlforge_sql.sql.overflow import is_sum_of_doubles
+from mlforge_sql.sql.overflow import SUMS, is_sum_of_doubles
 from mlforge_sql.sql.powers import is_power, power
 from mlforge_sql.sql.query import ModelQuery, Step
 from mlforge_sql.types import BIGINT, DOUBLE, ColumnType, Kind
@@ -33,6 +34,8 @@ AGAIN = {
     MeasureKind.ROWS: "sum",
     MeasureKind.COUNT: "sum",
     MeasureKind.SUM: "sum",
+    MeasureKind.WEIGHTED: "sum",
+    MeasureKind.WEIGHTS: "sum",
     MeasureKind.MIN: "min",
     MeasureKind.MAX: "max",
     **{kind: "sum" for kind in MeasureKind if is_power(kind)},
@@ -117,19 +120,20 @@ def tiles_steps(name: str, node: Tiles | Rolling, dialect: Dialect) -> Iterator[
 
 
 _OF_VALUES = (MeasureKind.FROM_CENTER, MeasureKind.DEVIATIONS)
-_LISTED = (MeasureKind.SUM, *_OF_VALUES)
+_LISTED = (*SUMS, *_OF_VALUES)
 
 
 def _values(measure: Measure, node: Tiles | Rolling) -> str:
     """Column: the values of a tick in the order of their size. Measures of the same values share it."""
-    same = next(_like(measure, node, *_LISTED))
+    kinds = (measure.kind,) if measure.weight is not None else _LISTED
+    same = next(_like(measure, node, *kinds))
     return f"{same.name}_values"
 
 
 def _in_order(measure: Measure, dialect: Dialect) -> exp.Expr:
     if measure.value is None:
         raise TypeError(measure.name)
-    value = summable(dialect.expression(measure.value), measure.value_type, dialect)
+    value = addend(measure, dialect.expression(measure.value), dialect)
     where = dialect.expression(measure.where) if measure.where else None
     return dialect.in_order(value, where)
 
@@ -149,8 +153,12 @@ def _center(measure: Measure, node: Tiles | Rolling) -> str:
 def _like(measure: Measure, node: Tiles | Rolling, *kinds: MeasureKind) -> Iterator[Measure]:
     """The measures of some kinds that are of the same values."""
     for item in node.measures:
-        if item.kind in kinds and (item.value, item.where) == (measure.value, measure.where):
+        if item.kind in kinds and _what(item) == _what(measure):
             yield item
+
+
+def _what(measure: Measure) -> tuple[Expr | None, Expr | None, Expr | None]:
+    return measure.value, measure.where, measure.weight
 
 
 def _check(measure: Measure, node: Tiles | Rolling) -> exp.Expr:
@@ -191,9 +199,27 @@ def _aggregate(measure: Measure, dialect: Dialect) -> exp.Expr:
 
 def addend(measure: Measure, value: exp.Expr, dialect: Dialect) -> exp.Expr:
     """What a measure that is a sum adds up, made of the value it is of."""
+    if measure.weight is not None:
+        return _weighted(measure, value, measure.weight, dialect)
     if measure.value_type is not None and is_power(measure.kind):
         return power(value, measure.value_type, measure.kind, dialect)
     return summable(value, measure.value_type, dialect)
+
+
+def _weighted(measure: Measure, value: exp.Expr, weight: Expr, dialect: Dialect) -> exp.Expr:
+    """A value times its weight; or the weight itself, where there is a value."""
+    weighs = dialect.expression(weight)
+    if measure.kind is MeasureKind.WEIGHTED:
+        factors = [
+            as_double(value, measure.value_type, dialect),
+            as_double(weighs, measure.weight_type, dialect),
+        ]
+        return exp.Mul(this=factors[0], expression=factors[1])
+    if measure.type.family is Kind.FLOAT:
+        weighs = as_double(weighs, measure.weight_type, dialect)
+    else:
+        weighs = summable(weighs, measure.weight_type, dialect)
+    return only_when(weighs, not_null(value))
 
 
 def summable(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.Expr:

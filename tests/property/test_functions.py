@@ -45,7 +45,7 @@ SPEC: dict[str, Any] = {
 
 
 def test_every_function_has_a_loop_in_the_oracle() -> None:
-    assert set(FUNCTIONS) == {*oracle.COUNTS, *oracle.LOOPS}
+    assert set(FUNCTIONS) == {*oracle.COUNTS, *oracle.LOOPS, *oracle.OF_TWO}
 
 
 def test_a_synonym_is_the_same_function() -> None:
@@ -93,7 +93,7 @@ def test_what_is_made_of_events_only_is_computed_once(
     tmp_path: Path, clock: dict[str, str]
 ) -> None:
     """Neither tiles nor steps of windows stand before states, and no step is said again."""
-    of_events = [name for name, function in FUNCTIONS.items() if function.of_events]
+    of_events = [item.example for item in FUNCTIONS.values() if item.of_events]
     metrics = [{"windows": ["30d"], "aggregations": {"kind": of_events}}]
     feature = {"name": "f", "source": "events", "entities": ["user"], **clock, "metrics": metrics}
     root = write_project(tmp_path, {**SPEC, "features": [feature]}, CONFIG)
@@ -115,7 +115,8 @@ def check(rows: list[dict[str, Any]]) -> None:
     )
     for field in FIELDS:
         for function in calls(field):
-            actual, expected = full[f"{field}_{function}_30d"], value(function, field)
+            label = called(function).label
+            actual, expected = full[f"{field}_{label}_30d"], value(function, field)
             if isinstance(expected, float):
                 assert math.isclose(actual, expected, rel_tol=1e-9), (field, function, actual)
             else:
@@ -124,4 +125,4 @@ def check(rows: list[dict[str, Any]]) -> None:
 
 def test_the_page_has_every_function() -> None:
     page = function_examples.page()
-    assert all(f"| `{name}`" in page for name in FUNCTIONS)
+    assert all(f"| `{item.example}`" in page for item in FUNCTIONS.values())

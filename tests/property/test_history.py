@@ -24,7 +24,7 @@ from harness import write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from stored_times import PLAIN, PORTABLE, StoredTime
-from test_rule_of_time import Readable, at, build, instants, steps_of
+from test_rule_of_time import Readable, Tolerance, at, build, instants, same, steps_of
 from warehouse import Warehouse
 from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 
@@ -84,6 +84,8 @@ def unchanged(
     """To the bit; sums of doubles to the digits that the order of additions leaves."""
     if type(before) is not type(after) or bits(before) == bits(after):
         return bits(before) == bits(after) and type(before) is type(after)
+    if column is not None and column.by is not None:
+        return same(column, before, after, Tolerance.of(column, list(events)))
     if column is None or column.field != "amount":
         return False
     if column.function not in {"sum", "mean", "std", "variance"} or not math.isfinite(before):

@@ -28,6 +28,9 @@ EPOCH = datetime(1970, 1, 1)
 EXACT = {*oracle.COUNTS, "min", "max", "any", "all", "first", "last", "mode"}
 """Functions whose values are never rounded."""
 
+SMALLEST_WEIGHT = 0.001
+"""What weights of both signs add up to at least, where they do not add up to 0."""
+
 
 class Readable(Protocol):
     """A project that has run somewhere."""
@@ -46,11 +49,13 @@ class Tolerance:
         largest: The largest size of the entity's values: std and variance of doubles that are close
             together keep the digits that are left of it. Those of integers and decimals keep all.
         count: Number of values.
+        weighed: Sum of the sizes of the weights.
     """
 
     total: float
     largest: float
     count: int
+    weighed: float = 0.0
 
     @classmethod
     def of(cls, column: oracle.Column, events: list[oracle.Event]) -> Tolerance:
@@ -58,8 +63,22 @@ class Tolerance:
             return cls(0.0, 0.0, 0)
         found = [row[column.field] for _, row in events if row[column.field] is not None]
         values = [abs(float(value)) for value in found]  # type: ignore[arg-type]  # numbers
+        if column.by is not None:
+            return cls.of_weights(column, events)
         is_double = any(isinstance(value, float) for value in found)
         return cls(sum(values), max(values, default=0.0) if is_double else 0.0, len(values))
+
+    @classmethod
+    def of_weights(cls, column: oracle.Column, events: list[oracle.Event]) -> Tolerance:
+        """That of a weighted mean: both of its sums are rounded."""
+        assert column.by is not None
+        rows = [row for _, row in events if None not in {row[column.field], row[column.by]}]
+        values, weights = (
+            [float(row[name]) for row in rows]  # type: ignore[arg-type]  # numbers
+            for name in (column.field, column.by)
+        )
+        total = sum(abs(value * weight) for value, weight in zip(values, weights, strict=True))
+        return cls(total, max(map(abs, values), default=0.0), len(rows), sum(map(abs, weights)))
 
     def allows(self, function: str, actual: float, expected: float) -> bool:
         if not math.isfinite(expected) or not math.isfinite(actual):
@@ -72,6 +91,8 @@ class Tolerance:
             lost *= math.sqrt(max(expected, 0.0)) + lost
         elif function.startswith("std"):
             lost = 8 * digit * self.largest
+        elif function.startswith("weighted_mean"):
+            lost = digit * (self.total + self.largest * self.weighed) / SMALLEST_WEIGHT
         else:
             lost = digit * self.total
         return math.isclose(actual, expected, rel_tol=1e-9, abs_tol=lost * max(self.count, 1))

@@ -27,6 +27,8 @@ class AuditColumn:
         where: Only events for which it is true are aggregated.
         window: The window; None for the value of the last event.
         default: Value of an empty window.
+        by: The other column that the function is told, over the feature's input.
+        by_type: Its type.
     """
 
     name: str
@@ -37,6 +39,8 @@ class AuditColumn:
     where: Expr | None = None
     window: Window | None = None
     default: bool | int | float | str | None = None
+    by: Expr | None = None
+    by_type: ColumnType | None = None
 
 
 @dataclass(frozen=True, slots=True)

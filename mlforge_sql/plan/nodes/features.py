@@ -79,7 +79,7 @@ class RollingColumn:
         name: Name in the feature table.
         window: The window.
         measure: Measure that is aggregated again, for count, sum, min and max; for a mean, the sum.
-        count: For a mean, the measure with the count.
+        count: For a mean, the measure with the count; for a weighted one, that with the sum of the weights.
         thirds: For sums and means of very wide numbers, instead of ``measure``: the sums of their parts.
         powers: For std and variance of integers and decimals, the exact sums they are made of.
         scale: How many digits after the point the unit of such sums stands for.
@@ -206,7 +206,8 @@ class Rolling:
             and self.shifts[-1] < REACH
             and not any(item.window.offset.microseconds or item.observation for item in endless)
             and not any(
-                item.kind is MeasureKind.SUM and item.type.scale > _EXACT_SCALE
+                item.kind in {MeasureKind.SUM, MeasureKind.WEIGHTS}
+                and item.type.scale > _EXACT_SCALE
                 for item in self.measures
             )
         )

@@ -21,6 +21,8 @@ class Measure:
         value_type: Type of the value; None for rows.
         where: Only rows for which it is true count.
         type: Type of the column.
+        weight: The weight of a value, where there are such.
+        weight_type: Its type.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Measure:
     value_type: ColumnType | None
     where: Expr | None
     type: ColumnType
+    weight: Expr | None = None
+    weight_type: ColumnType | None = None
 
     @property
     def is_rows(self) -> bool:
