@@ -218,8 +218,22 @@ def weighted_mean(pairs: Sequence[tuple[Value, Value]]) -> float | None:
     return float(weighed / total) if total else None
 
 
+def beside_largest(pairs: Sequence[tuple[Value, Value]]) -> Value:
+    """The value beside the largest other one; the last of equal ones."""
+    largest = max(sort_key(other) for _, other in pairs)
+    return [value for value, other in pairs if sort_key(other) == largest][-1]
+
+
+def beside_smallest(pairs: Sequence[tuple[Value, Value]]) -> Value:
+    """The value beside the smallest other one; the last of equal ones."""
+    smallest = min(sort_key(other) for _, other in pairs)
+    return [value for value, other in pairs if sort_key(other) == smallest][-1]
+
+
 OF_TWO: dict[str, Callable[[Sequence[tuple[Value, Value]]], Value]] = {
     "weighted_mean": weighted_mean,
+    "arg_max": beside_largest,
+    "arg_min": beside_smallest,
 }
 """Functions of a column and another one, of the pairs without NULL; there is at least one."""
 

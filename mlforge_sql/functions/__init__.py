@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from mlforge_sql.functions.best import MODE
+from mlforge_sql.functions.best import BESIDES, MODE
 from mlforge_sql.functions.counts import COUNT, COUNT_NULL, DISTINCTS
 from mlforge_sql.functions.extremes import EXTREMES, TRUTHS
 from mlforge_sql.functions.model import Call, Function
@@ -20,7 +20,7 @@ from mlforge_sql.functions.sums import MEAN, SUM, WEIGHTED_MEAN
 
 _IN_ORDER = (
     *(SUM, COUNT, MEAN, *EXTREMES, *SPREADS, *TRUTHS, COUNT_NULL, *DISTINCTS, *PLACES, MODE),
-    WEIGHTED_MEAN,
+    *(WEIGHTED_MEAN, *BESIDES),
 )
 
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_ORDER}
@@ -29,7 +29,7 @@ FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_OR
 WORDS = {word: item for item in _IN_ORDER for word in (item.name, *item.synonyms)}
 """The same by every word that stands for one."""
 
-_OTHERS = frozenset({"median", "mad", "mean_abs", "minmax", "argmin", "argmax"})
+_OTHERS = frozenset({"median", "mad", "mean_abs", "minmax"})
 """Functions that others have, and that are near in their letters only."""
 
 

@@ -24,6 +24,7 @@ class Form(StrEnum):
         DISTINCT: The number of different values; 0 for an empty window.
         PLACE: The first or the last value in the order of events.
         MODE: The most frequent value.
+        BESIDE: The value beside the largest or the smallest of another column.
         WEIGHTED: The sum of the weighted values by the sum of the weights.
     """
 
@@ -35,6 +36,7 @@ class Form(StrEnum):
     DISTINCT = "distinct"
     PLACE = "place"
     MODE = "mode"
+    BESIDE = "beside"
     WEIGHTED = "weighted"
 
 
@@ -75,7 +77,7 @@ class Function:
         keeps_type: Whether a value of the function is a value of the column.
         has_type: Whether a user may choose the type of the value.
         of_missing: Whether it counts the rows without a value, and not the values.
-        last: Whether it is the last value, where it is one of a place.
+        last: Whether it is the last value, where it is one of a place, or the one beside the largest.
         plain: What engines call it where they have it as an aggregate of a group.
         parameter: What it is told besides its column.
         synonyms: Further words for it.
@@ -118,12 +120,12 @@ class Function:
     @property
     def ordered(self) -> bool:
         """Whether it needs the order of events."""
-        return self.form is Form.PLACE
+        return self.form in {Form.PLACE, Form.BESIDE}
 
     @property
     def of_events(self) -> bool:
         """Whether it is made of single events, and not of measures of ticks."""
-        return self.form in {Form.DISTINCT, Form.PLACE, Form.MODE}
+        return self.form in {Form.DISTINCT, Form.PLACE, Form.MODE, Form.BESIDE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ def of_sum(kind: ColumnType) -> ColumnType | None:
     return DOUBLE if kind.family is Kind.FLOAT else BIGINT
 
 
+def is_ordered(kind: ColumnType) -> bool:
+    """Whether both engines sort a column in the same way."""
+    return kind.is_ordered
+
+
 def is_summable(kind: ColumnType) -> bool:
     """Whether a column can be added up: numbers, and booleans as 0 and 1."""
     return kind.is_numeric or kind.family is Kind.BOOLEAN

@@ -15,5 +15,15 @@ def weighted_mean(w: str) -> str:
     return _told("weighted_mean", w)
 
 
+def arg_max(by: str) -> str:
+    """The value beside the largest of the column ``by``; of equal ones the later event's."""
+    return _told("arg_max", by)
+
+
+def arg_min(by: str) -> str:
+    """The value beside the smallest of the column ``by``; of equal ones the later event's."""
+    return _told("arg_min", by)
+
+
 def _told(function: str, argument: str) -> str:
     return f"{function}({written(argument)})"

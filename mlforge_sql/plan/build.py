@@ -40,7 +40,7 @@ from mlforge_sql.project.model import (
 )
 from mlforge_sql.types import ColumnType
 
-SeriesKey = tuple[Form, Expr, Expr | None]
+SeriesKey = tuple[Form, Expr, Expr | None, Expr | None, bool]
 
 
 def build_plan(project: Project) -> Plan:
@@ -139,7 +139,7 @@ def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) 
         replace(
             _rolling_column(item, measures, observations, windows),
             series=_series(item, measures, observations, series),
-            last=item.function.function.last,
+            last=item.function.function.last and item.by is None,
         )
         for item in feature.windows
     )
@@ -172,12 +172,23 @@ def _series(
     if not function.of_events or column.value is None or column.value_type is None:
         return None
     where = column.where.input if column.where else None
-    key = (function.form, column.value.input, where)
+    by = column.by.input if column.by else None
+    last = function.last and by is not None
+    key = (function.form, column.value.input, where, by, last)
     if key not in series:
         taken = {item.name for item in observations.values()}
         taken |= {item.name for item in series.values()}
-        name = measures.listed(column, str(function.form), frozenset(taken))
-        series[key] = Series(name, function.form, column.value.input, column.value_type, where)
+        name = measures.listed(column, frozenset(taken))
+        series[key] = Series(
+            name,
+            function.form,
+            column.value.input,
+            column.value_type,
+            where,
+            by,
+            column.by_type,
+            last,
+        )
     return series[key]
 
 

@@ -111,9 +111,11 @@ class MeasureSet:
         """A name for the values that std and variance look at, beside other such names."""
         return self._free(f"{_base(column)}_observed", self.taken | taken)
 
-    def listed(self, column: WindowColumn, form: str, taken: frozenset[str]) -> str:
+    def listed(self, column: WindowColumn, taken: frozenset[str]) -> str:
         """A name for a series of values, beside other such names."""
-        return self._free(f"{_base(column)}_{form}", self.taken | taken)
+        call = column.function
+        what = str(call.function.form) if call.column is None else _plain(call.label)
+        return self._free(f"{_base(column)}_{what}", self.taken | taken)
 
     def _name(self, column: WindowColumn, kind: MeasureKind) -> str:
         part = "count" if kind is MeasureKind.ROWS else str(kind)

@@ -29,6 +29,7 @@ from mlforge_sql.dialects.trees import (
     union,
 )
 from mlforge_sql.expressions import column, identifier
+from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import Audit, AuditColumn, AuditedLabels, Window
 from mlforge_sql.sql.audit_names import BEGINNING, AuditNames
 from mlforge_sql.sql.audit_samples import Samples
@@ -322,11 +323,14 @@ class _Query:
         return found
 
     def _tallies(self) -> list[tuple[str, list[exp.Expr], str | None]]:
-        """Steps that count how many times each value is in a window."""
-        values, names = self.values, self.names
-        times = [aliased(values.times(item), names.times(item)) for item in values.modes]
-        most = [aliased(values.most(item), names.most(item)) for item in values.modes]
+        """Steps that look at all events of a window first."""
+        values, names = self.values.of_events, self.names
+        modes, besides = values.of(Form.MODE), values.of(Form.BESIDE)
+        times = [aliased(values.times(item), names.times(item)) for item in modes]
+        most = [aliased(values.most(item), names.most(item)) for item in modes]
+        ends = [aliased(values.end(item), names.end(item)) for item in besides]
         return [
+            ("ended", ends, "the largest or the smallest of the other column in the window"),
             ("tallied", times, "how many times each value is in the window"),
             ("most", most, None),
         ]

@@ -151,6 +151,10 @@ class AuditNames:
         """How many times a value is in the window."""
         return self.free(f"{item.name}_times")
 
+    def end(self, item: AuditColumn) -> str:
+        """The largest or the smallest of the other column in the window."""
+        return self.free(f"{item.name}_end")
+
     def most(self, item: AuditColumn) -> str:
         """How many times the most frequent value is in it."""
         return self.free(f"{item.name}_most")

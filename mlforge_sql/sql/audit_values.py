@@ -14,10 +14,11 @@ from typing import assert_never
 from sqlglot import exp
 
 from mlforge_sql.dialects.base import Dialect
-from mlforge_sql.dialects.trees import all_of, func, literal, not_null, number, only_when, times
+from mlforge_sql.dialects.trees import all_of, func, literal, number, only_when, times
 from mlforge_sql.expressions import Expr, column
 from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import AuditColumn, Window
+from mlforge_sql.sql.audit_events import EventValues
 from mlforge_sql.sql.audit_names import AuditNames
 from mlforge_sql.sql.audit_weights import DIGITS, WIDE_INTEGER, Weighting
 from mlforge_sql.sql.tiles import as_double, summable
@@ -130,6 +131,11 @@ class AuditValues:
     def spreads(self) -> tuple[Spread, ...]:
         """What the std and variance columns are of, each once."""
         return tuple(dict.fromkeys(spreads(self.names.node.columns).values()))
+
+    @property
+    def of_events(self) -> EventValues:
+        """What is made of single events."""
+        return EventValues(self.names, self.dialect, self._filter, self._within)
 
     @property
     def _weighting(self) -> Weighting:
@@ -289,18 +295,8 @@ class AuditValues:
                 return self._weighting.mean(item)
             case Form.SPREAD:
                 return self._spread(item)
-            case Form.DISTINCT:
-                different = exp.Distinct(expressions=[self._one_zero(item, value)])
-                return self._filter(exp.Count(this=different), item)
-            case Form.PLACE:
-                by = "min_by" if item.function.function.last else "max_by"
-                placed = func(by, self._one_zero(item, value), column(self.names.age))
-                return self._filter(placed, item, not_null(value.copy()))
-            case Form.MODE:
-                times, most = self.names.times(item), self.names.most(item)
-                frequent = exp.EQ(this=column(times), expression=column(most))
-                smallest = func("min", self._one_zero(item, value))
-                return self._filter(smallest, item, not_null(value.copy()), frequent)
+            case Form.DISTINCT | Form.PLACE | Form.MODE | Form.BESIDE:
+                return self.of_events.value(item)
             case form:
                 assert_never(form)
 
@@ -324,28 +320,6 @@ class AuditValues:
         sizes = self._filter(func("sum", func("abs", self.double(item))), item)
         fits = exp.If(this=self.dialect.is_finite(sizes), true=value)
         return exp.Case(ifs=[fits], default=again)
-
-    @property
-    def modes(self) -> list[AuditColumn]:
-        """The columns that hold most frequent values."""
-        return [item for item in self.names.node.columns if _form(item) is Form.MODE]
-
-    def times(self, item: AuditColumn) -> exp.Expr:
-        """How many times a value is in the window."""
-        if item.value is None or item.window is None:
-            raise TypeError(item.name)
-        value = self._one_zero(item, self.dialect.expression(item.value))
-        there = only_when(value.copy(), self._within(item.window, item.where))
-        return exp.Window(
-            this=func("count", there), partition_by=[column(self.names.number), value]
-        )
-
-    def most(self, item: AuditColumn) -> exp.Expr:
-        """How many times the most frequent value is in it."""
-        return self._of_point(func("max", column(self.names.times(item))))
-
-    def _one_zero(self, item: AuditColumn, value: exp.Expr) -> exp.Expr:
-        return self.dialect.one_zero(value, item.value_type) if item.value_type else value
 
     def _filter(self, aggregate: exp.Expr, item: AuditColumn, *more: exp.Expr) -> exp.Expr:
         """The aggregate of the events that are in the column's window."""

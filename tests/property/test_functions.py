@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from pathlib import Path
@@ -93,15 +94,23 @@ def test_what_is_made_of_events_only_is_computed_once(
     tmp_path: Path, clock: dict[str, str]
 ) -> None:
     """Neither tiles nor steps of windows stand before states, and no step is said again."""
-    of_events = [item.example for item in FUNCTIONS.values() if item.of_events]
-    metrics = [{"windows": ["30d"], "aggregations": {"kind": of_events}}]
-    feature = {"name": "f", "source": "events", "entities": ["user"], **clock, "metrics": metrics}
-    root = write_project(tmp_path, {**SPEC, "features": [feature]}, CONFIG)
+    features = [
+        {
+            "name": f"f_{item.name}",
+            "source": "events",
+            "entities": ["user"],
+            **clock,
+            "metrics": {"windows": ["30d", "lifetime"], "aggregations": {"amount": item.example}},
+        }
+        for item in FUNCTIONS.values()
+        if item.of_events
+    ]
+    root = write_project(tmp_path, {**SPEC, "features": features}, CONFIG)
     write_parquet(root / "data" / "events.parquet", SCHEMA, EVENTS)
     plan = compile_project(root).plan
     assert not plan.tiles
-    for dialect in (DuckDb(), Databricks()):
-        text = "\n".join(compile_sql(plan.features[0], dialect, "events"))
+    for node, dialect in itertools.product(plan.features, (DuckDb(), Databricks())):
+        text = "\n".join(compile_sql(node, dialect, "events"))
         steps, comments = re.findall(r"(?m)^(\w+) as \(", text), re.findall(r"(?m)^-- .*", text)
         assert len(steps) == len(set(steps))
         assert len(comments) == len(set(comments))

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 EPOCH = datetime(1970, 1, 1)
 
-EXACT = {*oracle.COUNTS, "min", "max", "any", "all", "first", "last", "mode"}
+EXACT = {*oracle.COUNTS, "min", "max", "any", "all", "first", "last", "mode", "arg_max", "arg_min"}
 """Functions whose values are never rounded."""
 
 SMALLEST_WEIGHT = 0.001
@@ -59,7 +59,7 @@ class Tolerance:
 
     @classmethod
     def of(cls, column: oracle.Column, events: list[oracle.Event]) -> Tolerance:
-        if column.function in EXACT:
+        if oracle.name_of(column.function) in EXACT:
             return cls(0.0, 0.0, 0)
         found = [row[column.field] for _, row in events if row[column.field] is not None]
         values = [abs(float(value)) for value in found]  # type: ignore[arg-type]  # numbers

@@ -102,7 +102,16 @@ EVENTWISE = {
     "metrics": [
         {
             "windows": ["1d", "lifetime"],
-            "aggregations": {"kind": ["count_distinct", "first", "last", "mode"]},
+            "aggregations": {
+                "kind": [
+                    "count_distinct",
+                    "first",
+                    "last",
+                    "mode",
+                    "arg_max(amount)",
+                    "arg_min(amount)",
+                ]
+            },
         }
     ],
     "tie_breaker": ["quantity"],
@@ -283,6 +292,9 @@ MUTATIONS = (
     Mutation("no_last_interval", regex(r"after_whole % 2 = 1", "false"), EVENTWISES),
     Mutation("single_points_only", regex(r"length\(bin\(\w+ - \w+\)\)", "1"), ("eventwise",)),
     Mutation("points_ask_for_single_points", swap("length(bin(point_count))", "1"), ("eventwise",)),
+    Mutation("smallest_for_largest", regex(r"order by amount \+ 0 asc nulls first", "order by amount + 0 desc nulls last"), EVENTWISES),
+    Mutation("largest_for_smallest", regex(r"order by amount \+ 0 desc nulls last", "order by amount + 0 asc nulls first"), EVENTWISES),
+    Mutation("enters_late", regex(r"(shifts\.enters) as tick", r"\1 + 1 as tick"), ("eventwise",)),
     Mutation("ties_the_other_way", swap("quantity asc nulls first", "quantity desc nulls last"), ("eventwise",)),
     Mutation("null_ties_last", swap("quantity asc nulls first", "quantity asc nulls last"), ("eventwise",)),
     Mutation("no_time_order_of_places", swap("event_time asc nulls first, ", ""), EVENTWISES),

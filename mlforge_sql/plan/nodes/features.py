@@ -62,6 +62,9 @@ class Series:
         value: The value; NULL is not in the series.
         type: Its type.
         where: Only events for which it is true are in the series.
+        by: Another column, whose order has a say; where it is NULL, the event is not in the series.
+        by_type: Its type.
+        last: Whether the largest of that is looked for, and not the smallest.
     """
 
     name: str
@@ -69,6 +72,9 @@ class Series:
     value: Expr
     type: ColumnType
     where: Expr | None
+    by: Expr | None = None
+    by_type: ColumnType | None = None
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

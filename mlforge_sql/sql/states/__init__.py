@@ -14,8 +14,9 @@ from mlforge_sql.dialects.trees import from_step, select
 from mlforge_sql.functions.model import Form
 from mlforge_sql.plan.nodes import Rolling
 from mlforge_sql.sql.query import Call, Step
-from mlforge_sql.sql.states.best import mode_steps
+from mlforge_sql.sql.states.beside import beside_steps
 from mlforge_sql.sql.states.distinct import distinct_steps
+from mlforge_sql.sql.states.mode import mode_steps
 from mlforge_sql.sql.states.moves import POINTS, joined_by, points_step, state_name
 from mlforge_sql.sql.states.places import place_steps
 
@@ -44,6 +45,7 @@ def state_steps(node: Rolling, dialect: Dialect, before: Sequence[Step | Call]) 
             Form.DISTINCT: distinct_steps,
             Form.PLACE: place_steps,
             Form.MODE: mode_steps,
+            Form.BESIDE: beside_steps,
         }
         steps = list(makers[series.form](node, series, dialect))
         yield from steps

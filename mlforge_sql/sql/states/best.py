@@ -33,31 +33,25 @@ from mlforge_sql.dialects.trees import (
 )
 from mlforge_sql.expressions import column, identifier
 from mlforge_sql.plan.nodes import Rolling, Series
-from mlforge_sql.sql.query import NamedWindow, Step
-from mlforge_sql.sql.rolling_names import free_name, over
+from mlforge_sql.sql.query import Step
+from mlforge_sql.sql.rolling_names import free_name
 from mlforge_sql.sql.states.moves import (
     POINTS,
     columns_of,
-    enters,
     keys_of,
-    leaves,
-    members,
     state_name,
     windows_of,
 )
-from mlforge_sql.types import BIGINT
-
-_RANKS = 2**32
-"""More than the different values of an entity: a score is a count and, below it, the rank of a value."""
 
 
-def mode_steps(node: Rolling, series: Series, dialect: Dialect) -> Iterator[Step]:
-    """The steps from ticked events to the most frequent values: of equally frequent ones the smallest."""
-    return _Mode(node, series, dialect).steps()
+class Best:
+    """The steps of one series.
 
+    Attributes:
+        values: Step with the values of an entity by their ranks.
+    """
 
-class _Mode:
-    """The steps of one series."""
+    values = "values"
 
     def __init__(self, node: Rolling, series: Series, dialect: Dialect) -> None:
         self.node = node
@@ -74,26 +68,28 @@ class _Mode:
         """Name of a column of ours."""
         return free_name(self.node, word)
 
-    def steps(self) -> Iterator[Step]:
-        value, rank = self.own("value"), self.own("value_rank")
-        by_value = exp.Window(
-            this=func("dense_rank"),
-            partition_by=columns(self.keys),
-            order=exp.Order(expressions=[exp.Ordered(this=column(value), nulls_first=True)]),
-        )
-        yield Step(self.name("members"), members(self.node, self.series, self.dialect, value))
-        ranked = select(*columns((*self.keys, self.node.tick, value)), aliased(by_value, rank))
-        yield Step(
-            self.name("ranked"),
-            from_step(ranked, self.name("members")),
-            "the smallest value of an entity has the rank 1",
-        )
-        valued = select(*columns((*self.keys, rank, value))).distinct(copy=False)
-        yield Step(self.name("values"), from_step(valued, self.name("ranked")))
-        yield self.moves()
-        yield self.running()
+    def score(self, step: str) -> exp.Expr:
+        """What is compared, of a row of a step."""
+        return column(self.own("value_rank"), step)
+
+    def rank(self, score: exp.Expr) -> exp.Expr:
+        """The rank of the value that a score is of."""
+        return score
+
+    def condition(self, _step: str) -> exp.Expr | None:
+        """Which rows of a step count; None for all."""
+        return None
+
+    def best_steps(self, step: str, comment: str | None) -> Iterator[Step]:
+        """The steps from what lasts to the best at every change point.
+
+        Args:
+            step: Rows with a window's number, what a score is made of, and the ticks since which and until which
+                it holds, the latter NULL for always.
+            comment: What scores are.
+        """
         yield self.numbered()
-        yield self.lasting()
+        yield self.lasting(step, comment)
         yield self.levelled()
         yield self.intervals()
         yield self.nodes()
@@ -101,61 +97,6 @@ class _Mode:
         yield self.asked()
         yield self.found()
         yield self.result()
-
-    @property
-    def group(self) -> tuple[str, ...]:
-        """One value of an entity in one window."""
-        return (*self.keys, self.own("window_number"), self.own("value_rank"))
-
-    def moves(self) -> Step:
-        """How many more, or fewer, of a value are in a window from a tick on."""
-        ranked = self.name("ranked")
-        shift, sign = self.own("shift"), self.own("sign")
-        tick = exp.Add(this=column(self.node.tick, ranked), expression=column(shift, "shifts"))
-        total = func("sum", column(sign, "shifts"))
-        query = select(
-            *columns(self.keys, ranked),
-            column(self.own("window_number"), "shifts"),
-            column(self.own("value_rank"), ranked),
-            aliased(tick, self.node.tick),
-            aliased(total, self.own("more")),
-        )
-        rows = []
-        for place, window in enumerate(self.windows):
-            rows.append((place, enters(self.node, window), 1))
-            leave = leaves(self.node, window)
-            if leave is not None:
-                rows.append((place, leave, -1))
-        values = [exp.Tuple(expressions=[number(item) for item in row]) for row in rows]
-        names = [identifier(item) for item in (self.own("window_number"), shift, sign)]
-        alias = exp.TableAlias(this=identifier("shifts"), columns=names)
-        join = exp.Join(this=exp.Values(expressions=values, alias=alias), kind="CROSS")
-        query = from_step(query, ranked).join(join, copy=False)
-        grouped = [
-            *columns(self.keys, ranked),
-            column(self.own("window_number"), "shifts"),
-            column(self.own("value_rank"), ranked),
-            exp.Add(this=column(self.node.tick, ranked), expression=column(shift, "shifts")),
-        ]
-        listed = ", ".join(f"{place} is {item.name}" for place, item in enumerate(self.windows))
-        return Step(
-            self.name("moves"),
-            query.group_by(*grouped, copy=False),
-            f"{self.own('window_number')}: {listed}",
-        )
-
-    def running(self) -> Step:
-        so_far = "so_far"
-        many = self.dialect.cast(over(func("sum", column(self.own("more"))), so_far), BIGINT)
-        until = over(func("lead", column(self.node.tick)), so_far)
-        query = select(
-            *columns((*self.group, self.node.tick)),
-            aliased(many, self.own("many")),
-            aliased(until, self.own("until")),
-        )
-        window = NamedWindow(so_far, tuple(columns(self.group)), (column(self.node.tick),))
-        about = "how many times a value is in a window, and until when"
-        return Step(self.name("counts"), from_step(query, self.name("moves")), about, (window,))
 
     def numbered(self) -> Step:
         """The change points of an entity, from 0, and how many there are."""
@@ -173,43 +114,34 @@ class _Mode:
         about = "the change points of an entity, numbered from 0"
         return Step(self.name("points"), from_step(query, POINTS), about)
 
-    def lasting(self) -> Step:
-        """From which point on, and up to which, a value is there so many times."""
-        counts, points = self.name("counts"), self.name("points")
-        score = exp.Sub(
-            this=exp.Add(
-                this=exp.Mul(this=column(self.own("many"), counts), expression=number(_RANKS)),
-                expression=number(_RANKS - 1),
-            ),
-            expression=column(self.own("value_rank"), counts),
-        )
+    def lasting(self, step: str, comment: str | None) -> Step:
+        """From which point on, and up to which, a value has a score."""
+        points = self.name("points")
         ends = func(
             "coalesce",
             column(self.own("point"), "until_point"),
             column(self.own("point_count"), "since_point"),
         )
         query = select(
-            *columns((*self.keys, self.own("window_number")), counts),
-            aliased(score, self.own("score")),
+            *columns((*self.keys, self.own("window_number")), step),
+            aliased(self.score(step), self.own("score")),
             aliased(column(self.own("point"), "since_point"), self.own("since")),
             aliased(ends, self.own("upto")),
         )
-        query = from_step(query, counts)
-        query = query.join(self._point(points, "since_point", self.node.tick, ""), copy=False)
-        query = query.join(
-            self._point(points, "until_point", self.own("until"), "LEFT"), copy=False
-        )
-        some = exp.GT(this=column(self.own("many"), counts), expression=number(0))
-        about = "a score is the number of times and, below it, how small the value is"
-        return Step(self.name("lasting"), query.where(some, copy=False), about)
+        since, until = column(self.node.tick, step), column(self.own("until"), step)
+        query = from_step(query, step)
+        query = query.join(self._point(points, "since_point", step, since, ""), copy=False)
+        query = query.join(self._point(points, "until_point", step, until, "LEFT"), copy=False)
+        condition = self.condition(step)
+        if condition is not None:
+            query = query.where(condition, copy=False)
+        return Step(self.name("lasting"), query, comment)
 
-    def _point(self, points: str, alias: str, tick: str, side: str) -> exp.Join:
-        counts = self.name("counts")
-        pairs = [(key, key) for key in self.keys] + [(self.node.tick, tick)]
-        on = [
-            exp.EQ(this=column(one, alias), expression=column(other, counts))
-            for one, other in pairs
+    def _point(self, points: str, alias: str, step: str, tick: exp.Expr, side: str) -> exp.Join:
+        on: list[exp.Expr] = [
+            exp.EQ(this=column(key, alias), expression=column(key, step)) for key in self.keys
         ]
+        on.append(exp.EQ(this=column(self.node.tick, alias), expression=tick))
         table = exp.Table(this=identifier(points), alias=exp.TableAlias(this=identifier(alias)))
         return exp.Join(
             this=table, side=side or None, kind=None if side else "INNER", on=all_of(on)
@@ -222,6 +154,7 @@ class _Mode:
         return from_step(select(exp.Star(), levels), step)
 
     def levelled(self) -> Step:
+        """What lasts, with each level that an interval in it can have."""
         lasts = exp.Sub(this=column(self.own("upto")), expression=column(self.own("since")))
         about = "an interval of a level is 2^level points long, and begins at a multiple of that"
         return Step(self.name("levels"), self._levels(self.name("lasting"), lasts), about)
@@ -260,6 +193,7 @@ class _Mode:
         return Step(self.name("intervals"), union(queries, distinct=False), about)
 
     def best(self) -> Step:
+        """The largest score of each interval."""
         group = (
             *self.keys,
             self.own("window_number"),
@@ -304,16 +238,12 @@ class _Mode:
 
     def result(self) -> Step:
         """The values that the scores are of."""
-        tops, values = self.name("tops"), self.name("values")
+        tops, values = self.name("tops"), self.name(self.values)
         query = from_step(select(*columns((*self.keys, self.node.tick), tops)), tops)
         for item in columns_of(self.node, self.series):
             name = state_name(item)
             table = f"of_{name}"
-            score = column(self._top(self.windows.index(item.window)), tops)
-            rank = exp.Sub(
-                this=number(_RANKS - 1),
-                expression=exp.Mod(this=score, expression=number(_RANKS)),
-            )
+            rank = self.rank(column(self._top(self.windows.index(item.window)), tops))
             on: list[exp.Expr] = [
                 exp.EQ(this=column(key, table), expression=column(key, tops)) for key in self.keys
             ]
@@ -323,4 +253,4 @@ class _Mode:
             )
             query = query.select(aliased(column(self.own("value"), table), name), copy=False)
             query = query.join(exp.Join(this=source, side="LEFT", on=all_of(on)), copy=False)
-        return Step(self.name("modes"), query)
+        return Step(self.name("found"), query)

@@ -79,6 +79,8 @@ def members(node: Rolling, series: Series, dialect: Dialect, name: str) -> exp.S
     query = select(*columns((*keys_of(node), node.tick)), aliased(value, name))
     conditions = [not_null(item) for item in columns((*keys_of(node), node.tick))]
     conditions.append(not_null(dialect.expression(series.value)))
+    if series.by is not None:
+        conditions.append(not_null(dialect.expression(series.by)))
     if series.where is not None:
         conditions.append(dialect.expression(series.where))
     return from_step(query, "ticked").where(*conditions, copy=False)

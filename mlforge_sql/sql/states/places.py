@@ -98,13 +98,18 @@ def _bounds_of(series: Series, window: Window, step: str) -> tuple[exp.Expr, exp
     return column(entered, step), number(0) if window.length is None else column(left, step)
 
 
-def _position(node: Rolling) -> exp.Expr:
-    """The place of an event among those of its entity: the last one is what a latest feature would hold."""
+def event_order(node: Rolling) -> list[exp.Expr]:
+    """The order of the events of an entity: the last one is what a latest feature would hold."""
     latest = [descending(column(name)) for name in node.order]
     order = [exp.Ordered(this=column(node.event_time), desc=False, nulls_first=True)]
     order += [exp.Ordered(this=item.this, desc=False, nulls_first=True) for item in latest]
+    return [*order]
+
+
+def _position(node: Rolling) -> exp.Expr:
+    """The place of an event among those of its entity."""
     return exp.Window(
         this=exp.RowNumber(),
         partition_by=columns(keys_of(node)),
-        order=exp.Order(expressions=order),
+        order=exp.Order(expressions=event_order(node)),
     )
