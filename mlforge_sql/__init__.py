@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlforge_sql.api import Definitions, load_project
 from mlforge_sql.errors import OnlineError, RetrievalError, SpecErrors
-from mlforge_sql.functions.words import arg_max, arg_min, weighted_mean
+from mlforge_sql.functions.words import arg_max, arg_min, percentile, weighted_mean
 from mlforge_sql.keys import surrogate_key
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.spec.entity import Entity
@@ -60,6 +60,7 @@ __all__ = [
     "load_project",
     "matches_regex",
     "not_null",
+    "percentile",
     "surrogate_key",
     "unique",
     "weighted_mean",

@@ -103,7 +103,8 @@ def page() -> str:
     for function in FUNCTIONS.values():
         call = function.example
         found = [_text(value(call, field)) if call in calls(field) else "" for field in FIELDS]
-        words = "".join(f", `{word}`" for word in function.synonyms)
+        told = call.removeprefix(function.name)
+        words = "".join(f", `{word}{told}`" for word in function.synonyms)
         rows.append([f"`{call}`{words}", function.about, *found])
     parts.append(_table(["function", "value", *FIELDS], rows))
     return _HEAD + "".join(parts)

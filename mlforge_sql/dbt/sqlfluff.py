@@ -25,6 +25,11 @@ _OTHERS = {
         "before_{{ varargs[0] }} as (select * from {{ kwargs.read }}), "
         "last_{{ varargs[0] }} as (select * from before_{{ varargs[0] }})"
     ),
+    "mlforge_rank_digit": (
+        "{{ kwargs.ranks.of }}_digits_{{ varargs[0] }} as (select * from {{ kwargs.ranks.moves }}), "
+        "{{ kwargs.ranks.of }}_upto_{{ varargs[0] }} as (select * from {{ kwargs.ranks.of }}_digits_{{ varargs[0] }}), "
+        "{{ kwargs.ranks.of }}_found_{{ varargs[0] }} as (select * from {{ kwargs.ranks.of }}_upto_{{ varargs[0] }})"
+    ),
     "mlforge_order": "",
 }
 """Macros that are no value."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import ClassVar
 
 import sqlglot
@@ -153,6 +154,10 @@ class Dialect(ABC):
             value: The double.
             over: Has an aggregate look at a window.
         """
+
+    @abstractmethod
+    def percentile(self, value: exp.Expr, share: Decimal) -> exp.Expr:
+        """Aggregate: the double that a share of the doubles of a group is below, or between two of them."""
 
     @abstractmethod
     def in_order(self, value: exp.Expr, where: exp.Expr | None) -> exp.Expr:

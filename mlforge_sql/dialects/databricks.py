@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from sqlglot import exp
 from typing_extensions import override
@@ -124,6 +125,12 @@ class Databricks(Dialect):
         """Spark keeps a mean and a sum of squared deviations (Welford 1962), never raw squares."""
         form = "pop" if spread.population else "samp"
         return over(func(f"{'stddev' if spread.root else 'var'}_{form}", value))
+
+    @override
+    def percentile(self, value: exp.Expr, share: Decimal) -> exp.Expr:
+        return exp.Anonymous(
+            this="percentile", expressions=[value, exp.Literal.number(f"{share:f}")]
+        )
 
     @override
     def each_below(self, many: exp.Expr) -> exp.Expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from sqlglot import exp
 from typing_extensions import override
@@ -121,6 +122,12 @@ class DuckDb(Dialect):
         wanted = exp.and_(where, there, copy=False) if where else there
         listed = exp.Filter(this=func("list", value.copy()), expression=exp.Where(this=wanted))
         return func("list_sort", listed)
+
+    @override
+    def percentile(self, value: exp.Expr, share: Decimal) -> exp.Expr:
+        return exp.Anonymous(
+            this="quantile_cont", expressions=[value, exp.Literal.number(f"{share:f}")]
+        )
 
     @override
     def each_below(self, many: exp.Expr) -> exp.Expr:

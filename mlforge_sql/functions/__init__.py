@@ -15,12 +15,13 @@ from mlforge_sql.functions.counts import COUNT, COUNT_NULL, DISTINCTS
 from mlforge_sql.functions.extremes import EXTREMES, TRUTHS
 from mlforge_sql.functions.model import Call, Function
 from mlforge_sql.functions.moments import SPREADS
+from mlforge_sql.functions.orders import MEDIAN, PERCENTILE
 from mlforge_sql.functions.places import PLACES
 from mlforge_sql.functions.sums import MEAN, SUM, WEIGHTED_MEAN
 
 _IN_ORDER = (
     *(SUM, COUNT, MEAN, *EXTREMES, *SPREADS, *TRUTHS, COUNT_NULL, *DISTINCTS, *PLACES, MODE),
-    *(WEIGHTED_MEAN, *BESIDES),
+    *(MEDIAN, PERCENTILE, WEIGHTED_MEAN, *BESIDES),
 )
 
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_ORDER}
@@ -29,7 +30,7 @@ FUNCTIONS: dict[str, Function] = {function.name: function for function in _IN_OR
 WORDS = {word: item for item in _IN_ORDER for word in (item.name, *item.synonyms)}
 """The same by every word that stands for one."""
 
-_OTHERS = frozenset({"median", "mad", "mean_abs", "minmax"})
+_OTHERS = frozenset({"mad", "mean_abs", "minmax"})
 """Functions that others have, and that are near in their letters only."""
 
 

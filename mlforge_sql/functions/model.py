@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from mlforge_sql.functions.measures import MeasureKind
-from mlforge_sql.functions.parameters import Argument, Parameter, written
+from mlforge_sql.functions.parameters import Argument, Parameter, share_label, written
 from mlforge_sql.types import ColumnType
 
 
@@ -24,6 +24,7 @@ class Form(StrEnum):
         DISTINCT: The number of different values; 0 for an empty window.
         PLACE: The first or the last value in the order of events.
         MODE: The most frequent value.
+        ORDER: The value at a place in the order of size.
         BESIDE: The value beside the largest or the smallest of another column.
         WEIGHTED: The sum of the weighted values by the sum of the weights.
     """
@@ -36,8 +37,12 @@ class Form(StrEnum):
     DISTINCT = "distinct"
     PLACE = "place"
     MODE = "mode"
+    ORDER = "order"
     BESIDE = "beside"
     WEIGHTED = "weighted"
+
+
+_OF_EVENTS = frozenset({Form.DISTINCT, Form.PLACE, Form.MODE, Form.ORDER, Form.BESIDE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Function:
         last: Whether it is the last value, where it is one of a place, or the one beside the largest.
         plain: What engines call it where they have it as an aggregate of a group.
         parameter: What it is told besides its column.
+        share: Which share of the values is below it, where it is told none.
         synonyms: Further words for it.
         others: What it is called elsewhere.
     """
@@ -99,6 +105,7 @@ class Function:
     last: bool = False
     plain: str = ""
     parameter: Parameter | None = None
+    share: Decimal | None = None
     synonyms: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
@@ -125,7 +132,7 @@ class Function:
     @property
     def of_events(self) -> bool:
         """Whether it is made of single events, and not of measures of ticks."""
-        return self.form in {Form.DISTINCT, Form.PLACE, Form.MODE, Form.BESIDE}
+        return self.form in _OF_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +157,14 @@ class Call:
         return self.argument if isinstance(self.argument, str) else None
 
     @property
+    def share(self) -> Decimal | None:
+        """Of a percentile, the share of the values that are below it."""
+        return self.argument if isinstance(self.argument, Decimal) else self.function.share
+
+    @property
     def label(self) -> str:
         """Its part of the name of a column."""
         if isinstance(self.argument, Decimal):
-            return f"p{written(self.argument * 100)}".replace(".", "_")
+            return share_label(self.argument)
         name = self.function.name
         return name if self.argument is None else f"{name}_{self.argument}"

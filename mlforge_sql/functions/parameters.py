@@ -57,6 +57,16 @@ def written(argument: Argument) -> str:
     return f'"{doubled}"'
 
 
+def share_label(share: Decimal) -> str:
+    """A part of a name for a share of values.
+
+    Examples:
+        >>> share_label(Decimal("0.95")), share_label(Decimal("0.999"))
+        ('p95', 'p99_9')
+    """
+    return f"p{written(share * 100)}".replace(".", "_")
+
+
 def _share(text: str) -> Decimal | None:
     try:
         found = Decimal(text)

@@ -13,6 +13,9 @@ ORDERED = "an ordered"
 SUMMABLE = "a numeric or boolean"
 """Which columns can be added up, in words."""
 
+NUMERIC = "a numeric"
+"""Which columns are numbers, in words."""
+
 BOOLEAN_ONLY = "a boolean"
 """Which columns are true or false, in words."""
 
@@ -40,6 +43,11 @@ def count_of_ordered(kind: ColumnType) -> ColumnType | None:
 def as_double(kind: ColumnType) -> ColumnType | None:
     """A double, of what can be added up."""
     return DOUBLE if is_summable(kind) else None
+
+
+def number_as_double(kind: ColumnType) -> ColumnType | None:
+    """A double, of numbers."""
+    return DOUBLE if kind.is_numeric else None
 
 
 def of_sum(kind: ColumnType) -> ColumnType | None:

@@ -5,6 +5,16 @@ from __future__ import annotations
 from mlforge_sql.functions.parameters import written
 
 
+def percentile(p: float) -> str:
+    """The value that a share ``p`` of the others, from 0 to 1, is below; between two, as far between them.
+
+    Examples:
+        >>> percentile(0.95)
+        'percentile(0.95)'
+    """
+    return f"percentile({p})"
+
+
 def weighted_mean(w: str) -> str:
     """The mean of a column, each value counted as often as the column ``w`` says.
 

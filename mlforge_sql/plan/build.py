@@ -139,6 +139,7 @@ def _rolling(feature: ResolvedFeature, measures: MeasureSet, tiles: str | None) 
         replace(
             _rolling_column(item, measures, observations, windows),
             series=_series(item, measures, observations, series),
+            share=item.function.share,
             last=item.function.function.last and item.by is None,
         )
         for item in feature.windows

@@ -55,7 +55,7 @@ def is_rounded(item: AuditColumn) -> bool:
         case Form.SPREAD:
             return is_of_doubles(item)
         case form:
-            return form in {Form.MEAN, Form.WEIGHTED}
+            return form in {Form.MEAN, Form.WEIGHTED, Form.ORDER}
 
 
 def _form(item: AuditColumn) -> Form | None:
@@ -173,7 +173,7 @@ class AuditValues:
             return self._weighting.rounding(item)
         size = func("abs", self.double(item))
         each = exp.Mul(this=digits, expression=self._filter(func("count", self.double(item)), item))
-        if is_spread(item):
+        if is_spread(item) or _form(item) is Form.ORDER:
             return exp.Mul(this=each, expression=self._filter(func("max", size), item))
         if _form(item) is Form.TOTAL:
             each = exp.Mul(
@@ -293,6 +293,8 @@ class AuditValues:
                 return self._mean(item)
             case Form.WEIGHTED:
                 return self._weighting.mean(item)
+            case Form.ORDER:
+                return self._percentile(item)
             case Form.SPREAD:
                 return self._spread(item)
             case Form.DISTINCT | Form.PLACE | Form.MODE | Form.BESIDE:
@@ -312,6 +314,12 @@ class AuditValues:
     def _mean(self, item: AuditColumn) -> exp.Expr:
         mean = self._filter(func("avg", self.double(item)), item)
         return self._scaled(item, "avg", mean) if is_of_doubles(item) else mean
+
+    def _percentile(self, item: AuditColumn) -> exp.Expr:
+        share = item.function.share if item.function else None
+        if share is None:
+            raise TypeError(item.name)
+        return self._filter(self.dialect.percentile(self.double(item), share), item)
 
     def _scaled(self, item: AuditColumn, function: str, value: exp.Expr) -> exp.Expr:
         """A sum or a mean of doubles; of such that overflow in some order, they are made smaller first."""

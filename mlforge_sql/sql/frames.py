@@ -145,10 +145,10 @@ def _windowed(node: Rolling) -> Step:
 
 
 def _windows(node: Rolling, used: list[Window]) -> tuple[NamedWindow, ...]:
-    return tuple(_window(node, window) for window in dict.fromkeys(used))
+    return tuple(window_frame(node, window) for window in dict.fromkeys(used))
 
 
-def _window(node: Rolling, window: Window) -> NamedWindow:
+def window_frame(node: Rolling, window: Window) -> NamedWindow:
     """The frame of a window: ``t - o - W < tick <= t - o`` in whole ticks."""
     offset = node.clock.ticks(window.offset)
     end = f"{offset} preceding" if offset else "current row"

@@ -105,7 +105,7 @@ BAD = {
                 "name": "a",
                 "source": "b",
                 "entities": "c",
-                "metrics": {"field": "x", "function": "median", "windows": "7d"},
+                "metrics": {"field": "x", "function": "frobnicate", "windows": "7d"},
             }
         ]
     },

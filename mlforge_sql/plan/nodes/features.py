@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from mlforge_sql.clock import Clock
 from mlforge_sql.durations import Duration
@@ -94,6 +95,7 @@ class RollingColumn:
         spread: Which spread.
         series: For what is made of single events, those.
         last: Whether the last value of the series is meant, and not the first.
+        share: Of a percentile, the share of the values below it.
         zero: Whether an empty window counts 0 rather than NULL.
         what: What is aggregated, in words: ``sum of amount``.
         default: Value of an empty window.
@@ -120,6 +122,7 @@ class RollingColumn:
     moments: tuple[Measure, ...] = ()
     series: Series | None = None
     last: bool = False
+    share: Decimal | None = None
 
     @property
     def measures(self) -> tuple[Measure, ...]:

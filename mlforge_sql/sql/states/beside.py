@@ -87,9 +87,8 @@ class _Beside(Best):
         names = [identifier(item) for item in (self.own("window_number"), enter, leave)]
         alias = exp.TableAlias(this=identifier("shifts"), columns=names)
         join = exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS")
-        listed = ", ".join(f"{place} is {item.name}" for place, item in enumerate(self.windows))
         return Step(
             self.name("held"),
             from_step(query, ranked).join(join, copy=False),
-            f"{self.own('window_number')}: {listed}",
+            self.numbered_windows,
         )

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.trees import (
     aliased,
     all_of,
@@ -32,19 +31,16 @@ from mlforge_sql.dialects.trees import (
     union,
 )
 from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Rolling, Series
 from mlforge_sql.sql.query import Step
-from mlforge_sql.sql.rolling_names import free_name
 from mlforge_sql.sql.states.moves import (
     POINTS,
     columns_of,
-    keys_of,
     state_name,
-    windows_of,
 )
+from mlforge_sql.sql.states.ranked import Ranked
 
 
-class Best:
+class Best(Ranked):
     """The steps of one series.
 
     Attributes:
@@ -52,21 +48,6 @@ class Best:
     """
 
     values = "values"
-
-    def __init__(self, node: Rolling, series: Series, dialect: Dialect) -> None:
-        self.node = node
-        self.series = series
-        self.dialect = dialect
-        self.keys = keys_of(node)
-        self.windows = windows_of(node, series)
-
-    def name(self, word: str) -> str:
-        """Name of a step."""
-        return f"{self.series.name}_{word}"
-
-    def own(self, word: str) -> str:
-        """Name of a column of ours."""
-        return free_name(self.node, word)
 
     def score(self, step: str) -> exp.Expr:
         """What is compared, of a row of a step."""

@@ -9,10 +9,11 @@ from sqlglot import exp
 from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.trees import aliased, columns, from_step, func, not_null, number, select
 from mlforge_sql.expressions import column, identifier
+from mlforge_sql.functions.parameters import share_label
 from mlforge_sql.plan.nodes import Rolling, RollingColumn, Series, Window
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import free_name, over
-from mlforge_sql.sql.tiles import countable
+from mlforge_sql.sql.tiles import as_double, countable
 from mlforge_sql.types import BIGINT
 
 POINTS = "change_points"
@@ -29,6 +30,8 @@ def state_name(item: RollingColumn) -> str:
     if item.series is None:
         raise TypeError(item.name)
     end = "_last" if item.last else ""
+    if item.share is not None:
+        end = f"_{share_label(item.share)}"
     return f"{item.series.name}{end}{item.window.suffix}"
 
 
@@ -73,9 +76,13 @@ def joined_by(node: Rolling, step: str) -> exp.Join:
     )
 
 
-def members(node: Rolling, series: Series, dialect: Dialect, name: str) -> exp.Select:
-    """The values of a series: keys, tick and value, from the ticked events."""
+def members(
+    node: Rolling, series: Series, dialect: Dialect, name: str, *, double: bool = False
+) -> exp.Select:
+    """The values of a series: keys, tick and value, maybe as a double, from the ticked events."""
     value = dialect.one_zero(dialect.expression(series.value), series.type)
+    if double:
+        value = as_double(value, series.type, dialect)
     query = select(*columns((*keys_of(node), node.tick)), aliased(value, name))
     conditions = [not_null(item) for item in columns((*keys_of(node), node.tick))]
     conditions.append(not_null(dialect.expression(series.value)))
