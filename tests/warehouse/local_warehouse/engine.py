@@ -31,8 +31,8 @@ class Engine(Protocol):
     def fields(self, relation: str) -> list[Field]:
         """The columns of a relation."""
 
-    def relations(self) -> list[Relation]:
-        """Every table and view of the declared catalogs."""
+    def relations(self, schema: tuple[str, str] | None = None) -> list[Relation]:
+        """Every table and view of the declared catalogs, or of one schema (its catalog and name)."""
 
     def schemas(self) -> list[tuple[str, str]]:
         """Catalog and schema of every schema."""

@@ -21,7 +21,7 @@ from warehouse.local_warehouse.parameters import Parameter, bind
 from warehouse.local_warehouse.privileges import Privileges
 from warehouse.local_warehouse.rules import RULES
 from warehouse.local_warehouse.rules.described import without_described
-from warehouse.local_warehouse.rules.information_schema import rows_of
+from warehouse.local_warehouse.rules.information_schema import rows_of, tables_of
 from warehouse.local_warehouse.rules.names import SHOWN, rewritten
 from warehouse.local_warehouse.rules.qualify import without_qualify
 
@@ -135,9 +135,10 @@ class Session:
 
     def relations(self, catalog: str, schema: str | None = None) -> list[Relation]:
         """Tables and views of a catalog (`system`: of all) or of one schema."""
+        one = None if schema is None or catalog == "system" else (catalog, schema)
         return [
             relation
-            for relation in self.engine.relations()
+            for relation in self.engine.relations(one)
             if catalog in {"system", relation.name.catalog}
             and schema in {None, relation.name.schema}
         ]
@@ -164,11 +165,12 @@ class Session:
         """Give a statement to Spark with its names rewritten."""
         plain, views = without_described(self, without_qualify(answered(self, sql)))
         statement = rewritten(self, plain)
+        named = tables_of(plain)
         for view, (catalog, schema, name) in statement.views.items():
             if catalog in self.workspace.foreign:
                 views[view] = self.workspace.foreign.rows(catalog, schema, name)
             else:
-                views[view] = rows_of(self, catalog, name)
+                views[view] = rows_of(self, catalog, name, named)
         with self._readable(views):
             rows = self.engine.sql(statement.text)
         return _spoken(rows, self.catalogs) if SHOWN.match(without_comments(sql)) else rows

@@ -173,11 +173,11 @@ class SparkEngine:
             for field in self._spark.table(relation).schema.fields
         ]
 
-    def relations(self) -> list[Relation]:
+    def relations(self, schema: tuple[str, str] | None = None) -> list[Relation]:
         catalog, found = self._catalog, []
         for database in _sequence(catalog.listDatabases()):
             logical = self._catalogs.logical(database)
-            if logical is None:
+            if logical is None or schema not in {None, logical}:
                 continue
             for identifier in _sequence(catalog.listTables(database, "*", False)):
                 try:

@@ -66,7 +66,7 @@ class RecordingEngine:
             Field("amount", "decimal(10,2)", "decimal(10,2)"),
         ]
 
-    def relations(self) -> list[Relation]:
+    def relations(self, schema: tuple[str, str] | None = None) -> list[Relation]:
         return self.listed
 
     def schemas(self) -> list[tuple[str, str]]:

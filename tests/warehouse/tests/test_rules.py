@@ -172,6 +172,23 @@ def test_information_schema_columns() -> None:
     assert (first["data_type"], first["is_nullable"]) == ("DECIMAL", "YES")
 
 
+@pytest.mark.parametrize(
+    ("condition", "tables"),
+    [
+        ("table_name = 'orders'", {"orders"}),
+        ("table_schema = 'default' and table_name in ('orders', 'TOTALS')", {"orders", "totals"}),
+        ("table_name = 'orders' or table_name like 't%'", {"orders", "customers", "totals"}),
+        ("not table_name = 'orders'", {"orders", "customers", "totals"}),
+        ("table_name = 'or''ders'", {"orders", "customers", "totals"}),
+    ],
+)
+def test_a_question_about_some_tables_looks_at_no_other(condition: str, tables: set[str]) -> None:
+    stand_in = StandIn()
+    stand_in.run(f"select * from main.information_schema.columns where {condition}")
+    shown = stand_in.engine.shown["__main_information_schema_columns"].to_pylist()
+    assert {row["table_name"] for row in shown} == tables
+
+
 def test_information_schema_keys() -> None:
     stand_in = StandIn()
     stand_in.run(PRIMARY_KEY)
