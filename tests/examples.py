@@ -26,17 +26,17 @@ class Count:
 
 
 COUNTS = {
-    "tests/online/test_kill.py": Count("killed syncs", 20, 200),
-    "tests/property/test_both_engines.py": Count("features", 30, 1000),
-    "tests/property/test_history.py": Count("projects", 20, 300),
-    "tests/property/test_honest_audits.py": Count("projects", 40, 1000),
-    "tests/property/test_online_values.py": Count("projects", 20, 300),
-    "tests/property/test_online_values_on_databricks.py": Count("projects", 2, 30),
-    "tests/property/test_rule_of_time.py": Count("projects", 120, 3000),
-    "tests/property/test_spread.py": Count("tables", 4, 80),
-    "tests/property/test_training_data_on_both_engines.py": Count("projects", 3, 40),
-    "tests/property/test_training_set_values.py": Count("projects", 40, 500),
-    "tests/property/test_translation_values.py": Count("expressions", 90, 1000),
+    "tests/online/test_kill.py": Count("killed syncs", 10, 200),
+    "tests/property/test_both_engines.py": Count("features", 14, 1000),
+    "tests/property/test_history.py": Count("projects", 8, 300),
+    "tests/property/test_honest_audits.py": Count("projects", 16, 1000),
+    "tests/property/test_online_values.py": Count("projects", 10, 300),
+    "tests/property/test_online_values_on_databricks.py": Count("projects", 1, 30),
+    "tests/property/test_rule_of_time.py": Count("projects", 60, 3000),
+    "tests/property/test_spread.py": Count("tables", 2, 80),
+    "tests/property/test_training_data_on_both_engines.py": Count("projects", 2, 40),
+    "tests/property/test_training_set_values.py": Count("projects", 20, 500),
+    "tests/property/test_translation_values.py": Count("expressions", 45, 1000),
 }
 """By file, as pytest names it."""
 
