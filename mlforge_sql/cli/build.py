@@ -65,7 +65,8 @@ def build(  # noqa: PLR0913, PLR0917 - click gives an argument to each option
     from mlforge_sql.workflows.build import build_features, store_to_ourselves, unbuildable
     from mlforge_sql.workflows.compile import compile_project, finish_interrupted
 
-    finish_interrupted(settings.root)
+    if not dry_run:
+        finish_interrupted(settings.root)
     chosen = selected(settings, selections, excluded)
     if chosen is not None:
         names, training_sets = (*names, *chosen.features), (*training_sets, *chosen.training_sets)

@@ -34,7 +34,8 @@ def compile_(settings: Settings, check: bool, dry_run: bool, keep_edits: bool) -
         write_project,
     )
 
-    finish_interrupted(settings.root)
+    if not (check or dry_run):
+        finish_interrupted(settings.root)
     compiled = compile_project(settings.root)
     if not settings.quiet:
         show_diagnostics(settings.root, compiled.project.warnings)

@@ -63,5 +63,9 @@ def _show(default: str, stores: Mapping[str, Mapping[str, dict[str, object]]]) -
 
 
 def _store(store: dict[str, object]) -> str:
-    rest = ", ".join(f"{key} {value}" for key, value in store.items() if key != "KIND" and value)
-    return f"{store['KIND']}: {rest}"
+    rest = (
+        key.replace("_", " ") if value is True else f"{key} {value}"
+        for key, value in store.items()
+        if key != "KIND" and value
+    )
+    return f"{store['KIND']}: {', '.join(rest)}"

@@ -141,13 +141,19 @@ class _Graph:
             case _:
                 return []
 
+    def _called(self, source: Node) -> set[str]:
+        """The names of a source; one that is read by another time has that of the source it is."""
+        return {source[1], self._specs.queried.get(source[1], source[1])}
+
     def _fitting(self, method: str, value: str) -> set[Node]:
         match method:
             case "tag":
                 return {node for node, tags in self._tags.items() if _any(tags, value)}
             case "source":
                 return {
-                    node for node in self._parents if node[0] == "source" and _is(node[1], value)
+                    node
+                    for node in self._parents
+                    if node[0] == "source" and any(_is(name, value) for name in self._called(node))
                 }
             case "entity":
                 return {node for node, names in self._entities.items() if _any(names, value)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlforge_sql.errors import Diagnostic, RetrievalError
 from mlforge_sql.functions.results import MAX_DIGITS
@@ -93,13 +94,30 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def _check_interval(item: pa.Field, column: pa.Array) -> None:
     """Refuse intervals of nanoseconds: DuckDB's are of microseconds, and no type of Arrow says so."""
-    import pyarrow as pa
-
-    if not pa.types.is_interval(item.type):
+    if not _has_interval(item.type):
         return
-    if any(value.nanoseconds % 1000 for value in column.to_pylist() if value is not None):
+    if any(value.nanoseconds % 1000 for value in _intervals(column.to_pylist())):
         message = f"column `{item.name}` of the labels has intervals finer than microseconds"
         raise RetrievalError([Diagnostic("MF061", message, hint="round them, or pass on text")])
+
+
+def _has_interval(kind: pa.DataType) -> bool:
+    """Whether a type is an interval, or has one inside."""
+    import pyarrow as pa
+
+    inside = (kind.field(number).type for number in range(kind.num_fields))
+    return pa.types.is_interval(kind) or any(_has_interval(item) for item in inside)
+
+
+def _intervals(values: Iterable[Any]) -> Iterator[pa.MonthDayNano]:
+    """The intervals in values of lists, structs and maps."""
+    for value in values:
+        if isinstance(value, dict):
+            yield from _intervals(value.values())
+        elif hasattr(value, "nanoseconds"):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _intervals(value)
 
 
 def _next_step(kind: pa.DataType) -> str:

@@ -31,6 +31,7 @@ import mlforge_sql as mlf
 from mlforge_sql.api.project import load as load_project
 from mlforge_sql.errors import SpecErrors, plain
 from mlforge_sql.loading.load import load
+from mlforge_sql.project.selectors import select
 from mlforge_sql.workflows.compile import compile_project
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -628,6 +629,8 @@ def test_yaml_says_the_same(tmp_path: Path) -> None:
         ("user_id", ("user_id",)),
     ]
     assert {item.spec.entities for item in specs.features} == {("user_id",)}
+    assert select(specs, ["source:orders+"]).features == ("a", "b"), "by whatever time it is read"
+    assert select(specs, ["source:orders_by_at+"]).features == ("c",)
     spec.write_text(SPEC.replace("timestamp: at, select", "timestamp: amt, select"), "utf-8")
     with pytest.raises(SpecErrors) as caught:
         compile_project(root)

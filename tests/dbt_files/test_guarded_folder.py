@@ -122,6 +122,17 @@ def test_what_is_said_of_a_broken_journal(project: Path) -> None:
     assert compare(project / "dbt", compile_project(project).files).is_empty
 
 
+@pytest.mark.parametrize(
+    "command", [["build", "--dry-run"], ["compile", "--dry-run"], ["compile", "--check"]]
+)
+def test_what_is_only_said_finishes_nothing(project: Path, command: list[str]) -> None:
+    write_project(compile_project(project))
+    plant(project / "dbt", '{"write": [], "delete": ["models/features/spend.sql"], "moving": true}')
+    before = everything(project)
+    run(project, *command)
+    assert everything(project) == before
+
+
 # Links
 
 

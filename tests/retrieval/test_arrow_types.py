@@ -64,6 +64,14 @@ LOST = {
         pa.array([pa.MonthDayNano([0, 0, 1]), None]),
         "finer than microseconds",
     ),
+    "nanoseconds of intervals in lists": (
+        pa.array([[None, pa.MonthDayNano([0, 0, 1])], None]),
+        "finer than microseconds",
+    ),
+    "nanoseconds of intervals in structs": (
+        pa.array([{"x": [pa.MonthDayNano([1, 2, 3])]}, None]),
+        "finer than microseconds",
+    ),
 }
 
 
