@@ -149,25 +149,22 @@ class _Query:
 
     def held(self) -> list[Step]:
         """The row of the table that holds at each instant."""
-        number, begins = self.names.number, self.names.begins
+        begins = self.names.begins
         table = self.samples.table("feature_table")
+        instant = (self.names.number, *self.node.keys, self.names.time)
         until = exp.LTE(
             this=column(BEGINNING, "feature_table"), expression=column(self.names.time, "audited")
         )
-        same = self.samples.same_entity("feature_table", "audited")
+        on = all_of([self.samples.same_entity("feature_table", "audited"), until])
         last = aliased(func("max", column(BEGINNING, "feature_table")), begins)
-        begun = from_step(select(column(number, "audited"), last), "audited")
-        on = all_of([same, until])
-        begun = begun.join(exp.Join(this=table, kind="INNER", on=on), copy=False)
-        begun = begun.group_by(column(number, "audited"), copy=False)
-        kept = columns((number, *self.node.keys, self.names.time), "audited")
+        begun = from_step(select(*columns(instant, "audited"), last), "audited")
+        begun = begun.join(exp.Join(this=table, side="LEFT", on=on), copy=False)
+        begun = begun.group_by(*columns(instant, "audited"), copy=False)
         values = columns((item.name for item in self.node.columns), "feature_table")
-        held = from_step(select(*kept, column(begins, "begun"), *values), "audited")
-        same_number = exp.EQ(this=column(number, "begun"), expression=column(number, "audited"))
-        begun_table = exp.Table(this=identifier("begun"))
-        held = held.join(exp.Join(this=begun_table, side="LEFT", on=same_number), copy=False)
+        held = from_step(select(*columns((*instant, begins), "begun"), *values), "begun")
         at = exp.EQ(this=column(BEGINNING, "feature_table"), expression=column(begins, "begun"))
-        found = exp.Join(this=table.copy(), side="LEFT", on=all_of([same.copy(), at]))
+        same = self.samples.same_entity("feature_table", "begun")
+        found = exp.Join(this=table.copy(), side="LEFT", on=all_of([same, at]))
         comment = "the row that holds at each instant: the last one that has begun"
         return [Step("begun", begun), Step("held", held.join(found, copy=False), comment)]
 

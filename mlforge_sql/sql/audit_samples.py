@@ -6,6 +6,7 @@ rows are in them. The same seed draws the same sample, whatever the order of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -91,13 +92,14 @@ class Samples:
     # Instants of a feature's table
 
     def instants(self) -> list[Step]:
-        """Instants at which a row begins, or should begin, and a microsecond before them."""
+        """Instants at which a row begins, or should begin, and a microsecond before them.
+
+        An engine may compute a step for each step that reads it, so each has one reader where it can.
+        """
         return [
             self._source_entities(),
             self._table_entities(),
             *self._entities(),
-            self._entity_events(),
-            self._entity_rows(),
             self._candidates(),
             *self._in_turn("candidates", (self.names.origin,), "drawn"),
             self._drawn_changes(),
@@ -152,29 +154,11 @@ class Samples:
         total = exp.Window(this=func("sum", weight), order=exp.Order(expressions=[order]))
         return exp.Sub(this=total, expression=weight.copy())
 
-    def _entity_events(self) -> Step:
-        query = select(*columns((*self.node.keys, self.node.event_time)))
-        seen = self.countable(from_table(query, ref(self.node.staging)))
-        found = exp.Subquery(this=seen, alias=exp.TableAlias(this=identifier("seen")))
-        names = columns((*self.node.keys, self.node.event_time), "seen")
-        joined = from_step(select(*names), "entities").join(self._same(found, "seen"), copy=False)
-        return Step("entity_events", joined)
-
-    def _entity_rows(self) -> Step:
-        names = [*columns(self.node.keys, "found"), column(BEGINNING, "found")]
-        joined = from_step(select(*names), "entities")
-        return Step(
-            "entity_rows", joined.join(self._same(self.table("found"), "found"), copy=False)
-        )
-
     def table(self, alias: str) -> exp.Expr:
         """The feature's table."""
         found = ref(self.node.feature)
         found.set("alias", exp.TableAlias(this=identifier(alias)))
         return found
-
-    def _same(self, relation: exp.Expr, alias: str, of: str = "entities") -> exp.Join:
-        return exp.Join(this=relation, kind="INNER", on=self.same_entity(alias, of))
 
     def same_entity(self, left: str, right: str) -> exp.Expr:
         """Whether two rows are of one entity."""
@@ -184,40 +168,52 @@ class Samples:
         )
 
     def _candidates(self) -> Step:
-        def part(step: str, time: str, origin: str) -> exp.Select:
-            instant = aliased(column(time), self.names.time)
-            named = aliased(exp.Literal.string(origin), self.names.origin)
-            return from_step(select(*columns(self.node.keys), instant, named), step)
-
-        rows = part("entity_rows", BEGINNING, "row")
-        events = part("entity_events", self.node.event_time, "event")
+        keys, time, origin = self.node.keys, self.names.time, self.names.origin
+        begins = aliased(column(BEGINNING), time)
+        rows = select(*columns(keys), begins, aliased(exp.Literal.string("row"), origin))
+        event = exp.Literal.string("event")
+        events = select(*columns((*keys, self.node.event_time)), event)
+        seen = union(
+            [
+                from_table(rows, ref(self.node.feature)),
+                self.countable(from_table(events, ref(self.node.staging))),
+            ],
+            distinct=False,
+        )
+        both = exp.Subquery(this=seen, alias=exp.TableAlias(this=identifier("seen")))
+        names = [*columns((*keys, time, origin), "seen"), column(self.names.weight, "entities")]
+        same = exp.Join(this=both, kind="INNER", on=self.same_entity("seen", "entities"))
+        query = from_step(select(*names), "entities").join(same, copy=False)
         comment = "where the table's rows begin, and the events that should have made them"
-        return Step("candidates", union([rows, events], distinct=False), comment)
+        return Step("candidates", query, comment)
 
     def _drawn_changes(self) -> Step:
-        events = self._changes("drawn", self.names.time)
-        event = exp.Literal.string("event")
-        is_event = exp.EQ(this=column(self.names.origin, "drawn"), expression=event)
-        events = events.where(is_event, copy=False)
-        rows = from_step(select(*columns((*self.node.keys, self.names.time))), "drawn")
-        row = exp.EQ(this=column(self.names.origin), expression=exp.Literal.string("row"))
-        both = union([events, rows.where(row, copy=False)], distinct=True)
-        comment = "when the drawn events become visible, enter windows and leave them"
-        return Step("drawn_changes", both, comment)
+        comment = (
+            "the rows that were drawn; when the events become visible, enter windows and leave them"
+        )
+        return Step("drawn_changes", self._changes("drawn", self.names.weight), comment)
 
-    def _changes(self, step: str, time: str) -> exp.Select:
-        """The instants at which the events of a step change a value."""
+    def _changes(self, step: str, more: str) -> exp.Select:
+        """The instants at which rows of a step begin, and its events change a value."""
+        time = column(self.names.time, step)
+        instants = [time, *(self.visible(time.copy(), shift) for shift in self.node.shifts)]
+        query = self._each(step, instants, more)
+        row = exp.Literal.string("row")
+        is_row = exp.EQ(this=column(self.names.origin, step), expression=row)
+        itself = exp.EQ(this=column(self.names.edge, "edges"), expression=number(0))
+        left, right = (exp.Paren(this=item) for item in (is_row, itself))
+        return query.where(exp.EQ(this=left, expression=right), copy=False)
+
+    def _each(self, step: str, instants: Sequence[exp.Expr], more: str) -> exp.Select:
+        """The rows of a step, once at each of some instants."""
         edge = column(self.names.edge, "edges")
-        shifts = list(enumerate(self.node.shifts, 1))
-        instants = [
-            exp.If(this=number(at), true=self.visible(column(time, step), shift))
-            for at, shift in shifts
-        ]
+        cases = [exp.If(this=number(at), true=tree) for at, tree in enumerate(instants)]
         query = select(
             *columns(self.node.keys, step),
-            aliased(exp.Case(this=edge, ifs=instants), self.names.time),
+            aliased(exp.Case(this=edge, ifs=cases), self.names.time),
+            column(more, step),
         )
-        rows = [exp.Tuple(expressions=[number(at)]) for at, _ in shifts]
+        rows = [exp.Tuple(expressions=[number(at)]) for at in range(len(instants))]
         alias = exp.TableAlias(this=identifier("edges"), columns=[identifier(self.names.edge)])
         edges = exp.Values(expressions=rows, alias=alias)
         return from_step(query, step).join(exp.Join(this=edges, kind="CROSS"), copy=False)
@@ -232,21 +228,15 @@ class Samples:
         return later(later(visible, shift), self.node.delay.microseconds)
 
     def _moments(self) -> Step:
-        names = columns((*self.node.keys, self.names.time))
-        at = from_step(select(*names), "drawn_changes")
-        before = self.dialect.earlier(column(self.names.time), 1)
-        earlier = select(*columns(self.node.keys), aliased(before, self.names.time))
-        both = union([at, from_step(earlier, "drawn_changes")], distinct=True)
-        return Step("moments", both, "these instants and a microsecond before them")
+        time = column(self.names.time, "drawn_changes")
+        instants = [time, self.dialect.earlier(time.copy(), 1)]
+        query = self._each("drawn_changes", instants, self.names.weight).distinct(copy=False)
+        return Step("moments", query, "these instants and a microsecond before them")
 
     def _weighed(self) -> list[Step]:
-        rank = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=self.order("sampled")))
-        sampled = columns((*self.node.keys, self.names.time), "sampled")
-        numbered = select(
-            aliased(rank, self.names.number), *sampled, column(self.names.weight, "entities")
-        )
-        join = self._same(exp.Table(this=identifier("entities")), "entities", "sampled")
-        numbered = from_step(numbered, "sampled").join(join, copy=False)
+        rank = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=self.order()))
+        names = columns((*self.node.keys, self.names.time, self.names.weight))
+        numbered = from_step(select(aliased(rank, self.names.number), *names), "sampled")
         before = aliased(self._before(column(self.names.number)), self.names.before)
         return [
             Step("numbered", numbered),
@@ -265,44 +255,51 @@ class Samples:
 
     def unmatched(self) -> list[Step]:
         """Entities of the source and of the table; instants of the entities that were drawn."""
-        keys, both = self.node.keys, (*self.node.keys, self.names.time)
-        begins = aliased(column(BEGINNING), self.names.time)
-        rows = from_step(select(*columns(keys), begins), "entity_rows")
+        keys, origin = self.node.keys, self.names.origin
+        parts = [
+            from_step(select(*columns(keys), aliased(exp.Literal.string(word), origin)), step)
+            for step, word in (("source_entities", "event"), ("table_entities", "row"))
+        ]
         return [
             Step(
-                "changes",
-                self._changes("entity_events", self.node.event_time).distinct(copy=False),
-                "every instant at which a value of a drawn entity can change",
+                "beginnings",
+                self._changes("candidates", origin),
+                "where rows begin, and every instant at which a value of a drawn entity can change",
             ),
-            Step("beginnings", rows),
-            *self._difference("lost_rows", both, "changes", "beginnings"),
-            *self._difference("other_rows", both, "beginnings", "changes"),
-            *self._difference("lost_entities", keys, "source_entities", "table_entities"),
-            *self._difference("other_entities", keys, "table_entities", "source_entities"),
+            self._on_one_side("unmatched_rows", (*keys, self.names.time), "beginnings"),
+            Step("known_entities", union(parts, distinct=False)),
+            self._on_one_side("unmatched_entities", keys, "known_entities"),
         ]
 
-    def _difference(self, name: str, kept: tuple[str, ...], left: str, right: str) -> list[Step]:
-        parts = [from_step(select(*columns(kept)), step) for step in (left, right)]
-        return [Step(name, exp.Except(this=parts[0], expression=parts[1], distinct=True))]
+    def _on_one_side(self, name: str, kept: tuple[str, ...], step: str) -> Step:
+        """What has one origin alone: it is in the table or in the source, not in both."""
+        origin = self.names.origin
+        first, last = (func(word, column(origin)) for word in ("min", "max"))
+        query = from_step(select(*columns(kept), aliased(first, origin)), step)
+        query = query.group_by(*columns(kept), copy=False)
+        return Step(name, query.having(exp.EQ(this=first.copy(), expression=last), copy=False))
 
     def told(self) -> list[exp.Select]:
         """A row for each entity and instant that is on one side alone."""
-        said = {
-            "lost_rows": ("no row", "a change"),
-            "other_rows": ("a row", "no change"),
-            "lost_entities": ("no row", "an event"),
-            "other_entities": ("a row", "no event"),
-        }
-        nothing = self.dialect.cast(exp.Null(), TIMESTAMP)
-        found = []
-        for step, (stored, again) in said.items():
-            when = column(self.names.time) if step.endswith("rows") else nothing.copy()
-            texts = zip(
-                (self.names.feature_column, *self.names.both),
-                ("every column", stored, again),
-                strict=True,
-            )
-            named = (aliased(exp.Literal.string(text), name) for name, text in texts)
-            query = select(*columns(self.node.keys), aliased(when, self.names.time), *named)
-            found.append(from_step(query, step))
-        return found
+        time = column(self.names.time)
+        never = self.dialect.cast(exp.Null(), TIMESTAMP)
+        return [
+            self._told("unmatched_rows", time, "a change", "no change"),
+            self._told("unmatched_entities", never, "an event", "no event"),
+        ]
+
+    def _told(self, step: str, when: exp.Expr, known: str, unknown: str) -> exp.Select:
+        in_table, again = self.names.both
+        query = select(
+            *columns(self.node.keys),
+            aliased(when, self.names.time),
+            aliased(exp.Literal.string("every column"), self.names.feature_column),
+            aliased(self._by_origin("no row", "a row"), in_table),
+            aliased(self._by_origin(known, unknown), again),
+        )
+        return from_step(query, step)
+
+    def _by_origin(self, of_event: str, of_row: str) -> exp.Expr:
+        event, *words = map(exp.Literal.string, ("event", of_event, of_row))
+        is_event = exp.If(this=event, true=words[0])
+        return exp.Case(this=column(self.names.origin), ifs=[is_event], default=words[1])

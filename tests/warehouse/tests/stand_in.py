@@ -67,6 +67,7 @@ class RecordingEngine:
         ]
 
     def relations(self, schema: tuple[str, str] | None = None) -> list[Relation]:
+        del schema
         return self.listed
 
     def schemas(self) -> list[tuple[str, str]]:
