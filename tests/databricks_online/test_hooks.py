@@ -92,6 +92,7 @@ def built(payments: Payments, name: str) -> Result:
     """`mlforge build` of the first feature."""
     runner = CliRunner(env={**payments.environment, "COLUMNS": "80", "NO_COLOR": "1"})
     arguments = ["build", "--profile", name, "--features", LATEST]
+    arguments += ["--", *WITHOUT_AUDITS[1:]]
     return runner.invoke(main, ["--project-dir", str(payments.root), *arguments])
 
 
