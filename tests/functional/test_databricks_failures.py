@@ -314,7 +314,7 @@ def test_a_warehouse_that_cannot_be_reached_any_more(built: Shop) -> None:
         started = time.monotonic()
         said = project.refused(DATABRICKS_HOST=f"https://127.0.0.1:{line.port}/")
         cutting.join()
-    assert time.monotonic() - started < 180
+    assert time.monotonic() - started < 400, "minutes, not dbt's quarter of an hour"
     assert "error[MF077]: " in said
     assert "the SQL warehouse stopped answering" in said
     assert "run the same command again" in said
@@ -334,7 +334,7 @@ def test_a_warehouse_that_dies(built: Shop) -> None:
     dying.stop_at("create or replace table `lab`.`features`.`spend`")
     started = time.monotonic()
     said = built.refused()
-    assert time.monotonic() - started < 180
+    assert time.monotonic() - started < 400, "minutes, not dbt's quarter of an hour"
     assert not dying.running
     assert "error[MF077]: " in said
     assert "`spend`" in said
