@@ -30,6 +30,7 @@ COUNTS = {
     "tests/property/test_both_engines.py": Count("features", 14, 1000),
     "tests/property/test_history.py": Count("projects", 8, 300),
     "tests/property/test_honest_audits.py": Count("projects", 16, 1000),
+    "tests/property/test_incremental.py": Count("sequences", 5, 400),
     "tests/property/test_online_values.py": Count("projects", 10, 300),
     "tests/property/test_online_values_on_databricks.py": Count("projects", 1, 30),
     "tests/property/test_rule_of_time.py": Count("projects", 60, 3000),

@@ -9,13 +9,14 @@ from typing import Any
 from mlforge_sql.dbt.audits import account_text, audit_text, feature_account_text
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header, sealed
+from mlforge_sql.dbt.incremental import IncrementalTables
 from mlforge_sql.dbt.known_sources import known_sources
 from mlforge_sql.dbt.model_properties import ModelProperties, models_properties
 from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.pinned_settings import pinned_settings
 from mlforge_sql.dbt.profile_notes import noted
 from mlforge_sql.dbt.profiles import profiles
-from mlforge_sql.dbt.project_files import dbt_project, source_groups, sources
+from mlforge_sql.dbt.project_files import Hooks, dbt_project, source_groups, sources
 from mlforge_sql.dbt.properties import (
     TestNames,
     current_properties,
@@ -93,12 +94,17 @@ class _Writer:
         self._groups = source_groups(project)
         self._delta = DeltaTables(project.config)
         self._online = OnlineTables(project.config, self._names)
+        self._incremental = IncrementalTables(project.config, plan, branches, self.files)
 
     def write_project(self) -> None:
         config = self._project.config
-        self.files |= {**target_files(config), **self._online.files()}
+        self.files |= {**target_files(config), **self._online.files(), **self._incremental.files}
+        hooks = Hooks(
+            start=self._incremental.run_start(),
+            end=[*self._delta.run_end(), *self._online.run_end()],
+        )
         self._yaml(
-            "dbt_project.yml", dbt_project(self._project, self._delta, self._online), [PROJECT_FILE]
+            "dbt_project.yml", dbt_project(self._project, self._delta, hooks), [PROJECT_FILE]
         )
         self._yaml("profiles.yml", noted(profiles(config)), [PROJECT_FILE])
         ignore = PurePosixPath(".gitignore")
@@ -128,7 +134,11 @@ class _Writer:
         for tiles in self._plan.tiles:
             properties = self._delta.tiles(tiles_properties(tiles, self._branches), tiles)
             origins = [self._features[name].origin.path for name in tiles.features]
-            self._model(INTERMEDIATE, tiles, properties, origins)
+            properties = self._incremental.table(properties)
+            self._model(INTERMEDIATE, self._incremental.node(tiles), properties, origins)
+        for ledger in self._plan.ledgers:
+            origins = [PROJECT_FILE]
+            self._model(INTERMEDIATE, ledger, self._incremental.ledger(ledger), origins)
 
     def write_features(self) -> None:
         upcomings = {node.feature: node for node in self._plan.upcomings}
@@ -137,8 +147,9 @@ class _Writer:
             properties = feature_properties(
                 node, feature, spec_hash(feature), self._branches, self._names
             )
+            properties = self._incremental.table(self._delta.feature(properties, node))
             models: list[tuple[Model, ModelProperties]] = [
-                (node, self._delta.feature(properties, node))
+                (self._incremental.node(node), properties)
             ]
             properties = current_properties(current, node, feature, self._branches, self._names)
             properties = self._delta.current(properties, current)

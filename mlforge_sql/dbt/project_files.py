@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.escape import jinja_safe, jinja_text
 from mlforge_sql.dbt.external import external_location
 from mlforge_sql.dbt.freshness import freshness
-from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.targets import CHECK
 from mlforge_sql.plan.stagings import reading
 from mlforge_sql.project.model import Project, ResolvedSource
@@ -28,7 +29,15 @@ Databricks is one schema, without the right to make others.
 """
 
 
-def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a project does at the start and the end of each run, besides what all do."""
+
+    start: Sequence[str] = ()
+    end: Sequence[str] = ()
+
+
+def dbt_project(project: Project, delta: DeltaTables, hooks: Hooks) -> dict[str, Any]:
     """``dbt_project.yml``."""
     config = project.config
     folders: dict[str, dict[str, Any]] = {}  # dbt warns of those without models
@@ -56,8 +65,13 @@ def dbt_project(project: Project, delta: DeltaTables, online: OnlineTables) -> d
         },
         "models": {config.name: folders},
         **tests,
-        "on-run-start": [CHECK, "{{ mlforge_check_settings() }}", "{{ mlforge_check_sources() }}"],
-        "on-run-end": ["{{ mlforge_record_run(results) }}", *delta.run_end(), *online.run_end()],
+        "on-run-start": [
+            CHECK,
+            "{{ mlforge_check_settings() }}",
+            "{{ mlforge_check_sources() }}",
+            *hooks.start,
+        ],
+        "on-run-end": ["{{ mlforge_record_run(results) }}", *hooks.end],
     }
 
 

@@ -31,6 +31,7 @@ _OTHERS = {
         "{{ kwargs.ranks.of }}_found_{{ varargs[0] }} as (select * from {{ kwargs.ranks.of }}_upto_{{ varargs[0] }})"
     ),
     "mlforge_order": "",
+    "mlforge_ledger_rows": "final as (select * from found)",
 }
 """Macros that are no value."""
 

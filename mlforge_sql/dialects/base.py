@@ -40,6 +40,7 @@ class Dialect(ABC):
         sqlglot: How sqlglot prints it.
         slides: Whether a sliding window frame is kept up to date, rather than read anew for each row.
         reads_files: Whether sources are files where they have a path.
+        incremental: Whether tables can be brought up to date, rather than built anew.
         quotes: Regular expression of quoted text and names.
     """
 
@@ -47,6 +48,7 @@ class Dialect(ABC):
     sqlglot: ClassVar[type[sqlglot.Dialect]]
     slides: ClassVar[bool]
     reads_files: ClassVar[bool]
+    incremental: ClassVar[bool]
     quotes: ClassVar[str] = DOUBLED
 
     @abstractmethod

@@ -36,6 +36,7 @@ class Databricks(Dialect):
     sqlglot = DatabricksText
     slides = False
     reads_files = False
+    incremental = False
     quotes = ESCAPED
 
     def type_name(self, kind: ColumnType) -> str:

@@ -38,6 +38,7 @@ class DuckDb(Dialect):
     sqlglot = DuckDbText
     slides = True
     reads_files = True
+    incremental = True
 
     def type_name(self, kind: ColumnType) -> str:
         """DuckDB's name of a type."""

@@ -11,6 +11,7 @@ from mlforge_sql.functions.model import Form
 from mlforge_sql.functions.powers import THIRDS
 from mlforge_sql.plan.accounts import accounts, feature_accounts
 from mlforge_sql.plan.audits import audits
+from mlforge_sql.plan.ledgers import ledgers
 from mlforge_sql.plan.nodes import (
     Current,
     Input,
@@ -46,7 +47,8 @@ SeriesKey = tuple[Form, Expr, Expr | None, Expr | None, bool]
 def build_plan(project: Project) -> Plan:
     """Plan every model of a project. Pure: the same project gives the same plan."""
     used = {feature.source.spec.name for feature in project.features}
-    tiles = shared_tiles(project.features, _other_models(project))
+    taken = _other_models(project)
+    tiles = shared_tiles(project.features, taken)
     features: list[Rolling | Latest] = []
     for feature in project.features:
         if feature.latest:
@@ -59,14 +61,15 @@ def build_plan(project: Project) -> Plan:
     inputs = tuple(_input(feature) for feature in project.features)
     shared = tuple(item for item, _ in tiles.values())
     at_once = sees_dates_early(project.features)
+    stagings = tuple(
+        staging(source, project.config.surrogate_key_salt_env, whole=source.spec.name in at_once)
+        for source in project.sources
+        if source.spec.name in used
+    )
+    kept, narrowed = ledgers(stagings, inputs, [*shared, *features], taken)
+    incremental = project.config.is_incremental
     return Plan(
-        stagings=tuple(
-            staging(
-                source, project.config.surrogate_key_salt_env, whole=source.spec.name in at_once
-            )
-            for source in project.sources
-            if source.spec.name in used
-        ),
+        stagings=stagings,
         inputs=inputs,
         tiles=shared,
         features=tuple(features),
@@ -83,6 +86,8 @@ def build_plan(project: Project) -> Plan:
         audits=audits(project),
         accounts=accounts(project),
         feature_accounts=feature_accounts(inputs, features, shared),
+        ledgers=kept if incremental else (),
+        incremental=narrowed if incremental else (),
     )
 
 

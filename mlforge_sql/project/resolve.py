@@ -8,7 +8,7 @@ from dataclasses import replace
 from mlforge_sql.errors import Diagnostic, SpecErrors, has_errors, sort_diagnostics
 from mlforge_sql.project.databricks import check_databricks
 from mlforge_sql.project.definition import dedupe_order
-from mlforge_sql.project.engines import check_settings
+from mlforge_sql.project.engines import check_incremental, check_settings
 from mlforge_sql.project.features import FeatureResolver
 from mlforge_sql.project.folders import check_folders, check_remote
 from mlforge_sql.project.grains import check_times
@@ -45,6 +45,7 @@ def resolve(specs: Specs, types: TypeReader) -> Project:
     """
     problems: list[Diagnostic] = []
     check_settings(specs.config, problems)
+    check_incremental(specs.config, problems)
     sources: dict[str, ResolvedSource | None] = {
         item.spec.name: resolve_source(
             item, types, problems, databricks=specs.config.spec.on_databricks

@@ -89,6 +89,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "ProjectConfig.features_dir": "features",
     "ProjectConfig.dbt_project_dir": "dbt",
+    "ProjectConfig.incremental": True,
     "ProjectConfig.surrogate_key_salt_env": "KEY_SALT",
     "Profile.offline_store": {"KIND": "local", "path": "./feature_store"},
     "Profile.online_store": {"KIND": "postgres", "dsn_env": "MLFORGE_POSTGRES_DSN"},

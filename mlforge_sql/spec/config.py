@@ -212,6 +212,14 @@ class ProjectConfig(Spec):
     dbt_project_dir: Annotated[str, AfterValidator(_inside), AfterValidator(_apart_from_git)] = (
         Field(default="dbt", description="Folder of the compiled dbt project.")
     )
+    incremental: bool = Field(
+        default=False,
+        description=(
+            "Whether a build computes only the rows of feature tables that changed events can have "
+            "changed. Every table equals the full rebuild, also after late, updated and deleted rows. "
+            "On DuckDB; on Databricks tables are rebuilt."
+        ),
+    )
     surrogate_key_salt_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = (
         Field(
             default=None,
@@ -264,6 +272,12 @@ class ProjectConfig(Spec):
         """Whether a profile keeps its features on Databricks."""
         stores = [profile.offline_store for profile in self.profiles.values()]
         return any(isinstance(store, UnityCatalogStore) for store in stores)
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether some profile brings its tables up to date."""
+        stores = [profile.offline_store for profile in self.profiles.values()]
+        return self.incremental and any(isinstance(store, LocalStore) for store in stores)
 
     @property
     def published(self) -> dict[str, DatabricksOnlineStore]:

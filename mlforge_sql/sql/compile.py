@@ -10,9 +10,11 @@ from mlforge_sql.plan.nodes import (
     Audit,
     Current,
     FeatureAccount,
+    Incremental,
     Input,
     Labels,
     Latest,
+    Ledger,
     Node,
     Rolling,
     Staging,
@@ -23,9 +25,11 @@ from mlforge_sql.sql.accounts import account_query
 from mlforge_sql.sql.audit import audit_query
 from mlforge_sql.sql.current import published_query
 from mlforge_sql.sql.feature_accounts import feature_account_query
+from mlforge_sql.sql.incremental import narrowed
 from mlforge_sql.sql.inputs import input_query
 from mlforge_sql.sql.labels import labels_query
 from mlforge_sql.sql.latest import latest_query
+from mlforge_sql.sql.ledgers import ledger_query
 from mlforge_sql.sql.query import ModelQuery
 from mlforge_sql.sql.rolling import rolling_query
 from mlforge_sql.sql.staging import staging_query
@@ -44,7 +48,7 @@ def compile_sql(node: Node, dialect: Dialect, source_group: str) -> tuple[str, .
     return layout(model_query(node, dialect, source_group), dialect)
 
 
-def model_query(  # noqa: C901, PLR0911 - one for each kind of node
+def model_query(  # noqa: C901, PLR0911, PLR0912 - one for each kind of node
     node: Node, dialect: Dialect, source_group: str
 ) -> ModelQuery:
     """The steps of one dbt model."""
@@ -69,5 +73,9 @@ def model_query(  # noqa: C901, PLR0911 - one for each kind of node
             return account_query(node, dialect, source_group)
         case FeatureAccount():
             return feature_account_query(node, dialect)
+        case Ledger():
+            return ledger_query(node, dialect)
+        case Incremental():
+            return narrowed(model_query(node.node, dialect, source_group), node, dialect)
         case _:
             assert_never(node)

@@ -86,8 +86,14 @@ class ModelQuery:
         steps: Common table expressions; ``final`` is selected.
         depends_on: Models that must be built and tested before, without being read.
         choice: The steps after those; each way ends with ``final``.
+        setup: Jinja before all of it.
+        opening: Jinja that gives steps before the first, or nothing.
+        closing: Jinja that says which rows of ``final`` are wanted, or nothing.
     """
 
     steps: tuple[Step | Call, ...]
     depends_on: tuple[str, ...] = ()
     choice: Choice | None = None
+    setup: str = ""
+    opening: str = ""
+    closing: str = ""

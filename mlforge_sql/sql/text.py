@@ -43,7 +43,9 @@ def layout(query: ModelQuery, dialect: Dialect) -> tuple[str, ...]:
         body = [*(f"{step}," for step in steps), f"{{% if {query.choice.condition} %}}"]
         body += [*_listed(either), "{% else %}", *_listed(other), "{% endif %}"]
     everything = sql_text(exp.select(exp.Star()).from_(exp.table_(last)), dialect, one_line=True)
-    return (*([depends_on] if depends_on else []), "with", *body, everything)
+    before = [part for part in (depends_on, query.setup) if part]
+    opening = [query.opening] if query.opening else []
+    return (*before, "with", *opening, *body, everything + query.closing)
 
 
 def _listed(steps: list[str]) -> list[str]:

@@ -41,7 +41,8 @@ ELSEWHERE |= {f"MF{number}" for number in range(158, 165)}
 ELSEWHERE |= {"MF133", "MF175", "MF176", "MF177", "MF178"}
 ELSEWHERE |= {"MF132", "MF140", "MF141", "MF142", "MF143", "MF144", "MF145", "MF146", "MF147"}
 """Codes that no spec file leads to; tested below, and where retrieval, cli and online are."""
-PROFILES = {code for code in CODES if "MF070" <= code <= "MF074"} | {"MF100", "MF101", "MF128"}
+PROFILES = {code for code in CODES if "MF070" <= code <= "MF074"}
+PROFILES |= {"MF100", "MF101", "MF128", "MF170"}
 """Codes of what profiles say, for which the project file has to be right."""
 
 

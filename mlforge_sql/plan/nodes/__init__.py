@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlforge_sql.plan.nodes.audits import Account, Audit, AuditColumn, AuditedLabels, FeatureAccount
+from mlforge_sql.plan.nodes.changes import Incremental, Ledger
 from mlforge_sql.plan.nodes.features import (
     Latest,
     Observation,
@@ -26,11 +27,13 @@ __all__ = [
     "Current",
     "Dedupe",
     "FeatureAccount",
+    "Incremental",
     "Input",
     "Joinable",
     "JoinedColumn",
     "Labels",
     "Latest",
+    "Ledger",
     "Measure",
     "Model",
     "Node",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlforge_sql.plan.nodes.audits import Account, Audit, FeatureAccount
+from mlforge_sql.plan.nodes.changes import Incremental, Ledger
 from mlforge_sql.plan.nodes.features import Latest, Rolling
 from mlforge_sql.plan.nodes.published import Current, Upcoming
 from mlforge_sql.plan.nodes.reading import SurrogateKey
@@ -12,7 +13,9 @@ from mlforge_sql.plan.nodes.sources import Input, Staging
 from mlforge_sql.plan.nodes.tiles import Tiles
 from mlforge_sql.plan.nodes.training import Joinable, Labels, TrainingSet
 
-Model = Staging | Input | Tiles | Rolling | Latest | Current | Upcoming | Labels
+Model = (
+    Staging | Input | Tiles | Rolling | Latest | Current | Upcoming | Labels | Ledger | Incremental
+)
 
 Node = Model | Audit | Account | FeatureAccount
 
@@ -34,6 +37,8 @@ class Plan:
     audits: tuple[Audit, ...] = ()
     accounts: tuple[Account, ...] = ()
     feature_accounts: tuple[FeatureAccount, ...] = ()
+    ledgers: tuple[Ledger, ...] = ()
+    incremental: tuple[Incremental, ...] = ()
 
     @property
     def nodes(self) -> tuple[Model, ...]:
