@@ -56,6 +56,7 @@ load: $(STAMP)  ## 16 clients that look up from Postgres for a minute, while it 
 
 bench: $(STAMP)  ## side-by-side timings, ratios only
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/incremental.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/online.py
 	$(BIN)/python benchmarks/databricks.py
