@@ -51,7 +51,7 @@ class TimeOfFeature:
 def complete(specs: Specs, problems: list[Diagnostic]) -> Specs:
     """The specs with a source and entities for each feature; what cannot be completed is noted."""
     features = _without_paths(specs)
-    sources = _Sources([*specs.sources, *_sources_of_paths(specs)])
+    sources = _Sources([*specs.sources, *_sources_of_paths(specs, problems)])
     features = [sources.timed(item) for item in features]
     entities = _Entities(specs.entities)
     features = [entities.of(item) for item in features]
@@ -61,9 +61,12 @@ def complete(specs: Specs, problems: list[Diagnostic]) -> Specs:
             message = "key `timestamp` is missing"
             problems.append(Diagnostic("MF011", message, item.origin.at()))
     problems += _undecided(specs)
-    unread = Unread(
-        specs.unread.words | {item.spec.name.casefold() for item in untimed}, specs.unread.anything
-    )
+    refused = [item.spec.name for item in untimed]
+    refused += [
+        name_of_path(item.spec.source) for item in specs.features if is_path(item.spec.source)
+    ]
+    words = specs.unread.words.union(map(str.casefold, refused))
+    unread = Unread(words, specs.unread.anything)
     return replace(
         specs,
         entities=tuple(entities.all),
@@ -104,14 +107,24 @@ def _without_paths(specs: Specs) -> list[Located[Feature]]:
     ]
 
 
-def _sources_of_paths(specs: Specs) -> Iterable[Located[Source]]:
+def _sources_of_paths(specs: Specs, problems: list[Diagnostic]) -> Iterable[Located[Source]]:
     """The sources of features that name files, where there is none of those files."""
-    known = {item.spec.path for item in specs.sources}
+    paths = {item.spec.name.casefold(): item.spec.path for item in reversed(specs.sources)}
+    known = set(paths.values())
     for item in specs.features:
         path = item.spec.source
-        if is_path(path) and path not in known:
-            known.add(path)
-            yield Located(Source(name_of_path(path), path=path), item.origin)
+        if not is_path(path) or path in known:
+            continue
+        name = name_of_path(path)
+        if name.casefold() in paths:
+            other = paths[name.casefold()] or f"source `{name}`"
+            message = f"the source of `{path}` and that of `{other}` would both be called `{name}`"
+            hint = "declare a source with a name of its own for one of them"
+            problems.append(Diagnostic("MF013", message, item.origin.at("source"), hint))
+            continue
+        paths[name.casefold()] = path
+        known.add(path)
+        yield Located(Source(name, path=path), item.origin)
 
 
 def _with(item: Located[Feature], **values: object) -> Located[Feature]:

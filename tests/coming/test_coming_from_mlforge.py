@@ -638,6 +638,32 @@ def test_yaml_says_the_same(tmp_path: Path) -> None:
     assert places == ["features/a.yml:4:57", "features/a.yml:6:63"]
 
 
+@pytest.mark.parametrize(
+    "second",
+    [
+        "features: [{name: b, source: old/orders.csv, keys: user_id, select: {last: amount}}]",
+        "features: [{name: b, source: old/orders.parquet, keys: user_id, timestamp: at, select: {last: amount}}]",
+        "sources: [{name: orders, path: data/orders.parquet, timestamp: at}]",
+        "sources: [{name: Orders, path: data/orders.parquet, timestamp: at}]",
+    ],
+)
+def test_two_files_of_one_name_are_told_apart(tmp_path: Path, second: str) -> None:
+    root = project(tmp_path, "")
+    (root / "features").mkdir()
+    first = "features: [{name: a, source: data/orders.csv, keys: user_id, timestamp: at, select: {last: amount}}]"
+    (root / "features" / "a.yml").write_text(f"{first}\n", encoding="utf-8")
+    (root / "features" / "b.yml").write_text(f"{second}\n", encoding="utf-8")
+    (root / "data").mkdir(exist_ok=True)
+    (root / "data" / "orders.csv").write_text(
+        "user_id,at,amount\n1,2024-01-01,2\n", encoding="utf-8"
+    )
+    with pytest.raises(SpecErrors) as caught:
+        load(root)
+    (problem,) = caught.value.diagnostics
+    assert "error[MF013]: the source of `" in plain(problem)
+    assert "would both be called `orders`; declare a source" in plain(problem)
+
+
 @pytest.mark.parametrize("where", ["default_profile", "KIND", "name"])
 def test_what_the_environment_says_is_not_shown(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
