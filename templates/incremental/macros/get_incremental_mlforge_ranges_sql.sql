@@ -6,18 +6,9 @@
 {% macro get_incremental_mlforge_ranges_sql(arg_dict) %}
     {%- set how = mlforge_incremental() -%}
     {%- set fresh = arg_dict['temp_relation'] -%}
-    {%- set keys = [] -%}
-    {%- for key in how['keys'] -%}
-        {%- do keys.append(mlforge_quote(key)) -%}
-    {%- endfor -%}
-    {%- set counted = run_query(
-        'select count(*), count(distinct row(' ~ keys | join(', ') ~ ')), (select count(*) from '
-        ~ arg_dict['target_relation'] ~ ') from ' ~ fresh
-    ).rows[0] -%}
-    {%- do log(
-        this.identifier ~ ': ' ~ counted[0] ~ ' rows of ' ~ counted[1] ~ ' entities computed, of ' ~ counted[2]
-        ~ ' in the table', info=true
-    ) -%}
+    {%- if mlforge_meta(model).kind == 'feature' -%}
+        {%- do log('mlforge: ' ~ mlforge_told_rows(how, arg_dict['target_relation'], fresh), info=true) -%}
+    {%- endif -%}
 with
 {{ mlforge_ranges(how) }}
 
@@ -25,4 +16,23 @@ delete from {{ arg_dict['target_relation'] }} as kept
 {{- mlforge_in_ranges(how, 'using ranges where', 'kept') ~ mlforge_rows_in_ranges(how, 'kept') }};
 
 insert into {{ arg_dict['target_relation'] }} by name select * from {{ fresh }}
+{% endmacro %}
+
+{# How many entities have changes and how many rows are computed of them, in words. #}
+{% macro mlforge_told_rows(how, table, fresh) %}
+    {%- set keys = [] -%}
+    {%- for key in how['keys'] -%}
+        {%- do keys.append(mlforge_quote(key)) -%}
+    {%- endfor -%}
+    {%- set found = run_query(
+        'with ' ~ mlforge_ranges(how) ~ ' select (select count(distinct row(' ~ keys | join(', ') ~ ')) from ranges), '
+        ~ '(select count(*) from ' ~ fresh ~ '), (select count(*) from ' ~ table ~ ')'
+    ).rows[0] -%}
+    {%- if found[0] == 0 -%}
+        {{- return(this.identifier ~ ' has not changed: ' ~ found[2] ~ ' rows') -}}
+    {%- endif -%}
+    {{- return(
+        this.identifier ~ ' is brought up to date: ' ~ found[0] ~ (' entities' if found[0] > 1 else ' entity') ~ ', '
+        ~ found[1] ~ (' rows' if found[1] != 1 else ' row') ~ ', where there were ' ~ found[2] ~ ' in all'
+    ) -}}
 {% endmacro %}

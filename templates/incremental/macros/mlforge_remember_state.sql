@@ -9,6 +9,10 @@
     {%- if not execute or target.type != 'duckdb' or is_incremental() -%}
         {{- return('') -}}
     {%- endif -%}
+    {%- set why = mlforge_why_in_full() -%}
+    {%- if mlforge_meta(model).kind == 'feature' and why is not none and mlforge_state(this.identifier) is not none -%}
+        {%- do log('mlforge: ' ~ this.identifier ~ ' is built in full: ' ~ why, info=true) -%}
+    {%- endif -%}
     {{- return('delete from ' ~ mlforge_states() ~ ' where model = ' ~ mlforge_literal(this.identifier)) -}}
 {% endmacro %}
 

@@ -2,25 +2,31 @@
 {#
     Whether a model is built in full. dbt asks this itself, in is_incremental() and in its materializations, so the SQL
     and what becomes of it always agree. For other models it is what dbt's own macro says.
-
-    Besides --full-refresh: with --empty, where nothing is known of the table, where it was computed by another
-    definition, and where the ledger is another one, whose builds count anew.
 #}
 {% macro should_full_refresh() %}
     {%- set wanted = config.get('full_refresh') -%}
     {%- set wanted = flags.FULL_REFRESH if wanted is none else wanted -%}
-    {%- set how = mlforge_incremental() -%}
-    {%- if wanted or how is none or not execute or target.type != 'duckdb' -%}
+    {%- if wanted or not execute or target.type != 'duckdb' or mlforge_incremental() is none -%}
         {{- return(wanted) -}}
-    {%- elif mlforge_is_empty_run() -%}
-        {{- return(true) -}}
     {%- endif -%}
-    {%- set mine = mlforge_state(this.identifier) -%}
-    {%- if mine is none or mine.spec_hash != how.definition -%}
-        {{- return(true) -}}
+    {{- return(mlforge_why_in_full() is not none) -}}
+{% endmacro %}
+
+{# Why a table cannot be brought up to date, in words; none where it can. #}
+{% macro mlforge_why_in_full() %}
+    {%- set how, mine = mlforge_incremental(), mlforge_state(this.identifier) -%}
+    {%- if mlforge_is_empty_run() -%}
+        {{- return('with --empty') -}}
+    {%- elif mine is none -%}
+        {{- return('nothing is known of its table') -}}
+    {%- elif mine.spec_hash != how.definition -%}
+        {{- return('its definition has changed') -}}
     {%- elif how.ledger is not defined -%}
-        {{- return(not mlforge_has_columns(how.staging, fromjson(mine.columns))) -}}
+        {{- return(none if mlforge_has_columns(how.staging, fromjson(mine.columns)) else 'its source has lost columns') -}}
     {%- endif -%}
     {%- set ledger = mlforge_state(how.ledger) -%}
-    {{- return(ledger is none or ledger.ledger_id != mine.ledger_id) -}}
+    {%- if ledger is none or ledger.ledger_id != mine.ledger_id -%}
+        {{- return('its ledger was made anew') -}}
+    {%- endif -%}
+    {{- return(none) -}}
 {% endmacro %}
