@@ -149,7 +149,7 @@ class World:
     def round(self) -> None:
         self.change()
         ways = [name for name in dir(self) if name.startswith("build_")]
-        way = self.chance.choice([*ways, "build_all", "build_all"])
+        way = self.chance.choice([*ways, "build_all", "build_all", "build_dirty", "build_dirty"])
         SEEN[way] += 1
         self.log.append(way)
         try:
