@@ -137,9 +137,10 @@ class SmallDbt:
             Killed: It was.
         """
         self._run.value = f"run {next(_RUNS)}"
-        self.statements, self.die = 0, die
         self.connection.execute("set TimeZone = 'UTC'")
-        self.connection.execute(str(self.macros.call("mlforge_create_states")))
+        self.die = None
+        self._execute(str(self.macros.call("mlforge_create_states")))
+        self.statements, self.die = 0, die
         wanted, anew = set(self.models if models is None else models), set(full)
         self._flags.EMPTY = empty
         found = []

@@ -95,7 +95,7 @@ class Project:
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def states(self) -> dict[str, tuple[int, str]]:
-        rows = self.query("select model, seen, mode from _mlforge_state")
+        rows = self.query("select model, seen, mode from _mlforge_state where seen > 0")
         return {row["model"]: (row["seen"], row["mode"]) for row in rows}
 
     def check(self) -> None:
@@ -150,8 +150,8 @@ def test_builds(tmp_path: Path) -> None:
     assert project.states() == {
         name: (3, mode) for name, mode in {**modes, "spend": "full"}.items()
     }
-    assert "visits: " in output
-    assert " entities computed" in output
+    assert "mlforge: spend is built in full: its definition has changed" in output
+    assert "mlforge: visits is brought up to date: " in output
 
     project.dbt("run", "--full-refresh", "--select", LEDGER)
     project.rows.pop(40)

@@ -178,6 +178,22 @@ def test_a_source_without_a_column_any_more_is_compared_anew(project: Project) -
     assert project.compile(kinds={"select": {"kind": "kind"}}).build() == []
 
 
+def test_after_a_build_without_the_key_nothing_is_known(project: Project) -> None:
+    """Its tables are of a state of the source that no ledger has seen, and that may be gone again."""
+    dbt = project.compile(latest=LATEST)
+    dbt.build()
+    own = project.connection.execute("select max(run_id) from _mlforge_state").fetchone()
+    assert own is not None
+    metadata = (
+        "create table _mlforge_metadata as select ? as run_id, timestamp '2024-01-01' as built_at"
+    )
+    project.connection.execute(metadata, own)
+    assert dbt.build() == [LEDGER, "latest"]
+    other = "insert into _mlforge_metadata values ('another', timestamp '2024-01-02')"
+    project.connection.execute(other)
+    assert dbt.build() == []
+
+
 def compiled(root: Path, **config: Any) -> Compiled:
     write_parquet(root / "data" / "events.parquet", SCHEMA, [])
     found = spec(spend=SPEND, latest=LATEST)

@@ -9,6 +9,8 @@
         run_id     the invocation that wrote the row
         mode       how it was built then: full or incremental
         columns    of a ledger, the columns that its fingerprints are of, as json
+
+    The rows of the model _mlforge_runs are the runs that have kept this table.
 #}
 {% macro mlforge_states() %}
     {{- return(api.Relation.create(
@@ -16,7 +18,10 @@
     )) -}}
 {% endmacro %}
 
-{# Hook for on-run-start: there is such a table. #}
+{#
+    Hook for on-run-start: there is such a table, and what it says still holds. Where the last build in _mlforge_metadata
+    is none of ours, the project was built without being incremental: tables are others, and nothing is known of them.
+#}
 {% macro mlforge_create_states() %}
     {%- if not execute or target.type != 'duckdb' or flags.WHICH not in ['run', 'build'] -%}
         {{- return('') -}}
@@ -25,10 +30,40 @@
     {%- if not adapter.check_schema_exists(target.database, target.schema) -%}
         {%- do adapter.create_schema(states) -%}
     {%- endif -%}
-    {{- return(
+    {%- set statements = [
         'create table if not exists ' ~ states ~ ' (model varchar not null, spec_hash varchar not null, '
         ~ 'ledger_id varchar not null, seen bigint not null, run_id varchar not null, mode varchar not null, columns varchar)'
-    ) -}}
+    ] -%}
+    {%- set last = mlforge_last_run() -%}
+    {%- if last is not none -%}
+        {%- set known = "model = '_mlforge_runs' and run_id = " ~ mlforge_literal(last) -%}
+        {%- do statements.append(
+            'delete from ' ~ states ~ ' where not exists (select 1 from ' ~ states ~ ' where ' ~ known ~ ')'
+        ) -%}
+        {%- do statements.append(
+            'delete from ' ~ states ~ " where model = '_mlforge_runs' and run_id <> " ~ mlforge_literal(last)
+        ) -%}
+    {%- endif -%}
+    {%- do statements.append(
+        'insert into ' ~ states ~ " values ('_mlforge_runs', '', '', 0, " ~ mlforge_literal(invocation_id ~ '') ~ ", '', null)"
+    ) -%}
+    {{- return(statements | join(';\n')) -}}
+{% endmacro %}
+
+{# The last run that has recorded a feature table; none where there is none. #}
+{% macro mlforge_last_run() %}
+    {%- set there = run_query(
+        "select 1 from information_schema.tables where table_name = '_mlforge_metadata' and table_schema = "
+        ~ mlforge_literal(target.schema) ~ ' and table_catalog = ' ~ mlforge_literal(target.database)
+    ).rows -%}
+    {%- if there | length == 0 -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- set metadata = api.Relation.create(
+        database=target.database, schema=target.schema, identifier='_mlforge_metadata', type='table'
+    ) -%}
+    {%- set rows = run_query('select run_id from ' ~ metadata ~ ' order by built_at desc limit 1').rows -%}
+    {{- return(rows[0][0] if rows | length else none) -}}
 {% endmacro %}
 
 {# The row of a model; none where there is none. A run has made the table, which dbt's cache does not know then. #}
