@@ -9,6 +9,7 @@ from mlforge_sql.keys import surrogate_key
 from mlforge_sql.loading.decorators import feature
 from mlforge_sql.spec.entity import Entity
 from mlforge_sql.spec.feature import Aggregate, Feature, Rolling
+from mlforge_sql.spec.pivot import By
 from mlforge_sql.spec.source import Dedupe, Source, Timestamp
 from mlforge_sql.spec.training_set import FeatureSpec, Labels, TrainingSet
 from mlforge_sql.spec.validators import (
@@ -35,6 +36,7 @@ def __getattr__(name: str) -> object:
 
 __all__ = [
     "Aggregate",
+    "By",
     "Dedupe",
     "Definitions",
     "Entity",

@@ -121,6 +121,8 @@ CODES: dict[str, str] = {
     "MF159": "file that nothing can be proposed for",
     "MF160": "dbt model that is not there",
     "MF161": "value that a setting of the engine does not take",
+    "MF162": "value of a pivot that makes no name of its own",
+    "MF163": "value that the column of a pivot cannot have",
     "MF170": "incremental builds where there are none",
     "MF175": "mlforge's word for what is said otherwise here",
     "MF176": "store of mlforge that is none here",

@@ -69,8 +69,11 @@ _HEAD = """\
 # Every function
 
 What rolling windows can hold: `aggregations: {amount: [sum, mean]}`, or `function: sum` of one aggregate. All are exact,
-and the same on both engines; sums, means and spreads of doubles are off by their rounding. What a function is told
+and the same on both engines; sums, means, spreads and percentiles of doubles are off by their rounding. What a function is told
 stands in parentheses, a number or a column: `weighted_mean(quantity)`, in Python `mlf.weighted_mean("quantity")`.
+
+`by: {column: kind, values: [a, b], other: true, missing: true}` of a metric has all of it once for each value: for the
+rows with that value, with any other, and with none. The columns are called `amount_sum_a_7d`, `amount_sum_other_7d`.
 
 NULL values of a field are ignored, and an empty window is NULL, or 0 for counts, unless the aggregate has a `default`.
 `where` and `offset` work for every function, `default` for all but `count_null`. Events are in the order of their times; those of one time in that

@@ -246,10 +246,29 @@ def metric_columns(metric: Mapping[str, Any]) -> list[Column]:
     else:
         aggregates = [dict(metric)]
     return [
-        aggregate_column(aggregate, window)
+        aggregate_column({**aggregate, **part}, window)
         for aggregate in aggregates
+        for part in pivoted(metric)
         for window in metric["windows"]
     ]
+
+
+def pivoted(metric: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What tells the values of a pivot apart: the label, and the condition; one without either where there is none."""
+    by = metric.get("by")
+    if by is None:
+        return [{}]
+    column, values = by["column"], by["values"]
+    found: list[dict[str, Any]] = [
+        {"label": label, "only": compare(column, lambda value, wanted=wanted: value == wanted)}  # type: ignore[misc]
+        for label, wanted in values.items()
+    ]
+    if by.get("other"):
+        others = compare(column, lambda value: value not in values.values())
+        found.append({"label": "other", "only": others})
+    if by.get("missing"):
+        found.append({"label": "missing", "only": lambda row: row[column] is None})
+    return found
 
 
 def aggregate_column(aggregate: Mapping[str, Any], window: str) -> Column:
@@ -257,13 +276,17 @@ def aggregate_column(aggregate: Mapping[str, Any], window: str) -> Column:
     offset, where = aggregate.get("offset"), aggregate.get("where")
     call = functions.called(function)
     stem = aggregate.get("name") or (function if field == "*" else f"{field}_{call.label}")
+    stem += f"_{aggregate['label']}" if "label" in aggregate else ""
+    condition = None if where is None else CONDITIONS[where]
+    if "only" in aggregate:
+        condition = both(condition, aggregate["only"]) if condition else aggregate["only"]
     return Column(
         name=f"{stem}_{window}" + ("" if offset is None else f"_offset_{offset}"),
         field=field,
         function=function,
         window_us=None if window == "lifetime" else duration_us(window),
         offset_us=0 if offset is None else duration_us(offset),
-        where=None if where is None else CONDITIONS[where],
+        where=condition,
         default=aggregate.get("default"),
         by=call.column,
     )
@@ -510,12 +533,29 @@ def feature_metrics(draw: st.DrawFn, interval: str | None, hidden: Sequence[str]
     for number in range(draw(st.integers(1, 3))):
         windows = draw(metric_windows(interval))
         form = draw(st.sampled_from([block(fields), aggregate(fields, interval, number)]))
-        metric = {**draw(form), "windows": windows}
+        metric = {**draw(form), "windows": windows, **draw(some(4, by=pivots(hidden)))}
         found = {column.name for column in metric_columns(metric)}
         if not found & names:
             metrics.append(metric)
             names |= found
     return metrics
+
+
+def pivots(hidden: Sequence[str]) -> st.SearchStrategy[Document]:
+    """Pivots by a text, a boolean or a number; their values by labels, as lists of them would make."""
+    values = {
+        "kind": {"a": "a", "quote": "it's", "accent": "é"},
+        "flag": {"true": True},
+        "quantity": {"2": 2, "minus": -1},
+        "price": {"cents": 1.5},
+    }
+    choices = [
+        {"column": column, "values": found, "other": other, "missing": missing}
+        for column, found in values.items()
+        if column not in hidden
+        for other, missing in ((True, True), (True, False), (False, True))
+    ]
+    return st.sampled_from(choices)
 
 
 def metric_windows(interval: str | None) -> st.SearchStrategy[list[str]]:

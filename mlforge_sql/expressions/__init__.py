@@ -6,7 +6,15 @@ it can neither look into the future nor change from run to run.
 
 from __future__ import annotations
 
-from mlforge_sql.expressions.model import Expr, ExpressionError, RowQuery, both, is_null
+from mlforge_sql.expressions.model import (
+    Expr,
+    ExpressionError,
+    RowQuery,
+    both,
+    equal,
+    is_null,
+    is_other,
+)
 from mlforge_sql.expressions.names import column, identifier, needs_quotes
 from mlforge_sql.expressions.notes import annotate, failure_text, known_type, own, owner_of
 from mlforge_sql.expressions.parsing import (
@@ -30,9 +38,11 @@ __all__ = [
     "annotate",
     "both",
     "column",
+    "equal",
     "failure_text",
     "identifier",
     "is_null",
+    "is_other",
     "known_type",
     "needs_quotes",
     "own",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -107,3 +107,16 @@ def both(one: Expr, other: Expr) -> Expr:
 def is_null(value: Expr) -> Expr:
     """Whether a column is NULL."""
     return Expr.of(exp.Is(this=value.tree.copy(), expression=exp.Null()))
+
+
+def equal(value: Expr, literal: bool | int | float | str) -> Expr:
+    """Whether a column has a value."""
+    return Expr.of(exp.EQ(this=value.tree.copy(), expression=exp.convert(literal)))
+
+
+def is_other(value: Expr, literals: Sequence[bool | int | float | str]) -> Expr:
+    """Whether a column has a value, and none of some."""
+    if not literals:
+        return Expr.of(exp.Not(this=exp.Is(this=value.tree.copy(), expression=exp.Null())))
+    listed = [exp.convert(item) for item in literals]
+    return Expr.of(exp.Not(this=exp.In(this=value.tree.copy(), expressions=listed)))

@@ -156,6 +156,12 @@ def _value(
         )
     if item["type"] == "too_short":
         return f"{subject} is empty", place, "it needs at least one item"
+    if item["type"] == "too_long":
+        return (
+            f"{subject} has {context['actual_length']} items",
+            place,
+            f"it can have {context['max_length']}",
+        )
     text = item["msg"].replace("Input should be", "expected")
     return f"{subject}: {text[0].lower()}{text[1:]}", place, _found(given)
 

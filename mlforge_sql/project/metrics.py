@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlforge_sql.durations import Duration, multiples_near
 from mlforge_sql.errors import Diagnostic, Location, reading, suggest, written
 from mlforge_sql.expressions import Expr, both, is_null
 from mlforge_sql.functions import called
 from mlforge_sql.functions.model import Call
+from mlforge_sql.project.defaults import default_fits
 from mlforge_sql.project.model import Scoped, WindowColumn
+from mlforge_sql.project.pivots import Pivots
 from mlforge_sql.project.result_types import narrowing, summed_type
 from mlforge_sql.project.scope import Columns, ExpressionReader, bare
 from mlforge_sql.spec.feature import Aggregate, Feature, Metric, Rolling
@@ -22,7 +24,7 @@ ROWS = "*"
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One field and function of a metric, with their places."""
+    """One field and function of a metric, with their places; of a pivot, for the rows of one value."""
 
     field: str
     call: Call
@@ -32,6 +34,8 @@ class _Item:
     name: str | None
     description: str | None
     unit: str | None
+    value: str | None = None
+    where: Scoped | None = None
 
 
 class MetricResolver:
@@ -62,8 +66,8 @@ class MetricResolver:
         for index, metric in enumerate(self._feature.spec.metrics):
             self._check_grid(index, metric)
             where = self._where(index, metric)
-            for item in self._items(index, metric):
-                made = self._columns_of(index, metric, item, where)
+            for item in self._pivoted(index, metric, where):
+                made = self._columns_of(index, metric, item, item.where)
                 found += [(column, self._named_at(index, item)) for column in made]
         return found
 
@@ -123,6 +127,19 @@ class MetricResolver:
                     at = origin.at("metrics", index, "aggregations", field, number)
                     yield _Item(field, called(function), place, at, None, None, None, None)
 
+    def _pivoted(self, index: int, metric: Metric, where: Scoped | None) -> Iterator[_Item]:
+        """The items, of a pivot once for each value."""
+        if metric.by is None:
+            yield from (replace(item, where=where) for item in self._items(index, metric))
+            return
+        origin = self._feature.origin
+        pivots = Pivots(origin, self._columns, self._reader, self._problems)
+        filters = pivots.filters(index, metric.by, where.input if where else None)
+        scoped = {value: self._scoped(expr) for value, expr in filters.items()}
+        for item in self._items(index, metric):
+            for value, condition in scoped.items():
+                yield replace(item, value=value, where=condition)
+
     def _columns_of(
         self, index: int, metric: Metric, item: _Item, where: Scoped | None
     ) -> Iterator[WindowColumn]:
@@ -144,10 +161,12 @@ class MetricResolver:
         result = self._result(index, metric, item, kind)
         if result is None or not self._default_fits(index, metric, item.call, result):
             return
-        label = item.label or _label(item)
+        label = _label(item)
         for window in metric.windows:
             yield WindowColumn(
-                name=column_name(item.name, item.field, item.call, window, metric.offset),
+                name=column_name(
+                    item.name, item.field, item.call, window, metric.offset, item.value
+                ),
                 label=label,
                 function=item.call,
                 value=value,
@@ -261,10 +280,11 @@ class MetricResolver:
 
 
 def _label(item: _Item) -> str:
-    """What tiles call the field of an aggregate that has no name."""
-    if item.field == ROWS:
-        return "rows"
-    return f"{item.field}_null" if item.call.function.of_missing else item.field
+    """What tiles call the field of an aggregate: its own name, or that of its field."""
+    name = item.label or ("rows" if item.field == ROWS else item.field)
+    if item.label is None and item.call.function.of_missing:
+        name = f"{name}_null"
+    return name if item.value is None else f"{name}_{item.value}"
 
 
 def _default_hint(kind: ColumnType) -> str:
@@ -288,24 +308,15 @@ def personal_problems(
     return [Diagnostic("MF035", message, place, hint)]
 
 
-def default_fits(value: bool | int | float | str, kind: ColumnType) -> bool:
-    """True when a default can stand in a column of the type."""
-    if isinstance(value, bool):
-        return kind.family is Kind.BOOLEAN
-    if isinstance(value, str):
-        return kind.family is Kind.TEXT
-    if kind.family is Kind.INTEGER:
-        return isinstance(value, int) and -(2 ** (kind.bits - 1)) <= value < 2 ** (kind.bits - 1)
-    if kind.family is Kind.DECIMAL:
-        limit: int = 10 ** (kind.precision - kind.scale)
-        return abs(value) < limit
-    return kind.family is Kind.FLOAT
-
-
 def column_name(
-    name: str | None, field: str, call: Call, window: Duration | None, offset: Duration
+    name: str | None,
+    field: str,
+    call: Call,
+    window: Duration | None,
+    offset: Duration,
+    value: str | None = None,
 ) -> str:
-    """Name of a feature column.
+    """Name of a feature column; that of a pivot has the label of its value.
 
     Examples:
         >>> week = Duration.parse("7d")
@@ -316,7 +327,10 @@ def column_name(
         >>> by_weight = called("weighted_mean(quantity)")
         >>> column_name(None, "amount", by_weight, week, Duration.parse("0d"))
         'amount_weighted_mean_quantity_7d'
+        >>> column_name(None, "amount", called("sum"), week, Duration.parse("0d"), "grocery")
+        'amount_sum_grocery_7d'
     """
     base = name or (call.label if field == ROWS else f"{field}_{call.label}")
+    base += f"_{value}" if value is not None else ""
     shifted = f"_offset_{offset}" if offset.microseconds else ""
     return f"{base}_{window or 'lifetime'}{shifted}"

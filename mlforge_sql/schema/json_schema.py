@@ -146,6 +146,8 @@ def _as_written(definitions: dict[str, Any]) -> None:
     if "Validator" in definitions:
         definitions["Validator"] = _validator(definitions["Validator"])
         _rules(definitions["Feature"]["properties"]["validators"])
+    if "By" in definitions:
+        _values(definitions["By"]["properties"]["values"])
     for name in {"Aggregate", "Rolling"} & definitions.keys():
         _functions(definitions[name]["properties"])
 
@@ -178,6 +180,14 @@ def _one_or_list(value: dict[str, Any]) -> None:
 def _rules(value: dict[str, Any]) -> None:
     rule = {"$ref": "#/$defs/Validator"}
     value["additionalProperties"] = {"anyOf": [rule, {"type": "array", "items": rule}]}
+
+
+def _values(value: dict[str, Any]) -> None:
+    """Values of a pivot: by their labels, or a list of them, or one."""
+    keys = ("type", "additionalProperties", "patternProperties", "propertyNames", "maxProperties")
+    named = {key: value.pop(key) for key in keys if key in value}
+    one = named["additionalProperties"]
+    value["anyOf"] = [named, {"type": "array", "items": one}, one]
 
 
 CALL = r"\(.+\)$"

@@ -17,6 +17,7 @@ _SPECS = (
     "Feature",
     "Rolling",
     "Aggregate",
+    "By",
     "Validator",
     "TrainingSet",
     "Labels",
@@ -38,6 +39,7 @@ _TITLES = {
     "TrainingSet": "training_sets",
     "Rolling": "metrics: several functions of several fields",
     "Aggregate": "metrics: one function of one field",
+    "By": "metrics: a column for each value of another one",
     "Validator": "validators",
 }
 _IN_PYTHON = frozenset(

@@ -30,6 +30,7 @@ from mlforge_sql.spec.base import (
     record,
 )
 from mlforge_sql.spec.entity import Entity
+from mlforge_sql.spec.pivot import By
 from mlforge_sql.spec.source import Source, Timestamp, timestamp_by_name
 from mlforge_sql.spec.validators import Validator
 
@@ -75,6 +76,9 @@ class _Windowed(Spec):
     )
     default: Default | None = Field(
         default=None, description="Value of an empty window, instead of NULL (or 0 for counts)."
+    )
+    by: By | None = Field(
+        default=None, description="All of that once for each value of another column."
     )
 
 
