@@ -44,6 +44,9 @@ SPEC: dict[str, Any] = {
     ],
 }  # fmt: skip
 
+WINDOWS = Path(__file__).parents[2] / "templates" / "dbt" / "macros" / "windows"
+SLIDES = re.compile(r"preceding|following|rows between|range between")
+
 
 def test_every_function_has_a_loop_in_the_oracle() -> None:
     assert set(FUNCTIONS) == {*(*oracle.COUNTS, *oracle.LOOPS, *oracle.OF_A_SHARE, *oracle.OF_TWO)}
@@ -87,7 +90,10 @@ def test_no_frame_slides_on_databricks(tmp_path: Path) -> None:
         assert isinstance(node, Rolling)
         text = "\n".join(compile_sql(node, Databricks(), "events"))
         assert "partition by" in text
-        assert not re.search(r"preceding|following|rows between|range between", text)
+        assert not SLIDES.search(text)
+    called = (WINDOWS / "mlforge_rank_digit.sql").read_text(encoding="utf-8")
+    assert "partition by" in called
+    assert not SLIDES.search(called)
 
 
 @pytest.mark.parametrize("clock", [{"interval": "1d"}, {}])
