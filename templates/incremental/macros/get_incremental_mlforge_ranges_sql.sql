@@ -28,7 +28,11 @@ insert into {{ arg_dict['target_relation'] }} by name select * from {{ fresh }}
         'with ' ~ mlforge_ranges(how) ~ ' select (select count(distinct row(' ~ keys | join(', ') ~ ')) from ranges), '
         ~ '(select count(*) from ' ~ fresh ~ '), (select count(*) from ' ~ table ~ ')'
     ).rows[0] -%}
-    {%- if found[0] == 0 -%}
+    {%- if mlforge_state(how.ledger).run_id != invocation_id ~ '' -%}
+        {{- return(
+            this.identifier ~ ' is as it was: its ledger has not looked at the source in this run; select +' ~ this.identifier
+        ) -}}
+    {%- elif found[0] == 0 -%}
         {{- return(this.identifier ~ ' has not changed: ' ~ found[2] ~ ' rows') -}}
     {%- endif -%}
     {{- return(
