@@ -75,7 +75,16 @@ def dbt(folder: Path, target: str, changes: dict[str, Any], **environment: str) 
     clean = {key: item for key, item in os.environ.items() if not key.startswith("DATABRICKS_")}
     start = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
     done = subprocess.run(
-        [*start, "build", "--target", target, "--profiles-dir", str(own)],
+        [
+            *start,
+            "build",
+            "--exclude",
+            "path:tests/audit",
+            "--target",
+            target,
+            "--profiles-dir",
+            str(own),
+        ],
         cwd=folder,
         env={**clean, **environment},
         capture_output=True,
