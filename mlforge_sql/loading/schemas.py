@@ -219,20 +219,29 @@ class SchemaReader:
 
     def has_dates(self, path: str, column: str) -> bool:
         """Whether a column of csv or json files has dates without a time of the day."""
-        name = DUCKDB.name(column)
-        if reader_of(path) == "read_csv":
-            relation, text = reading("read_csv", ("all_varchar = true",)), str(name)
-        else:
-            held = f"columns = {{{DUCKDB.text(column)}: 'JSON'}}"
-            relation, text = reading("read_json", (held,)), f"({name} ->> '$')"
+        files, text = _texts(path, column)
         full = self.location(path)
         query = DUCKDB.sql(
             "select 1 from {files} where regexp_full_match(trim({text}), {date}) limit 1",
-            files=relation,
-            text=Sql(text),
+            files=files,
+            text=text,
             date=_DATE,
         )
         return self._engine.exists(full) and bool(self._engine.query(query, [full]))
+
+    def numbers_in_text(self, path: str, column: str) -> tuple[int, int]:
+        """How many values a column of csv or json files has that are numbers, and that are not."""
+        files, text = _texts(path, column)
+        query = DUCKDB.sql(
+            "select count(try_cast({text} as double)), count({text}) from {files}",
+            files=files,
+            text=text,
+        )
+        try:
+            numbers, values = self._engine.query(query, [self.location(path)])[0]
+        except duckdb_error():
+            return 0, 0
+        return int(numbers), int(values) - int(numbers)
 
     def only_midnights(self, path: str, column: str, format_: str | None) -> bool:
         """Whether the times in a column of a file or glob are all midnights, and more than one.
@@ -274,3 +283,12 @@ class SchemaReader:
     def volatile(self, functions: Iterable[str]) -> list[str]:
         """Those of the functions whose result differs from call to call or run to run."""
         return self._expressions.volatile(functions)
+
+
+def _texts(path: str, column: str) -> tuple[Sql, Sql]:
+    """Csv or json files as a relation over their path, and the text of a column's values."""
+    name = DUCKDB.name(column)
+    if reader_of(path) == "read_csv":
+        return reading("read_csv", ("all_varchar = true",)), name
+    held = f"columns = {{{DUCKDB.text(column)}: 'JSON'}}"
+    return reading("read_json", (held,)), Sql(f"({name} ->> '$')")

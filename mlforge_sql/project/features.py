@@ -21,6 +21,7 @@ from mlforge_sql.project.model import (
 )
 from mlforge_sql.project.rules import resolve_rules
 from mlforge_sql.project.scope import Columns, ExpressionReader, bare
+from mlforge_sql.project.text_columns import why_text
 from mlforge_sql.project.type_reader import TypeReader
 from mlforge_sql.spec.feature import Feature
 from mlforge_sql.spec.specs import Located, Specs
@@ -141,7 +142,12 @@ class FeatureResolver:
         if self._spec.metrics:
             personal = self._keys.personal
             resolver = MetricResolver(
-                self._feature, available, personal, self._reader, self._problems
+                self._feature,
+                available,
+                personal,
+                self._reader,
+                self._problems,
+                lambda name: why_text(name, source, available, self._types),
             )
             placed = resolver.resolve()
             windows = tuple(column for column, _ in placed)

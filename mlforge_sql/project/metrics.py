@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from mlforge_sql.durations import Duration, multiples_near
@@ -17,7 +17,7 @@ from mlforge_sql.project.result_types import narrowing, summed_type
 from mlforge_sql.project.scope import Columns, ExpressionReader, bare
 from mlforge_sql.spec.feature import Aggregate, Feature, Metric, Rolling
 from mlforge_sql.spec.specs import Located
-from mlforge_sql.types import BIGINT, ColumnType, Kind, next_step
+from mlforge_sql.types import BIGINT, TEXT, ColumnType, Kind, next_step
 
 ROWS = "*"
 
@@ -53,12 +53,14 @@ class MetricResolver:
         personal: dict[str, str],
         reader: ExpressionReader,
         problems: list[Diagnostic],
+        why_text: Callable[[str], str | None],
     ) -> None:
         self._feature = feature
         self._columns = columns
         self._personal = personal
         self._reader = reader
         self._problems = problems
+        self._why_text = why_text
 
     def resolve(self) -> list[tuple[WindowColumn, Location]]:
         """All columns of all metrics, in the order they are written, and where they are."""
@@ -190,7 +192,8 @@ class MetricResolver:
         result = BIGINT if kind is None else function.result(kind)
         if result is None:
             message = f"`{item.call}` needs {function.needs} column, `{item.field}` is {kind}"
-            hint = next_step(kind, "use `count`, or another column") if kind else None
+            why = self._why_text(item.field) if kind == TEXT else None
+            hint = why or (next_step(kind, "use `count`, or another column") if kind else None)
             self._problems.append(Diagnostic("MF032", message, item.place, hint))
         elif isinstance(metric, Aggregate) and metric.type is not None:
             return self._typed(index, metric, metric.type, kind, result)

@@ -33,6 +33,10 @@ class TypeReader(Protocol):
         """Whether a column of csv or json files has dates without a time of the day."""
         ...
 
+    def numbers_in_text(self, path: str, column: str) -> tuple[int, int]:
+        """How many values a column of csv or json files has that are numbers, and that are not."""
+        ...
+
     def only_midnights(self, path: str, column: str, format_: str | None) -> bool:
         """Whether the times in a column of a file or glob are all midnights, and more than one."""
         ...
