@@ -12,7 +12,7 @@ import duckdb
 import pytest
 import yaml
 from harness import CONFIG, write_parquet, write_project
-from small_dbt import Rows, SmallDbt
+from small_dbt import Killed, Rows, SmallDbt, check_same
 
 from mlforge_sql.functions.model import Form
 from mlforge_sql.plan import ledgers
@@ -74,10 +74,23 @@ class Project:
         self.connection = duckdb.connect()
         self.rows = rows()
 
-    def compile(self, **features: dict[str, Any]) -> SmallDbt:
+    def write(self) -> None:
         write_parquet(self.root / "data" / "events.parquet", SCHEMA, self.rows)
+
+    def compile(self, **features: dict[str, Any]) -> SmallDbt:
+        self.write()
         write_project(self.root, spec(**features), {**CONFIG, "incremental": True})
         return SmallDbt(compile_project(self.root), self.root, self.connection)
+
+    def check(self, dbt: SmallDbt) -> None:
+        """Every table is what a full build makes of the source."""
+        tables = {item.name: dbt.rows(item.name) for item in dbt.compiled.plan.incremental}
+        with duckdb.connect() as connection:
+            full = SmallDbt(dbt.compiled, self.root, connection)
+            full.build()
+            for name, found in tables.items():
+                keys = ["user_id", "tick" if name == TILES else "feature_timestamp"]
+                check_same(name, found, full.rows(name), keys, [1_000.0])
 
     def all(self, table: str) -> set[tuple[Any, ...]]:
         return set(self.connection.execute(f"from {table}").fetchall())
@@ -176,6 +189,61 @@ def test_a_source_without_a_column_any_more_is_compared_anew(project: Project) -
         f"update _mlforge_state set columns = '[\"gone\"]' where model = '{LEDGER}'"
     )
     assert project.compile(kinds={"select": {"kind": "kind"}}).build() == []
+
+
+def test_what_was_written_without_a_look_at_the_source_is_not_counted_as_seen(
+    project: Project,
+) -> None:
+    """A bad load that is taken back before the next build: the ledger never sees it."""
+    features = {"spend": SPEND, "latest": LATEST}
+    dbt = project.compile(**features)
+    dbt.build()
+    project.rows[7]["amount"] = -1.0
+    project.write()
+    assert dbt.build([TILES, "spend", "latest"], full=[TILES, "spend", "latest"]) == []
+    project.rows[7]["amount"] = 14.0
+    project.write()
+    assert dbt.build() == [LEDGER]
+    project.check(dbt)
+
+
+def test_an_event_at_the_end_of_a_range_is_of_the_next_tile(project: Project) -> None:
+    """A tile of which only a part is read must not be written."""
+    midnights = [START.replace(hour=0) + timedelta(days=day) for day in range(9)]
+    one = project.rows[0]
+    project.rows = [
+        {**one, "at": at}
+        for midnight in midnights
+        for at in (midnight, midnight + timedelta(hours=5))
+    ]
+    dbt = project.compile(spend=SPEND)
+    dbt.build()
+    project.rows[7]["amount"] = 3.0
+    project.write()
+    dbt.build()
+    project.check(dbt)
+
+
+def test_a_build_that_is_killed_anywhere(project: Project) -> None:
+    """Also where every statement is kept as it runs, which is harder than what dbt-duckdb does."""
+    dbt = project.compile(spend=SPEND)
+    dbt.atomic = False
+    dbt.build()
+    models, statement = [LEDGER, TILES, "spend"], 0
+    while True:
+        project.rows.pop()
+        project.rows[statement]["user_id"] = "new"
+        project.rows[statement + 50]["at"] = None
+        project.write()
+        try:
+            dbt.build(models, die=statement)
+        except Killed:
+            statement += 1
+        else:
+            break
+        dbt.build(models)
+        project.check(dbt)
+    assert statement > 10
 
 
 def test_after_a_build_without_the_key_nothing_is_known(project: Project) -> None:
