@@ -207,6 +207,38 @@ def test_what_was_written_without_a_look_at_the_source_is_not_counted_as_seen(
     project.check(dbt)
 
 
+def test_a_feature_is_no_further_than_its_tiles(project: Project) -> None:
+    dbt = project.compile(spend=SPEND)
+    dbt.build()
+    project.rows[7]["amount"] = -1.0
+    project.write()
+    assert dbt.build([LEDGER, "spend"]) == [LEDGER, "spend"]
+    dbt.build()
+    project.check(dbt)
+
+
+def test_no_number_of_a_build_is_used_twice(project: Project) -> None:
+    """A build that finds nothing has a number too: what it has confirmed is what later changes come after."""
+    dbt = project.compile(spend=SPEND)
+    dbt.build()
+    dbt.build()
+    project.rows = [row for row in project.rows if row["user_id"] != "u3"]
+    project.write()
+    dbt.build()
+    project.check(dbt)
+
+
+def test_a_ledger_that_was_made_anew_counts_anew(project: Project) -> None:
+    dbt = project.compile(spend=SPEND)
+    for _ in range(3):
+        dbt.build()
+    dbt.build([LEDGER], full=[LEDGER])
+    project.rows.pop()
+    project.write()
+    assert dbt.build() == [LEDGER]
+    project.check(dbt)
+
+
 def test_an_event_at_the_end_of_a_range_is_of_the_next_tile(project: Project) -> None:
     """A tile of which only a part is read must not be written."""
     midnights = [START.replace(hour=0) + timedelta(days=day) for day in range(9)]
