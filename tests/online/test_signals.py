@@ -27,6 +27,7 @@ STATE = "select relname, oid from pg_class where relnamespace = 'mlforge_online'
 def start(root: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     # a shell that starts the tests in the background has them ignore it, and so would the command
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     command = [sys.executable, "-m", "mlforge_sql.cli", "--project-dir", str(root), *arguments]
     return subprocess.Popen(
         command,

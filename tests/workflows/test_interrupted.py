@@ -69,6 +69,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
     # a shell that starts the tests in the background has them ignore it, and so would the command
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     command = [sys.executable, "-m", "mlforge_sql.cli", "--project-dir", str(root), *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
 

@@ -16,7 +16,7 @@
 
 {% macro duckdb__mlforge_salt_part(variable) %}
     {%- set missing = 'the setting `variable mlforge_salt` is missing in profiles.yml: the salt in ' ~ variable -%}
-    {{- return(
-        "coalesce(length(getvariable('mlforge_salt')) || ':' || getvariable('mlforge_salt'), error('" ~ missing ~ "'))"
-    ) -}}
+    {#- without a type, a variable that is not set would make all that it is part of NULL, unread -#}
+    {%- set salt = "cast(getvariable('mlforge_salt') as string)" -%}
+    {{- return("coalesce(length(" ~ salt ~ ") || ':' || " ~ salt ~ ", cast(error('" ~ missing ~ "') as string))") -}}
 {% endmacro %}
