@@ -27,7 +27,6 @@ STATE = "select relname, oid from pg_class where relnamespace = 'mlforge_online'
 def start(root: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     # a shell that starts the tests in the background has them ignore it, and so would the command
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     command = [sys.executable, "-m", "mlforge_sql.cli", "--project-dir", str(root), *arguments]
     return subprocess.Popen(
         command,
@@ -73,6 +72,7 @@ def test_what_waits_in_the_server_ends(
     with psycopg.connect(dsn, autocommit=True) as sql, psycopg.connect(dsn) as other:
         before = sql.execute(STATE).fetchall()
         other.execute("lock table mlforge_online.last in access exclusive mode")
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under `nohup`
         process = start(built, *command)
         wait_for(sql, WAITING, 1)
         ended(process, number)
