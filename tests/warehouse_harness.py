@@ -159,6 +159,8 @@ def run_on_warehouse(
 ) -> WarehouseRun:
     """Make every model of a compiled project a view in a schema that has its sources.
 
+    Features that look at single events are computed once: their plans are long, and other models read them.
+
     Args:
         compiled: The project.
         connection: A session.
@@ -169,8 +171,12 @@ def run_on_warehouse(
         windows: How windows are computed where there is a choice: ``merged`` or ``sliding``.
     """
     macros = warehouse_macros(compiled, schema, as_of or datetime(2030, 1, 1), env, windows)
+    once = {item.name for item in compiled.plan.features if getattr(item, "series", ())}
     for name in names if names is not None else model_names(compiled):
         path = next(item for item in compiled.files if item.name == f"{name}.sql")
         sql = macros.render(compiled.files[path])
+        if name in once:
+            connection.sql(f"create or replace table {schema}.`{name}__rows` as\n{sql}")
+            sql = f"select * from {schema}.`{name}__rows`"
         connection.sql(f"create or replace view {schema}.`{name}` as\n{sql}")
     return WarehouseRun(compiled, connection, schema)

@@ -36,7 +36,7 @@ PROJECTS = examples(__file__)
 COMPARED = 20
 """How many values are compared at least, over all drawn projects."""
 
-ON_DATABRICKS = PROJECTS // 10
+ON_DATABRICKS = max(1, PROJECTS // 10)
 """How many projects are built on the warehouse, twice each."""
 
 LATER = 10**9
