@@ -16,7 +16,7 @@ from typing import Any
 
 import oracle
 import pytest
-from examples import examples
+from examples import examples, profile
 from harness import compile_and_run, write_parquet, write_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -180,18 +180,19 @@ def test_integers_and_decimals_are_exact(seed: int) -> None:
 
 
 def test_integers_and_decimals_are_exact_on_databricks(shared_warehouse: Warehouse) -> None:
-    rows = drawn(WHOLE, 25, random.Random(4))
-    compiled = build(WHOLE, rows).compiled
+    kinds = WHOLE if profile() == "long" else dict(list(WHOLE.items())[::2])  # a plan of each costs
+    rows = drawn(kinds, 25, random.Random(4))
+    compiled = build(kinds, rows).compiled
     connection = shared_warehouse.connect()
     connection.sql(f"create schema if not exists {SCHEMA}")
     load_table(
         connection,
         f"{SCHEMA}.events",
-        {"user_id": "BIGINT", "at": "TIMESTAMP", **WHOLE},
+        {"user_id": "BIGINT", "at": "TIMESTAMP", **kinds},
         rows,
     )
     run = run_on_warehouse(compiled, connection, SCHEMA)
-    check(run, rows, WHOLE, is_exact)
+    check(run, rows, kinds, is_exact)
 
 
 # Doubles
