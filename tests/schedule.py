@@ -52,7 +52,6 @@ SECONDS = {
     "tests/functional/test_dbt_build.py": 80,
     "tests/warehouse/tests/test_dbt.py": 115,
     "tests/functional/test_both_parsers.py": 70,
-    "tests/functional/test_dbt_incremental.py": 35,
     "tests/functional/test_dbt_incremental.py": 36,
     "tests/property/test_rule_of_time.py": 36,
     "tests/retrieval/test_databricks_failures.py": 55,
