@@ -103,7 +103,9 @@ class IncrementalTables:
         forgetful = replace(node, columns=(), readers=())
         how = {
             "staging": node.staging,
-            "definition": _hash([self._macros, self._branches.model(forgetful, "")]),
+            "definition": _hash(
+                [self._macros, self._branches.model(forgetful, ""), *map(str, node.key_types)]
+            ),
             "keys": list(node.keys),
             "columns": self._columns[node.name],
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from sqlglot import exp
 
@@ -109,14 +110,24 @@ def is_null(value: Expr) -> Expr:
     return Expr.of(exp.Is(this=value.tree.copy(), expression=exp.Null()))
 
 
+def _literal(value: bool | int | float | str) -> exp.Expr:
+    """A literal; of a number with a point, the decimal that is written, never a double."""
+    if isinstance(value, float):
+        value = f"{Decimal(str(value)):f}"
+        negative = value.startswith("-")
+        found = exp.Literal.number(value.removeprefix("-"))
+        return exp.Neg(this=found) if negative else found
+    return exp.convert(value)
+
+
 def equal(value: Expr, literal: bool | int | float | str) -> Expr:
     """Whether a column has a value."""
-    return Expr.of(exp.EQ(this=value.tree.copy(), expression=exp.convert(literal)))
+    return Expr.of(exp.EQ(this=value.tree.copy(), expression=_literal(literal)))
 
 
 def is_other(value: Expr, literals: Sequence[bool | int | float | str]) -> Expr:
     """Whether a column has a value, and none of some."""
     if not literals:
         return Expr.of(exp.Not(this=exp.Is(this=value.tree.copy(), expression=exp.Null())))
-    listed = [exp.convert(item) for item in literals]
+    listed = [_literal(item) for item in literals]
     return Expr.of(exp.Not(this=exp.In(this=value.tree.copy(), expressions=listed)))

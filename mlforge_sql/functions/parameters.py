@@ -72,7 +72,7 @@ def _share(text: str) -> Decimal | None:
         found = Decimal(text)
     except InvalidOperation:
         return None
-    return found if found.is_finite() and 0 <= found <= 1 else None
+    return abs(found) if found.is_finite() and 0 <= found <= 1 else None
 
 
 def _name(text: str) -> str | None:

@@ -53,6 +53,7 @@ def ledgers(
             name=_name(staging.source, keys, taken),
             staging=name,
             keys=keys,
+            key_types=tuple(kind for _, kind in sorted(members[0].keys, key=lambda key: key[0])),
             event_time=staging.instant,
             columns=tuple(
                 sorted(column for _, column in staging.columns if column.casefold() in used)

@@ -120,7 +120,7 @@ class MeasureSet:
     def _name(self, column: WindowColumn, kind: MeasureKind) -> str:
         part = "count" if kind is MeasureKind.ROWS else str(kind)
         if kind in WEIGHTINGS and column.function.column:
-            part += f"_{_plain(column.function.column)}"
+            part = f"{_plain(column.function.column)}_{part}"  # no name ends like one of a window
         name = self._free(f"{_base(column)}_{part}", self.taken)
         self.taken.add(name)
         return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from mlforge_sql.errors import Diagnostic, Location, suggest, written
 from mlforge_sql.expressions import Expr, both, equal, is_null, is_other
@@ -59,7 +60,7 @@ class Pivots:
 
     def _fits(self, path: tuple[str | int, ...], item: str, by: By, kind: ColumnType) -> bool:
         value = by.values[item]
-        if default_fits(value, kind):
+        if default_fits(value, kind) and _has_room(value, kind):
             return True
         message = f"`{written(value)}` is no value of `{by.column}`, which is {kind}"
         position = list(by.values).index(item)
@@ -87,3 +88,11 @@ class Pivots:
             yield OTHER, is_other(name, list(by.values.values()))
         if by.missing:
             yield MISSING, is_null(name)
+
+
+def _has_room(value: object, kind: ColumnType) -> bool:
+    """Whether a number has no more digits behind the point than a decimal column."""
+    if kind.family is not Kind.DECIMAL:
+        return True
+    exponent = Decimal(str(value)).normalize().as_tuple().exponent
+    return isinstance(exponent, int) and -exponent <= kind.scale

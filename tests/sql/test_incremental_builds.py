@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,10 @@ class Project:
         self.root = root
         self.connection = duckdb.connect()
         self.rows = rows()
+        self.schema = SCHEMA
 
     def write(self) -> None:
-        write_parquet(self.root / "data" / "events.parquet", SCHEMA, self.rows)
+        write_parquet(self.root / "data" / "events.parquet", self.schema, self.rows)
 
     def compile(self, **features: dict[str, Any]) -> SmallDbt:
         self.write()
@@ -353,3 +355,65 @@ def test_what_is_not_proven_is_rebuilt(tmp_path: Path, monkeypatch: pytest.Monke
     config = configs(compile_project(tmp_path))
     assert config["kinds"]["materialized"] == config["spend"]["materialized"] == "incremental"
     assert "materialized" not in config["modes"]
+
+
+CHANGED = {
+    "cents": ("decimal(10,2)", "bigint", "12.50", 1250),
+    "fewer digits": ("decimal(10,2)", "decimal(10,0)", "12.50", "1250"),
+    "numbers of truths": ("boolean", "tinyint", True, 1),
+    "no list": ("integer[]", "integer[]", [], None),
+}
+
+
+def held(kind: str, value: Any) -> Any:
+    return Decimal(value) if "decimal" in kind else value
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_values_of_other_types_are_other_values(project: Project, name: str) -> None:
+    """Where no column of a table tells, the hash of a value alone would not."""
+    features = {
+        "counted": {**gridded("*", "count", "3d"), "where": "cast(amount as varchar) = '12.50'"},
+        "told": {"select": {"said": "coalesce(cast(amount as varchar), 'none')"}},
+    }
+    before, after, old, new = CHANGED[name]
+    for kind, value in ((before, old), (after, new)):
+        project.schema = {**SCHEMA, "amount": kind}
+        project.rows = [{**row, "amount": held(kind, value)} for row in rows()[:300]]
+        dbt = project.compile(**features)
+        dbt.build()
+    project.check(dbt)
+
+
+def test_keys_of_another_type_are_other_keys(project: Project) -> None:
+    """The ledger would keep them as what they were."""
+    for kind, shift, amount in (
+        ("decimal(10,0)", "0", 0.0),
+        ("decimal(10,2)", "0.25", 0.0),
+        ("decimal(10,2)", "0.25", 1000.0),
+        ("varchar", "0.25", 1.0),
+    ):
+        project.schema = {**SCHEMA, "user_id": kind}
+        project.rows = [
+            {
+                **row,
+                "user_id": str(key) if kind == "varchar" else key,
+                "amount": row["amount"] + amount,
+            }
+            for number, row in enumerate(rows())
+            for key in [Decimal(number % 7) + Decimal(shift)]
+        ]
+        dbt = project.compile(spend=SPEND, latest=LATEST)
+        dbt.build()
+        project.check(dbt)
+
+
+def test_a_table_that_something_else_has_made_is_built_anew(project: Project) -> None:
+    """As a build does that is not incremental, and is killed before it has said so."""
+    dbt = project.compile(spend=SPEND, latest=LATEST)
+    dbt.build()
+    for table in ("spend", TILES):
+        project.connection.execute(f"create or replace table {table} as from {table} limit 3")
+    assert set(dbt.build()) == {LEDGER, "latest"}
+    project.check(dbt)
+    assert set(dbt.build()) == {LEDGER, TILES, "spend", "latest"}

@@ -8,6 +8,7 @@ from mlforge_sql.clock import Clock
 from mlforge_sql.durations import Duration
 from mlforge_sql.plan.nodes.features import Latest, Rolling
 from mlforge_sql.plan.nodes.tiles import Tiles
+from mlforge_sql.types import ColumnType
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Ledger:
         name: Name of the model.
         staging: The staging model with the events.
         keys: Join keys.
+        key_types: Their types.
         event_time: Event-time column of the staging model.
         columns: Staging columns that any value computed for these keys depends on, besides keys and time.
         readers: Names of the models that are brought up to date by it.
@@ -34,6 +36,7 @@ class Ledger:
     name: str
     staging: str
     keys: tuple[str, ...]
+    key_types: tuple[ColumnType, ...]
     event_time: str
     columns: tuple[str, ...]
     readers: tuple[str, ...]

@@ -2,13 +2,16 @@
 {#
     SQL of a fingerprint of a group of rows: the sum of a hash of each, so their order does not matter. The hash of
     several values alone is linear: two rows that swap a value would leave the sum as it was. The hash of that hash is not.
+    Types are in it, because values of two types may have one hash (1250 and 12.50), and which values are NULL, because
+    an empty list has the hash of NULL.
 
         columns     names
 #}
 {% macro mlforge_fingerprint(columns) %}
     {%- set quoted = [] -%}
     {%- for column in columns -%}
-        {%- do quoted.append(mlforge_quote(column)) -%}
+        {%- set name = mlforge_quote(column) -%}
+        {%- do quoted.append('typeof(' ~ name ~ '), ' ~ name ~ ', ' ~ name ~ ' is null') -%}
     {%- endfor -%}
     {{- return('cast(sum(hash(hash(' ~ quoted | join(', ') ~ '))) as hugeint)') -}}
 {% endmacro %}

@@ -49,7 +49,7 @@
     {{- return(mlforge_keep_state(how.definition, ledger.ledger_id, [ledger.seen, tiles.seen] | min)) -}}
 {% endmacro %}
 
-{# The row of this model. The table has no primary key: models that run at once would wait for its index. #}
+{# The row of this model, and on its table that it is the one the row is about. The table of states has no primary key: models that run at once would wait for its index. #}
 {% macro mlforge_keep_state(definition, ledger_id, seen, columns=none) %}
     {%- set values = [
         mlforge_literal(this.identifier), mlforge_literal(definition), mlforge_literal(ledger_id), seen,
@@ -59,6 +59,7 @@
     {{- return(
         'delete from ' ~ mlforge_states() ~ ' where model = ' ~ mlforge_literal(this.identifier) ~ ';\n'
         ~ 'insert into ' ~ mlforge_states() ~ ' (model, spec_hash, ledger_id, seen, run_id, mode, columns) values ('
-        ~ values | join(', ') ~ ')'
+        ~ values | join(', ') ~ ');\n'
+        ~ 'comment on table ' ~ this ~ ' is ' ~ mlforge_literal(mlforge_mark(invocation_id ~ ''))
     ) -}}
 {% endmacro %}

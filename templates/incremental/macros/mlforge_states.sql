@@ -66,6 +66,24 @@
     {{- return(rows[0][0] if rows | length else none) -}}
 {% endmacro %}
 
+{# What a run writes on the tables that it has brought up to date. #}
+{% macro mlforge_mark(run_id) %}
+    {{- return('Brought up to date by mlforge, in run ' ~ run_id) -}}
+{% endmacro %}
+
+{#
+    Whether the table of this model is the one that a run has left. One that was made in another way is not: by a build that was
+    not incremental and did not come to its end, or by hand.
+#}
+{% macro mlforge_is_as_left(run_id) %}
+    {%- set rows = run_query(
+        'select 1 from duckdb_tables() where database_name = ' ~ mlforge_literal(target.database) ~ ' and schema_name = '
+        ~ mlforge_literal(target.schema) ~ ' and table_name = ' ~ mlforge_literal(this.identifier) ~ ' and comment = '
+        ~ mlforge_literal(mlforge_mark(run_id))
+    ).rows -%}
+    {{- return(rows | length > 0) -}}
+{% endmacro %}
+
 {# The row of a model; none where there is none. A run has made the table, which dbt's cache does not know then. #}
 {% macro mlforge_state(name) %}
     {%- set states = mlforge_states() -%}

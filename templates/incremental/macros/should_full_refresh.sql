@@ -21,6 +21,8 @@
         {{- return('nothing is known of its table') -}}
     {%- elif mine.spec_hash != how.definition -%}
         {{- return('its definition has changed') -}}
+    {%- elif not mlforge_is_as_left(mine.run_id) -%}
+        {{- return('something else has made its table') -}}
     {%- elif how.ledger is not defined -%}
         {{- return(none if mlforge_has_columns(how.staging, fromjson(mine.columns)) else 'its source has lost columns') -}}
     {%- endif -%}
