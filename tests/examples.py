@@ -26,7 +26,7 @@ class Count:
 
 
 COUNTS = {
-    "tests/online/test_kill.py": Count("killed syncs", 10, 200),
+    "tests/online/test_kill.py": Count("killed syncs", 20, 200),
     "tests/property/test_both_engines.py": Count("features", 14, 1000),
     "tests/property/test_history.py": Count("projects", 8, 300),
     "tests/property/test_honest_audits.py": Count("projects", 16, 1000),

@@ -6,11 +6,13 @@ the oracle; conditions come from the table `CONDITIONS`, so nothing here reads S
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
@@ -260,7 +262,7 @@ def pivoted(metric: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [{}]
     column, values = by["column"], by["values"]
     found: list[dict[str, Any]] = [
-        {"label": label, "only": compare(column, lambda value, wanted=wanted: value == wanted)}  # type: ignore[misc]
+        {"label": label, "only": compare(column, partial(operator.eq, wanted))}
         for label, wanted in values.items()
     ]
     if by.get("other"):
