@@ -98,7 +98,6 @@ class CsvForm:
     delimiter: str
     quote: str = '"'
     escape: str = '"'
-    comment: str = ""
     header: bool = True
     skipped: int = 0
 
@@ -111,6 +110,9 @@ class CsvForm:
     def options(self) -> tuple[str, ...]:
         """Arguments of ``read_csv`` that leave nothing to be guessed when rows are read: all is text.
 
+        There are no comments: DuckDB would leave out rows whose first field begins with ``#``, and what
+        stands behind a ``#`` in any other.
+
         Examples:
             >>> CsvForm.usual("a.csv").options[:2]
             ('all_varchar = true', "delim = ','")
@@ -119,7 +121,7 @@ class CsvForm:
             "delim": self.delimiter,
             "quote": self.quote,
             "escape": self.escape,
-            "comment": self.comment,
+            "comment": "",
         }
         said = [f"{name} = '" + text.replace("'", "''") + "'" for name, text in texts.items()]
         header = str(self.header).lower()

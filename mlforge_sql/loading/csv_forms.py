@@ -10,6 +10,7 @@ from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import SchemaUnreadable
 from mlforge_sql.formats import CsvForm, only
 from mlforge_sql.loading.csv_rows import (
+    has_comments,
     has_mixed_ends,
     header_fields,
     in_apostrophes,
@@ -18,8 +19,10 @@ from mlforge_sql.loading.csv_rows import (
 from mlforge_sql.loading.engine import Engine, duckdb_error
 from mlforge_sql.loading.unreadable import not_utf8
 
-_FORM = "Delimiter, Quote, Escape, Comment, HasHeader, SkipRows, len(Columns)"
+_FORM = "Delimiter, Quote, Escape, HasHeader, SkipRows, len(Columns)"
 """What DuckDB finds out of the form of a csv file."""
+
+_COMMENTED = "mend the file; a line that begins with `#` is a row like any other: take it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class CsvForms:
         found = self._sniff(file)
         if found[1] == "'" and not self._is_quoting(file, _form(found, usual)):
             found = self._sniff(file, """quote = '"'""")
-        skipped, columns = int(str(found[5])), int(str(found[6]))
+        skipped, columns = int(str(found[4])), int(str(found[5]))
         fields = header_fields(self.engine.files, only(file), usual)
         if len(fields) > 1 and (columns == 1 or skipped):  # it found no form that all rows fit
             self.check_rows(path, file, fields=len(fields) if columns == 1 else 0)
@@ -55,7 +58,7 @@ class CsvForms:
         query = DUCKDB.sql(
             "select {form} from sniff_csv({options})",
             form=Sql(_FORM),
-            options=map(Sql, ("?", "sample_size = -1", *options)),
+            options=map(Sql, ("?", "sample_size = -1", "comment = ''", *options)),
         )
         (found,) = self.engine.query(query, [only(file)])
         return found
@@ -97,7 +100,7 @@ class CsvForms:
             raise not_utf8(shown(self.root, file))
         many = f"{broken.rows} row{'s' if broken.rows > 1 else ''}"
         text = f"`{shown(self.root, file)}` has {many} that cannot be read ({broken.fault}), the first in line {broken.line}"
-        raise SchemaUnreadable(text, hint="mend the file")
+        raise SchemaUnreadable(text, hint=_COMMENTED if has_comments(file) else "mend the file")
 
     def names(self, path: str, file: str, form: CsvForm) -> set[str]:
         """The names of a file's columns, in lower case, those that have one.
@@ -127,13 +130,12 @@ def shown(root: Path, file: str) -> str:
 
 def _form(found: tuple[object, ...], usual: CsvForm) -> CsvForm:
     """The form that a row of ``_FORM`` says."""
-    delimiter, quote, escape, comment, header, skipped, _ = found
+    delimiter, quote, escape, header, skipped, _ = found
     quoting = _sniffed(quote) or usual.quote
     return CsvForm(
         delimiter=_sniffed(delimiter),
         quote=quoting,
         escape=_sniffed(escape) or quoting,
-        comment=_sniffed(comment),
         header=bool(header),
         skipped=int(str(skipped)),
     )

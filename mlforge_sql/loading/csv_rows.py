@@ -82,6 +82,12 @@ def has_mixed_ends(file: str) -> bool:
     return 0 < both < begin.count(b"\n")
 
 
+def has_comments(file: str) -> bool:
+    """Whether a line of a file begins with ``#``, as far as its beginning says."""
+    with Path(file).open("rb") as stream:
+        return b"\n#" in stream.read(_BEGINNING)
+
+
 def in_apostrophes(
     connection: duckdb.DuckDBPyConnection, file: str, form: CsvForm, fields: int
 ) -> bool:

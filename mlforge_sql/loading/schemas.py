@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlforge_sql.dialects.quoting import DUCKDB, Sql
 from mlforge_sql.errors import SchemaUnreadable
-from mlforge_sql.formats import ALL_VALUES, READERS, WHOLE, is_glob, only, reader_of
+from mlforge_sql.formats import ALL_VALUES, READERS, WHOLE, CsvForm, is_glob, only, reader_of
 from mlforge_sql.loading.csv_forms import CsvForms
 from mlforge_sql.loading.engine import Engine, duckdb_error, reading
 from mlforge_sql.loading.expression_types import ExpressionTypes
@@ -135,8 +135,7 @@ class SchemaReader:
     def _csv(
         self, path: str, full: str, declared: Mapping[str, ColumnType], time: str
     ) -> FileSchema:
-        first = str(self._engine.query("select min(file) from glob(?)", [full])[0][0])
-        form = self._csv_forms.form(path, first)
+        first, form = self._first_csv(path)
         options = form.options
         if form.header:
             self._csv_forms.names(path, first, form)
@@ -219,19 +218,21 @@ class SchemaReader:
 
     def has_dates(self, path: str, column: str) -> bool:
         """Whether a column of csv or json files has dates without a time of the day."""
-        files, text = _texts(path, column)
         full = self.location(path)
+        if not self._engine.exists(full):
+            return False
+        files, text = self._texts(path, column)
         query = DUCKDB.sql(
             "select 1 from {files} where regexp_full_match(trim({text}), {date}) limit 1",
             files=files,
             text=text,
             date=_DATE,
         )
-        return self._engine.exists(full) and bool(self._engine.query(query, [full]))
+        return bool(self._engine.query(query, [full]))
 
     def numbers_in_text(self, path: str, column: str) -> tuple[int, int]:
         """How many values a column of csv or json files has that are numbers, and that are not."""
-        files, text = _texts(path, column)
+        files, text = self._texts(path, column)
         query = DUCKDB.sql(
             "select count(try_cast({text} as double)), count({text}) from {files}",
             files=files,
@@ -252,7 +253,9 @@ class SchemaReader:
         text = f"try_strptime(cast({name} as varchar), $2)" if format_ else "try_cast(" + name
         time = text if format_ else f"{text} as timestamp)"
         given = [self.location(path), *([format_] if format_ else [])]
-        files = Sql(f"{reader_of(path)}($1, {WHOLE})")
+        reader = reader_of(path)
+        form = self._first_csv(path)[1].options if reader == "read_csv" else ()
+        files = Sql(f"{reader}({', '.join(('$1', WHOLE, *form))})")
         times = DUCKDB.sql("(select {time} as time from {files})", time=Sql(time), files=files)
         later = DUCKDB.sql(
             "select 1 from {times} where time <> date_trunc('day', time) limit 1", times=times
@@ -284,11 +287,16 @@ class SchemaReader:
         """Those of the functions whose result differs from call to call or run to run."""
         return self._expressions.volatile(functions)
 
+    def _texts(self, path: str, column: str) -> tuple[Sql, Sql]:
+        """Csv or json files as a relation over their path, and the text of a column's values."""
+        name = DUCKDB.name(column)
+        if reader_of(path) == "read_csv":
+            return reading("read_csv", self._first_csv(path)[1].options), name
+        held = f"columns = {{{DUCKDB.text(column)}: 'JSON'}}"
+        return reading("read_json", (held,)), Sql(f"({name} ->> '$')")
 
-def _texts(path: str, column: str) -> tuple[Sql, Sql]:
-    """Csv or json files as a relation over their path, and the text of a column's values."""
-    name = DUCKDB.name(column)
-    if reader_of(path) == "read_csv":
-        return reading("read_csv", ("all_varchar = true",)), name
-    held = f"columns = {{{DUCKDB.text(column)}: 'JSON'}}"
-    return reading("read_json", (held,)), Sql(f"({name} ->> '$')")
+    def _first_csv(self, path: str) -> tuple[str, CsvForm]:
+        """The first of csv files, and how it is written, which is how all of them are read."""
+        found = self._engine.query("select min(file) from glob(?)", [self.location(path)])
+        first = str(found[0][0])
+        return first, self._csv_forms.form(path, first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from mlforge_sql.errors import SchemaUnreadable
@@ -68,6 +69,38 @@ def test_other_forms_are_no_broken_rows(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
     with schema_reader(tmp_path) as reader:
         assert list(reader.read("a.csv", {}, "at").columns) == ["id", "at", "name"]
+
+
+NUMBER_SIGNS = [
+    "id,at,name\n#,2024-01-01 10:00:00,a\nb,2024-01-02 10:00:00,c\n",
+    "id,at,name\n#b,2024-01-01 10:00:00,a#1\nb,2024-01-02 10:00:00,c # d\n",
+    "# of June\nid,at,name\n#b,2024-01-01 10:00:00,a#1\nb,2024-01-02 10:00:00,c # d\n",
+]
+
+
+@pytest.mark.parametrize("text", NUMBER_SIGNS, ids=["alone", "within", "below a title"])
+def test_a_number_sign_is_text(text: str, tmp_path: Path) -> None:
+    """DuckDB would take what stands behind it for a comment: a row is gone, or the end of a value."""
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    rows = [line.split(",") for line in text.splitlines()[-2:]]
+    with schema_reader(tmp_path) as reader:
+        found = reader.read("a.csv", {}, "at")
+        options = ", ".join(found.options)
+        read = duckdb.sql(f"from read_csv('{tmp_path}/a.csv', {options})")
+        assert [list(row) for row in read.fetchall()] == rows
+
+
+def test_a_comment_between_rows_is_a_broken_row(tmp_path: Path) -> None:
+    text = "id,at,name\na,2024-01-01 10:00:00,x\n# Q7X\nb,2024-01-02 10:00:00,x#y\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with schema_reader(tmp_path) as reader, pytest.raises(SchemaUnreadable) as caught:
+        reader.read("a.csv", {}, "at")
+    assert str(caught.value) == (
+        "`a.csv` has 1 row that cannot be read (missing columns), the first in line 3"
+    )
+    assert caught.value.hint == (
+        "mend the file; a line that begins with `#` is a row like any other: take it out"
+    )
 
 
 def test_a_header_with_a_comma_of_another_form(tmp_path: Path) -> None:
