@@ -40,7 +40,7 @@ def known_features(
     return "\n".join(
         [
             f"{{# {MARK}. Do not edit. #}}",
-            "{# What training_set knows of the features: their keys, their columns with the SQL of the value where no row",
+            "{# What training_set knows of the features: their keys with types, their columns with the SQL of the value where no row",
             "   holds (none is null), and their ttl in microseconds. #}",
             "{% macro mlforge_features() %}",
             f"    {{{{- return({mapping(known, 4)}) -}}}}",
@@ -118,8 +118,9 @@ def _said(comment: str, signature: str, texts: Mapping[str, str]) -> list[str]:
 
 def _known(item: Joinable, branches: Branches) -> str:
     columns = {column.name: _empty(column, branches) for column in item.columns}
+    keys = dict(zip(item.keys, map(str, item.key_types), strict=True))
     ttl = item.ttl.microseconds if item.ttl else None
-    return mapping({"keys": list(item.keys), "columns": columns, "ttl": ttl}, 8)
+    return mapping({"keys": keys, "columns": columns, "ttl": ttl}, 8)
 
 
 def _empty(column: JoinedColumn, branches: Branches) -> Any:

@@ -232,6 +232,8 @@ class SchemaReader:
 
     def numbers_in_text(self, path: str, column: str) -> tuple[int, int]:
         """How many values a column of csv or json files has that are numbers, and that are not."""
+        if not self._engine.exists(self.location(path)):
+            return 0, 0
         files, text = self._texts(path, column)
         query = DUCKDB.sql(
             "select count(try_cast({text} as double)), count({text}) from {files}",
@@ -249,6 +251,8 @@ class SchemaReader:
 
         The first time of the day that is found ends the search.
         """
+        if not self._engine.exists(self.location(path)):
+            return False
         name = DUCKDB.name(column)
         text = f"try_strptime(cast({name} as varchar), $2)" if format_ else "try_cast(" + name
         time = text if format_ else f"{text} as timestamp)"

@@ -20,6 +20,7 @@ def joinable(feature: ResolvedFeature) -> Joinable:
     return Joinable(
         feature=feature.name,
         keys=tuple(key.name for key in feature.keys),
+        key_types=tuple(key.type for key in feature.keys),
         columns=tuple(_joined(column) for column in feature.columns),
         ttl=feature.spec.ttl,
     )

@@ -145,9 +145,7 @@ def _check_type(
 def _equal_values(found: ColumnType, wanted: ColumnType) -> bool:
     """Whether engines compare two types exactly although they are of different kinds."""
     whole = {Kind.INTEGER, Kind.DECIMAL}
-    return ({found.family, wanted.family} == whole and found.scale == wanted.scale == 0) or (
-        is_uuid(found) and wanted.family is Kind.TEXT
-    )
+    return {found.family, wanted.family} == whole and found.scale == wanted.scale == 0
 
 
 def is_uuid(kind: ColumnType) -> bool:
@@ -161,7 +159,7 @@ def _compares(found: ColumnType, wanted: ColumnType) -> bool:
         return found.scale == wanted.scale
     if found.is_numeric and wanted.is_numeric:  # whole numbers have one text, whatever their type
         return (_is_whole(found) and _is_whole(wanted)) or found.family is wanted.family
-    return found.family is wanted.family
+    return found.family is wanted.family or (is_uuid(found) and wanted.family is Kind.TEXT)
 
 
 def _is_whole(kind: ColumnType) -> bool:

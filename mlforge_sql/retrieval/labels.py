@@ -54,13 +54,13 @@ class LabelTable:
 def numbered(labels: LabelTable, join: Join, added: Mapping[str, str]) -> Sql:
     """DuckDB's query of local labels with further columns, name to SQL.
 
-    Untyped NULLs get a type, and UUIDs that are keys are text, as the features' keys are.
+    Untyped NULLs get a type, and UUIDs of keys are text, as the features' keys are.
     """
     replaced = [f"{sql} as {DUCKDB.name(name)}" for name, sql in labels.casts.items()]
     replaced += [
         f"cast({DUCKDB.name(name)} as varchar) as {DUCKDB.name(name)}"
         for name, kind in labels.columns.items()
-        if is_uuid(kind) and name.casefold() in {key.casefold() for key in join.key_types}
+        if is_uuid(kind) and name.casefold() in join.needed
     ]
     replaced += [
         f"cast(null as {DuckDb().type_name(kind)}) as {DUCKDB.name(name)}"

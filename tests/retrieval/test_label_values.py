@@ -250,6 +250,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "entities": [
             {"name": "item", "join_key": "item_id"},
             {"name": "user", "join_key": "user_id"},
+            {"name": "account", "join_key": "account_id", "from_columns": ["user_id"]},
         ],
         "sources": [{"name": "events", "timestamp": "at", "path": "data/events.parquet"}],
         "features": [
@@ -259,7 +260,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "entities": [entity],
                 "select": {"amount": "amount"},
             }
-            for entity in ("item", "user")
+            for entity in ("item", "user", "account")
         ],
     }
     write_project(root, spec)
@@ -289,9 +290,10 @@ def test_integers_for_decimal_keys(keyed: Path, kind: str) -> None:
     assert found.column("of_item__amount").to_pylist() == [7]
 
 
-def test_uuids_for_text_keys(keyed: Path) -> None:
+@pytest.mark.parametrize("feature", ["of_user", "of_account"])
+def test_uuids_for_text_keys(keyed: Path, feature: str) -> None:
     value = "'123E4567-e89b-12d3-a456-426614174000'::uuid"
     labels = duckdb.sql(f"select {value} as user_id, timestamp '{TAKEN}' as taken")
-    found = mlf.load_project(keyed).get_training_data("of_user", labels, "taken", output="pyarrow")
-    assert found.column("of_user__amount").to_pylist() == [8]
+    found = mlf.load_project(keyed).get_training_data(feature, labels, "taken", output="pyarrow")
+    assert found.column(f"{feature}__amount").to_pylist() == [8]
     assert found.column("user_id").to_pylist() == ["123e4567-e89b-12d3-a456-426614174000"]

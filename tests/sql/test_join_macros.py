@@ -146,7 +146,8 @@ class Relation:
         return f'"{self._name}"'
 
 
-def test_training_set_asks_for_columns(project: Run, native: Macros) -> None:
+def asking(project: Run, macros: Macros) -> list[str]:
+    """Has macros ask for columns, as under dbt; the queries that they ask with."""
     asked: list[str] = []
 
     def columns(query: str) -> list[SimpleNamespace]:
@@ -154,8 +155,13 @@ def test_training_set_asks_for_columns(project: Run, native: Macros) -> None:
         found = project.connection.execute(f"describe {query}").fetchall()
         return [SimpleNamespace(name=row[0], dtype=row[1]) for row in found]
 
-    native._context["adapter"].get_column_schema_from_query = columns
-    native._context["ref"] = Relation
+    macros._context["adapter"].get_column_schema_from_query = columns
+    macros._context["ref"] = Relation
+    return asked
+
+
+def test_training_set_asks_for_columns(project: Run, native: Macros) -> None:
+    asked = asking(project, native)
     query = "'select user_id, label_time::timestamptz as t from chargebacks'"
     sql = native.render(f"{{{{ training_set({query}, 't', ['last:amount']) }}}}")
     assert [row[-1] for row in queried(project, sql)] == [5000.0]
@@ -293,3 +299,77 @@ def macro_error(macros: Macros, text: str) -> str:
     with pytest.raises(MacroError) as error:
         macros.render(text)
     return str(error.value)
+
+
+OTHER = "{{ training_set('select * from other', 'label_time', ['last:amount', 'exact']) }}"
+
+KEYS = {
+    "number": ("1::bigint", "bigint"),
+    "number with a point": ("1.5::double", "double"),
+    "decimal": ("1.5::decimal(10, 2)", "decimal(10,2)"),
+    "day": ("date '2024-01-01'", "date"),
+}
+
+
+@pytest.mark.parametrize(("value", "type_"), KEYS.values(), ids=KEYS)
+def test_keys_of_labels_are_of_the_features_type(
+    project: Run, macros: Macros, value: str, type_: str
+) -> None:
+    labels = (
+        f"create table other as select {value} as user_id, timestamp '2024-01-05' as label_time"
+    )
+    project.connection.execute(labels)
+    asking(project, macros)
+    with pytest.raises(MacroError) as caught:
+        macros.render(OTHER)
+    assert str(caught.value) == (
+        f"training_set: the column 'user_id' of the labels is {type_}, and 'user_id' of feature 'last' is text. "
+        "Cast it to text: keys of different types are never silently converted."
+    )
+
+
+def test_what_keys_are_computed_from_is_of_its_type(project: Run, macros: Macros) -> None:
+    asking(project, macros)
+    with pytest.raises(MacroError) as caught:
+        macros.render("{{ training_set('select 1 as user_id, now() as t', 't', ['exact']) }}")
+    assert (
+        "the column 'user_id' of the labels is integer, and 'user_id' of feature 'exact' is text"
+        in str(caught.value)
+    )
+
+
+ALIKE = {
+    "enum": "'u1'::enum('u1', 'u2')",
+    "null": "null",
+    "uuid": "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid",
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_keys_that_have_one_text(project: Run, native: Macros, kind: str) -> None:
+    labels = f"select {ALIKE[kind]} as user_id, timestamp '2024-01-05' as label_time"
+    asking(project, native)
+    sql = native.render(OTHER.replace("select * from other", labels.replace("'", "\\'")))
+    ((amount, *_),) = queried(project, f"select last__amount from ({sql})")
+    assert (amount is not None) == (kind == "enum")
+
+
+NUMBERS = {
+    "bigint": "integer",
+    "smallint": "integer",
+    "ubigint": "integer",
+    "hugeint": "integer",
+    "decimal(20,0)": "integer",
+    "decimal(10, 2)": "decimal with 2 digits",
+    "double": "float",
+    "varchar": "text",
+    "character varying": "text",
+    "string": "text",
+    "timestamp_ns": "timestamp",
+    "timestamp with time zone": "timestamp with time zone",
+}
+
+
+@pytest.mark.parametrize("type_", NUMBERS)
+def test_kinds_of_keys(native: Macros, type_: str) -> None:
+    assert native.call("mlforge_key_kind", type_) == NUMBERS[type_]

@@ -63,12 +63,14 @@ class Joinable:
     Attributes:
         feature: Its name.
         keys: Names of its join keys.
+        key_types: Their types.
         columns: Its columns.
         ttl: How old a row may be when it is used.
     """
 
     feature: str
     keys: tuple[str, ...]
+    key_types: tuple[ColumnType, ...]
     columns: tuple[JoinedColumn, ...]
     ttl: Duration | None = None
 

@@ -6,7 +6,7 @@
 
         left        a relation, such as ref('labels'), the name of a CTE, or a query
         right       the same
-        keys        names of the columns that must be equal, or a mapping: {'name in left': 'name in right'}
+        keys        names of the columns that must be equal, of the same types, or a mapping: {'name in left': 'name in right'}
         left_time   column of left: a timestamp in UTC, without time zone on DuckDB; a local one with a `timezone`
         right_time  column of right, of the same type
         columns     columns of right, or a mapping: {'name in right': 'name in the result'}

@@ -11,7 +11,7 @@
                         'version': 12, to read that version of the feature's Delta table, or
                         'version_at': '2026-01-31T12:00:00Z', to read the one that it had then
         label_columns   names and types of the labels' columns. Without it they are asked for, which a CTE cannot
-                        answer: it must have the join keys, and a timestamp
+                        answer: it must have the join keys, of the features' types, and a timestamp
         label_instant   SQL of the label's time over the alias `labels`, where label_time is something else
         timezone        the zone of local times, such as 'Europe/Berlin'. Without it they are UTC
 
@@ -53,7 +53,7 @@
         {%- do joins.append({
             'relation': mlforge_as_table(relations[name]) ~ mlforge_version_of(name, relations[name], pins[name]),
             'left_keys': left_keys,
-            'right_keys': feature['keys'],
+            'right_keys': feature['keys'] | list,
             'right_time': 'feature_timestamp',
             'columns': kept,
             'ttl': feature['ttl'],

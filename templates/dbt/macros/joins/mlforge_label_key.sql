@@ -6,12 +6,21 @@
     {%- endif -%}
     {%- set column = mlforge_label_column(key, columns) -%}
     {%- if column is not none -%}
-        {{- return('labels.' ~ mlforge_quote(column)) -}}
+        {%- set sql = 'labels.' ~ mlforge_quote(column) -%}
+        {%- do mlforge_check_key(key, feature, column, columns[column], mlforge_features()[feature]['keys'][key]) -%}
+        {{- return('cast(' ~ sql ~ ' as string)' if mlforge_plain_type(columns[column]) == 'uuid' else sql) -}}
     {%- endif -%}
-    {%- set parts = mlforge_key_parts().get(key, []) -%}
+    {%- set parts = mlforge_key_parts().get(key, {}) -%}
     {%- set missing = [] -%}
-    {%- for part in parts if mlforge_label_column(part, columns) is none -%}
-        {%- do missing.append(part) -%}
+    {%- set types = {} -%}
+    {%- for part, type in parts.items() -%}
+        {%- set found = mlforge_label_column(part, columns) -%}
+        {%- if found is none -%}
+            {%- do missing.append(part) -%}
+        {%- else -%}
+            {%- do mlforge_check_key(part, feature, found, columns[found], type) -%}
+            {%- do types.update({part: 'uuid' if mlforge_plain_type(columns[found]) == 'uuid' else type}) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- if missing or not parts -%}
         {%- do exceptions.raise_compiler_error(
@@ -20,5 +29,5 @@
             ~ ". The labels have: " ~ columns | join(', ')
         ) -%}
     {%- endif -%}
-    {{- return(mlforge_surrogate_key(parts, of='labels', salt=mlforge_key_salts().get(key))) -}}
+    {{- return(mlforge_surrogate_key(types, of='labels', salt=mlforge_key_salts().get(key))) -}}
 {% endmacro %}
