@@ -190,7 +190,7 @@ class SmallDbt:
             self.connection.execute("commit")
         return not full
 
-    def _dispatch(self, name: str) -> Any:
+    def _dispatch(self, name: str, _package: str | None = None) -> Any:
         return self.macros._dispatch(name)
 
     def _execute(self, sql: str) -> None:

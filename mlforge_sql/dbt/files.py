@@ -12,6 +12,7 @@ from mlforge_sql.dbt.headers import header, sealed
 from mlforge_sql.dbt.incremental import IncrementalTables
 from mlforge_sql.dbt.known_sources import known_sources
 from mlforge_sql.dbt.model_properties import ModelProperties, models_properties
+from mlforge_sql.dbt.namespaces import qualified
 from mlforge_sql.dbt.online import OnlineTables
 from mlforge_sql.dbt.pinned_settings import pinned_settings
 from mlforge_sql.dbt.profile_notes import noted
@@ -67,7 +68,8 @@ def project_files(project: Project, plan: Plan, branches: Branches) -> FileSet:
     writer.write_audits()
     engines = [dialect.name for dialect in branches.dialects]
     writer.files |= sqlfluff_files(writer.files, engines)
-    return {path: sealed(path, text) for path, text in sorted(writer.files.items())}
+    files = qualified(writer.files, project.config.name)
+    return {path: sealed(path, text) for path, text in sorted(files.items())}
 
 
 def macro_files(plan: Plan, branches: Branches) -> FileSet:

@@ -21,6 +21,7 @@ from jinja2.runtime import Macro
 from mlforge_sql.errors import MlforgeError
 
 _DEFINED = re.compile(r"({%-?\s*macro\s+)(\w+)(\s*\()")
+_QUALIFIED = re.compile(r"\b(\w+)\.mlforge_\w+\(")
 _OWN_PREFIX = "dbt_macro__"
 """As in dbt: calls inside a file go through the context, and not straight to the file's own macro."""
 
@@ -90,6 +91,8 @@ class Macros:
         for text in texts:  # all names first: a macro may call one of a later file
             for found in _DEFINED.finditer(text):
                 self._context[found[2]] = self._callable(found[2])
+        for package in {name for text in texts for name in _QUALIFIED.findall(text)}:
+            self._context.setdefault(package, _Package(self._context))
         for text in texts:
             self._define(text)
 
@@ -124,11 +127,24 @@ class Macros:
 
         return call
 
-    def _dispatch(self, name: str) -> Any:
+    def _dispatch(self, name: str, _package: str | None = None) -> Any:
         own = f"{self._adapter}__{name}"
         if own in self._context and name not in self._portable:
             return self._context[own]
         return self._context[f"default__{name}"]
+
+
+class _Package:
+    """A package by its name: here all macros are of one."""
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._context[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 def _template(text: str, context: dict[str, Any]) -> Template:
