@@ -117,7 +117,7 @@ def test_duckdb_settings_of_own_profiles(tmp_path: Path) -> None:
         assert code != 0, output
         said = " ".join(output.split())
         assert f"the DuckDB setting `{name}` is `" in said
-        assert f"it has to be {wanted}; take it out of `settings` of target `dev`" in said
+        assert f"it has to be {wanted}: say so in `settings` of target `dev`" in said
         assert "PASS=0" in output or "PASS=" not in output, "nothing has been built"
         assert values(folder) == before
 

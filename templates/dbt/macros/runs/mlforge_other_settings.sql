@@ -9,7 +9,7 @@
     {%- for pin in mlforge_pinned_settings() if real.get(pin.name | lower, pin.value) | string | lower not in pin.accepted -%}
         {%- do found.append(
             'the DuckDB setting `' ~ pin.name ~ '` is `' ~ real[pin.name | lower] ~ '` here, and values depend on it: it has to be '
-            ~ ('`' ~ pin.value ~ '`' if pin.value else 'empty') ~ '; take it out of `settings` of target `' ~ target.name ~ '` in profiles.yml'
+            ~ ('`' ~ pin.value ~ '`' if pin.value else 'empty') ~ ': say so in `settings` of target `' ~ target.name ~ '` in profiles.yml'
         ) -%}
     {%- endfor -%}
     {{- return(found) -}}
