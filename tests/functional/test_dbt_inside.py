@@ -143,7 +143,7 @@ class Inside:
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         file = self.root / "store" / "features.duckdb"
         with duckdb.connect(str(file), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+            return list(connection.execute(sql).fetchall())
 
 
 def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
