@@ -45,7 +45,7 @@ from mlforge_sql.sql.overflow import had_infinite, infinite_name, may_overflow
 from mlforge_sql.sql.query import NamedWindow, Step
 from mlforge_sql.sql.rolling_names import FLAG, free_name, new_window, old_window, over, over_name
 from mlforge_sql.sql.running_moments import Moments
-from mlforge_sql.sql.tiles import AGAIN, addend, countable
+from mlforge_sql.sql.tiles import AGAIN, addend, countable, fitting
 from mlforge_sql.types import DOUBLE, ColumnType, Kind
 
 SO_FAR = "so_far"
@@ -172,6 +172,7 @@ class _Running:
             case MeasureKind.MIN | MeasureKind.MAX:
                 return only_when(value, where)
         value = addend(measure, value, self.dialect)
+        value = fitting(measure, self.node, value, self.dialect)
         if measure.type.family is not Kind.FLOAT:
             value = self.dialect.cast(value, measure.type)
         return only_when(value, where)

@@ -24,7 +24,7 @@ from mlforge_sql.dialects.trees import (
 )
 from mlforge_sql.expressions import Expr, column
 from mlforge_sql.functions.measures import MeasureKind
-from mlforge_sql.plan.nodes import Latest, Measure, Rolling, Tiles
+from mlforge_sql.plan.nodes import Latest, Measure, Rolling, Tiles, Use
 from mlforge_sql.sql.overflow import SUMS, is_sum_of_doubles
 from mlforge_sql.sql.powers import is_power, power
 from mlforge_sql.sql.query import ModelQuery, Step
@@ -93,7 +93,7 @@ def tiles_steps(name: str, node: Tiles | Rolling, dialect: Dialect) -> Iterator[
         for measure in node.measures
         if measure not in doubles and measure.kind not in _OF_VALUES
     ]
-    values = [aliased(_in_order(item, dialect), key) for key, item in listed.items()]
+    values = [aliased(_in_order(item, node, dialect), key) for key, item in listed.items()]
     query = from_step(select(*columns(group), *counted, *values), "ticked")
     query = query.where(countable(group), copy=False)
     query = query.group_by(*columns(group), copy=False)
@@ -130,10 +130,11 @@ def _values(measure: Measure, node: Tiles | Rolling) -> str:
     return f"{same.name}_values"
 
 
-def _in_order(measure: Measure, dialect: Dialect) -> exp.Expr:
+def _in_order(measure: Measure, node: Tiles | Rolling, dialect: Dialect) -> exp.Expr:
     if measure.value is None:
         raise TypeError(measure.name)
     value = addend(measure, dialect.expression(measure.value), dialect)
+    value = fitting(measure, node, value, dialect)
     where = dialect.expression(measure.where) if measure.where else None
     return dialect.in_order(value, where)
 
@@ -163,7 +164,7 @@ def _what(measure: Measure) -> tuple[Expr | None, Expr | None, Expr | None]:
 
 def _check(measure: Measure, node: Tiles | Rolling) -> exp.Expr:
     """The condition that stops at a tile in which a sum of doubles overflows."""
-    use = next(item for item in node.uses if item.measure == measure.name)
+    use = _use(measure, node)
     return _call(
         "mlforge_check_total", measure.name, _values(measure, node), use.feature, use.column
     )
@@ -204,6 +205,31 @@ def addend(measure: Measure, value: exp.Expr, dialect: Dialect) -> exp.Expr:
     if measure.value_type is not None and is_power(measure.kind):
         return power(value, measure.value_type, measure.kind, dialect)
     return summable(value, measure.value_type, dialect)
+
+
+def fitting(
+    measure: Measure, node: Tiles | Rolling, product: exp.Expr, dialect: Dialect
+) -> exp.Expr:
+    """What a measure adds up, or the error where it is finite values whose product no double holds.
+
+    Rows that do not count are left alone: engines may compute an argument of an aggregate before its filter.
+    """
+    if measure.kind is not MeasureKind.WEIGHTED or not isinstance(product, exp.Mul):
+        return product
+    if DOUBLE not in {measure.value_type, measure.weight_type}:
+        return product  # the largest decimals and floats of 32 bits have a product far below
+    use = _use(measure, node)
+    finite = [dialect.is_finite(item.copy()) for item in (product.this, product.expression)]
+    stops = [exp.Not(this=dialect.is_finite(exp.Paren(this=product.copy()))), *finite]
+    if measure.where is not None:
+        stops.insert(0, dialect.expression(measure.where))
+    error = _call("mlforge_too_large", use.feature, use.column)
+    return exp.Case(ifs=[exp.If(this=all_of(stops), true=error)], default=product)
+
+
+def _use(measure: Measure, node: Tiles | Rolling) -> Use:
+    """The first column that needs a measure."""
+    return next(item for item in node.uses if item.measure == measure.name)
 
 
 def _weighted(measure: Measure, value: exp.Expr, weight: Expr, dialect: Dialect) -> exp.Expr:

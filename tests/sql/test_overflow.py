@@ -16,7 +16,7 @@ from warehouse_harness import CONFIG, WarehouseRun, load_table, run_on_warehouse
 from mlforge_sql.workflows.compile import compile_project
 
 SCHEMA = "main.overflow"
-COLUMNS = {"Order": "BIGINT", "user_id": "VARCHAR", "at": "TIMESTAMP", "x": "DOUBLE"}
+COLUMNS = {"Order": "BIGINT", "user_id": "VARCHAR", "at": "TIMESTAMP", "x": "DOUBLE", "w": "DOUBLE"}
 CLOCKS: dict[str, dict[str, Any]] = {"gridded": {"interval": "1d"}, "continuous": {}}
 LARGE = 1.2e308
 INFINITE = float("inf")
@@ -30,9 +30,16 @@ def events(*values: tuple[float, float | None], user: str = "u") -> list[dict[st
             "user_id": user,
             "at": datetime(2024, 1, int(day), round(day % 1 * 24)),
             "x": value,
+            "w": None,
         }
         for day, value in values
     ]
+
+
+def weighed(*values: tuple[float, float | None, float | None]) -> list[dict[str, Any]]:
+    """Events with a weight each."""
+    found = events(*((day, value) for day, value, _ in values))
+    return [{**row, "w": weight} for row, (_, _, weight) in zip(found, values, strict=True)]
 
 
 def document(function: str, **more: Any) -> dict[str, Any]:
@@ -105,6 +112,40 @@ def test_so_do_squares_that_overflow(tmp_path: Path, function: str, clock: str) 
         compile_and_run(project(tmp_path, events((1, LARGE), (1.5, -LARGE)), function, clock))
 
 
+BIG = 1e200
+WEIGHED = {
+    "a product": weighed((1, BIG, BIG)),
+    "products of both signs": weighed((1, BIG, BIG), (1.25, -BIG, BIG)),
+    "in a window": weighed((1, BIG, BIG), (2, -BIG, BIG)),
+    "the sum of products": weighed((1, LARGE, 1.0), (1.25, LARGE, 1.0)),
+    "the sum of weights": weighed((1, 1.0, LARGE), (2, 1.0, LARGE)),
+    "after an infinite value of another day": weighed((1, INFINITE, 1.0), (4, BIG, BIG)),
+}
+
+
+@pytest.mark.parametrize("rows", WEIGHED.values(), ids=WEIGHED)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_so_do_values_times_their_weights(
+    tmp_path: Path, rows: list[dict[str, Any]], clock: str
+) -> None:
+    with pytest.raises(
+        duckdb.Error, match=f"feature `{clock}`: the values of column `x_weighted_mean_w"
+    ):
+        compile_and_run(project(tmp_path, rows, "weighted_mean(w)", clock))
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_weights_that_do_not_count_and_infinite_ones_stop_nothing(
+    tmp_path: Path, clock: str
+) -> None:
+    rows = weighed((1, BIG, BIG), (1, 2.0, 3.0), (2, BIG, None), (2, None, BIG), (3, 3.0, INFINITE))
+    run = compile_and_run(project(tmp_path, rows, "weighted_mean(w)", clock, where="x < 3"))
+    assert run.rows(clock, "feature_timestamp")[-1]["x_weighted_mean_w_lifetime"] == 2.0
+    rows = weighed((1, INFINITE, 0.0), (2, INFINITE, 2.0))
+    run = compile_and_run(project(tmp_path / "not", rows, "weighted_mean(w)", clock))
+    assert math.isnan(run.rows(clock, "feature_timestamp")[-1]["x_weighted_mean_w_lifetime"])
+
+
 HONEST = [
     *events((1, INFINITE), (1.25, 1.0), (4, 2.0), user="inf"),
     *events((1, INFINITE), (1.25, -INFINITE), (4, 2.0), user="both"),
@@ -150,6 +191,7 @@ def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
             (OVERFLOWS["in one tile"], "sum"),
             (OVERFLOWS["beside entities with infinite values"], "mean"),
             (events((1, LARGE), (1.5, -LARGE)), "std"),
+            (WEIGHED["products of both signs"], "weighted_mean(w)"),
         ]
     ):
         schema = f"{SCHEMA}_{number}"
@@ -161,5 +203,6 @@ def test_on_databricks(tmp_path: Path, shared_warehouse: Warehouse) -> None:
             check_honest(run)
             continue
         for clock in CLOCKS:
-            with pytest.raises(Exception, match=f"the values of column `x_{function}_"):
+            name = function.partition("(")[0]
+            with pytest.raises(Exception, match=f"the values of column `x_{name}_"):
                 run.rows(clock)
