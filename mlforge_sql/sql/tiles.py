@@ -240,12 +240,17 @@ def _weighted(measure: Measure, value: exp.Expr, weight: Expr, dialect: Dialect)
             as_double(value, measure.value_type, dialect),
             as_double(weighs, measure.weight_type, dialect),
         ]
-        return exp.Mul(this=factors[0], expression=factors[1])
+        return exp.Mul(this=_closed(factors[0]), expression=_closed(factors[1]))
     if measure.type.family is Kind.FLOAT:
         weighs = as_double(weighs, measure.weight_type, dialect)
     else:
         weighs = summable(weighs, measure.weight_type, dialect)
-    return only_when(weighs, not_null(value))
+    return only_when(weighs, not_null(_closed(value)))
+
+
+def _closed(tree: exp.Expr) -> exp.Expr:
+    """A tree that can stand beside any operator."""
+    return exp.Paren(this=tree) if isinstance(tree, exp.Binary | exp.Unary) else tree
 
 
 def summable(value: exp.Expr, kind: ColumnType | None, dialect: Dialect) -> exp.Expr:

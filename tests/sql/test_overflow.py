@@ -146,6 +146,17 @@ def test_weights_that_do_not_count_and_infinite_ones_stop_nothing(
     assert math.isnan(run.rows(clock, "feature_timestamp")[-1]["x_weighted_mean_w_lifetime"])
 
 
+def test_values_and_weights_that_are_sums_are_multiplied_whole(tmp_path: Path) -> None:
+    spec = document("weighted_mean(w)")
+    for feature in spec["features"]:
+        feature["select"] = {"x": "x + 1", "w": "-1 - w"}
+    write_project(tmp_path, spec, CONFIG)
+    write_parquet(tmp_path / "e.parquet", COLUMNS, weighed((1, 2.0, 3.0), (1.25, 5.0, 1.0)))
+    run = compile_and_run(tmp_path)
+    for clock in CLOCKS:
+        assert run.rows(clock, "feature_timestamp")[-1]["x_weighted_mean_w_lifetime"] == 4.0
+
+
 HONEST = [
     *events((1, INFINITE), (1.25, 1.0), (4, 2.0), user="inf"),
     *events((1, INFINITE), (1.25, -INFINITE), (4, 2.0), user="both"),
