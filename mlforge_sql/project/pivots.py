@@ -67,7 +67,7 @@ class Pivots:
         place = self._origin.at(*path, "values", item)
         if place == self._origin.at(*path, "values"):
             place = self._origin.at(*path, "values", position)
-        self._problems.append(Diagnostic("MF163", message, place, "write values of that type"))
+        self._problems.append(Diagnostic("MF163", message, place, _way_out(value, kind)))
         return False
 
     def _read(self, name: Expr, by: By, where: Expr | None, place: Location) -> dict[str, Expr]:
@@ -88,6 +88,15 @@ class Pivots:
             yield OTHER, is_other(name, list(by.values.values()))
         if by.missing:
             yield MISSING, is_null(name)
+
+
+def _way_out(value: bool | int | float | str, kind: ColumnType) -> str:
+    """What to write where a value is of another type than its column."""
+    if kind.family is Kind.TEXT:
+        return "write it in quotes"
+    if kind.is_numeric and isinstance(value, str) and value.strip().lstrip("+-").isdecimal():
+        return f"write it without quotes: `{int(value)}`"
+    return "write values of that type"
 
 
 def _has_room(value: object, kind: ColumnType) -> bool:
