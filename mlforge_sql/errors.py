@@ -105,6 +105,7 @@ CODES: dict[str, str] = {
     "MF120": "type that no sum can have",
     "MF121": "type that does not fit the aggregate",
     "MF122": "sum of more than 38 digits",
+    "MF123": "instant past the horizon of the online tables",
     "MF128": "setting of the engine that could change values",
     "MF129": "number that YAML reads as another",
     "MF132": "spec file that is not a file",

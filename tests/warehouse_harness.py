@@ -128,6 +128,7 @@ def warehouse_macros(
     as_of: datetime,
     env: Mapping[str, str] | None = None,
     windows: str = "merged",
+    place: str | None = None,
 ) -> Macros:
     """The project's macros for Databricks, with what only dbt knows stood in for."""
     known = env or {}
@@ -137,10 +138,13 @@ def warehouse_macros(
         assert value is not None, name
         return value
 
+    catalog, _, name = (place or schema).partition(".")
     context = {
         "env_var": env_var,
         "source": lambda _group, table: f"{schema}.`{table}`",
-        "target": SimpleNamespace(type="databricks", name="databricks"),
+        "target": SimpleNamespace(
+            type="databricks", name="databricks", database=catalog, schema=name
+        ),
         "var": {"as_of": as_of.isoformat(), "mlforge_windows": windows}.get,
         "config": lambda **_: "",
     }
@@ -156,6 +160,7 @@ def run_on_warehouse(
     env: Mapping[str, str] | None = None,
     names: Sequence[str] | None = None,
     windows: str = "merged",
+    place: str | None = None,
 ) -> WarehouseRun:
     """Make every model of a compiled project a view in a schema that has its sources.
 
@@ -169,8 +174,9 @@ def run_on_warehouse(
         env: Environment variables that the project reads.
         names: Models; all of them by default.
         windows: How windows are computed where there is a choice: ``merged`` or ``sliding``.
+        place: ``catalog.schema`` of the target; the same one by default.
     """
-    macros = warehouse_macros(compiled, schema, as_of or datetime(2030, 1, 1), env, windows)
+    macros = warehouse_macros(compiled, schema, as_of or datetime(2030, 1, 1), env, windows, place)
     once = {item.name for item in compiled.plan.features if getattr(item, "series", ())}
     for name in names if names is not None else model_names(compiled):
         path = next(item for item in compiled.files if item.name == f"{name}.sql")

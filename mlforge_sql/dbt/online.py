@@ -11,6 +11,8 @@ from mlforge_sql.dbt.online_setup import setup_sql
 from mlforge_sql.dbt.properties import TestNames, data_test
 from mlforge_sql.dbt.targets import databricks_places, writes_to
 from mlforge_sql.dbt.templates import template_files
+from mlforge_sql.dialects.trees import jinja_string
+from mlforge_sql.plan.nodes import NEVER
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
 
@@ -36,6 +38,8 @@ class OnlineTables:
     def files(self) -> dict[PurePosixPath, str]:
         """The macros that publish, what they know of the profiles, the setup of each profile; the test."""
         files = template_files("online_check") if self._places else {}
+        if self._published:
+            files[PurePosixPath("macros/mlforge_horizon.sql")] = self._horizon_text()
         if not self._by_dbt:
             return files
         files |= template_files("online")
@@ -119,6 +123,48 @@ class OnlineTables:
                 stores,
                 "    } -%}",
                 "    {{- return(stores.get(mlforge_profile())) -}}",
+                "{% endmacro %}",
+                "",
+            ]
+        )
+
+    def _horizon_text(self) -> str:
+        """The file of the macros that say how far tables of later rows reach."""
+        places = databricks_places(self._config)
+        horizons: dict[str, int | None] = {}
+        for name, store in self._published.items():
+            place = ".".join(places[name])
+            seconds = None if store.horizon is None else store.horizon.microseconds // 1_000_000
+            known = horizons.get(place, 0)  # who reads the same tables gets the longest one
+            horizons[place] = None if seconds is None or known is None else max(seconds, known)
+        lines = [
+            f"        {jinja_string(place)}: {'none' if seconds is None else seconds},"
+            for place, seconds in horizons.items()
+        ]
+        never = f"modules.datetime.datetime({NEVER.year}, {NEVER.month}, {NEVER.day})"
+        return "\n".join(
+            [
+                f"{{# {MARK} from mlforge.yaml. Do not edit. #}}",
+                "{# Until when the rows of <feature>_upcoming are all there are: the longest `horizon` of the online",
+                "   stores that are filled from the target's tables, after the run's as_of. In seconds; none for all. #}",
+                "{% macro mlforge_horizon_end() %}",
+                "    {%- set horizons = {",
+                *lines,
+                "    } -%}",
+                f"    {{%- set near = mlforge_as_of_instant().year < {NEVER.year - 101} -%}}",
+                "    {%- if target.type == 'databricks' and near -%}",
+                "        {%- set seconds = horizons.get((target.database ~ '.' ~ target.schema) | lower) -%}",
+                "        {%- if seconds is not none -%}",
+                "            {%- set horizon = modules.datetime.timedelta(seconds=seconds) -%}",
+                "            {{- return(mlforge_timestamp(mlforge_as_of_instant() + horizon)) -}}",
+                "        {%- endif -%}",
+                "    {%- endif -%}",
+                "    {{- return(mlforge_never()) -}}",
+                "{% endmacro %}",
+                "",
+                "{# An instant after every row: when the row begins that says so. #}",
+                "{% macro mlforge_never() %}",
+                f"    {{{{- return(mlforge_timestamp({never})) -}}}}",
                 "{% endmacro %}",
                 "",
             ]

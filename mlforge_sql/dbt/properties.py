@@ -11,7 +11,7 @@ from mlforge_sql.dbt.escape import jinja_safe, safe_values
 from mlforge_sql.dbt.model_properties import Column, DataTest, ModelConfig, ModelProperties
 from mlforge_sql.expressions import needs_quotes
 from mlforge_sql.plan.describe import column_text
-from mlforge_sql.plan.nodes import Current, Input, Latest, Rolling, Staging, Tiles, Upcoming
+from mlforge_sql.plan.nodes import UNTIL, Current, Input, Latest, Rolling, Staging, Tiles, Upcoming
 from mlforge_sql.project.model import ResolvedFeature
 from mlforge_sql.spec.validators import Validator
 from mlforge_sql.sql.branches import Branches
@@ -202,7 +202,7 @@ def upcoming_properties(
     """Properties of a table of the rows that begin later."""
     text = (
         f"The rows of `{node.feature}` that begin after the run's `as_of` (now by default): "
-        "what its online values change to by themselves."
+        "what its online values change to by themselves, up to the online store's `horizon`."
     )
     key = [*(name for name, _ in node.keys), "feature_timestamp"]
     unique = names.name(node.name, "key", "unique")
@@ -212,9 +212,16 @@ def upcoming_properties(
         config=model_config(
             "upcoming", contract=True, tags=feature.spec.tags, feature=node.feature
         ),
-        columns=(*_row_columns(node.keys, branches), *_feature_columns(source, branches)),
+        columns=(
+            *_row_columns(node.keys, branches),
+            *_feature_columns(source, branches),
+            column_properties(UNTIL, TIMESTAMP, branches, _UNTIL),
+        ),
         data_tests=(data_test("mlforge_unique_key", unique, {"columns": key}),),
     )
+
+
+_UNTIL = "In one row of no entity: until when these are all rows, which is as_of and the online store's horizon"
 
 
 def model_config(

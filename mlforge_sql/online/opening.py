@@ -125,7 +125,8 @@ def _databricks(
     if fallback and online.warehouse_id is not None:
         store = offline.model_copy(update={"warehouse_id": online.warehouse_id})
         opened = partial(_warehouse_truth, root, project, macros, profile, store)
-        slow = Fallback(online.warehouse_id, opened)
+        past = online.past_horizon == "warehouse"
+        slow = Fallback(online.warehouse_id, opened, past_horizon=past)
     return DatabricksOnline(
         Setting(
             profile=profile,

@@ -131,6 +131,8 @@ EXAMPLES: dict[str, Any] = {
     "DatabricksOnlineStore.on_error": "fail",
     "DatabricksOnlineStore.warehouse_id": "1234567890abcdef",
     "DatabricksOnlineStore.foreign_catalog": "online_store",
+    "DatabricksOnlineStore.horizon": "2d",
+    "DatabricksOnlineStore.past_horizon": "fail",
     "DatabricksOnlineStore.pool_size": 16,
     "DatabricksOnlineStore.connect_timeout": 10,
 }

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from mlforge_sql.durations import Duration
 from mlforge_sql.functions import WORDS
 from mlforge_sql.schema.examples import EXAMPLES
-from mlforge_sql.spec import base, feature, training_set
+from mlforge_sql.spec import base, databricks_online, feature, training_set
 from mlforge_sql.spec.base import Spec
 from mlforge_sql.spec.config import ProjectConfig
 from mlforge_sql.spec.entity import Entity
@@ -33,6 +33,9 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: JsonSchemaValue = {"type": "string"}
 _DURATION: JsonSchemaValue = {"type": "string", "pattern": "^[0-9]+[smhdw]$"}
 _LISTS = {base.one_or_many, feature._references, training_set._requested_all}  # noqa: SLF001 - what YAML may leave out
+_ENDLESS = {base._window: base.LIFETIME, databricks_online._horizon: databricks_online.ALL}  # noqa: SLF001 - the validators are the marks of the types
+"""The word for a duration without an end."""
+
 _NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -46,8 +49,8 @@ class _Schema(GenerateJsonSchema):
         function = schema["function"]["function"]
         if function is base._duration:  # noqa: SLF001 - durations are text in YAML
             return dict(_DURATION)
-        if function is base._window:  # noqa: SLF001 - the validator is the mark of the type
-            return {"anyOf": [dict(_DURATION), {"const": base.LIFETIME}]}
+        if function in _ENDLESS:
+            return {"anyOf": [dict(_DURATION), {"const": _ENDLESS[function]}]}
         if "instant" in getattr(function, "__name__", ""):
             return dict(_TEXT)
         inner = super().function_before_schema(schema)

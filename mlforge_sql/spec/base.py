@@ -217,11 +217,14 @@ def _positive(value: Duration) -> Duration:
     return value
 
 
-def _window(value: object) -> object:
-    if value == LIFETIME:
-        return None
+def positive_duration(value: object) -> object:
+    """A duration above zero; anything that is none as it is, for pydantic to refuse."""
     duration = _duration(value)
     return _positive(duration) if isinstance(duration, Duration) else duration
+
+
+def _window(value: object) -> object:
+    return None if value == LIFETIME else positive_duration(value)
 
 
 def one_or_many(value: object) -> object:

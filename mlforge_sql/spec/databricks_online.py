@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
 
-from mlforge_sql.spec.base import Spec
+from mlforge_sql.durations import Duration
+from mlforge_sql.spec.base import Spec, positive_duration
 
 OnlineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,63}$")]
 """A catalog or schema of online tables: Postgres and the API take no other names."""
+
+ALL = "all"
+"""A horizon without an end."""
+
+
+def _horizon(value: object) -> object:
+    return None if value is None or value == ALL else positive_duration(value)
+
+
+Horizon = Annotated[
+    Duration | None,
+    BeforeValidator(_horizon),
+    PlainSerializer(lambda value: ALL if value is None else value.text, return_type=str),
+]
+"""How far later rows are published; None is ``all``."""
 
 
 class DatabricksOnlineStore(Spec):
@@ -75,12 +92,36 @@ class DatabricksOnlineStore(Spec):
             "it, `dbt test` compares every online table with the table that it is published from."
         ),
     )
+    horizon: Horizon = Field(
+        default=Duration.parse("3d"),
+        description=(
+            "How long after a build its online values are exact: rows that begin later are not "
+            "published. Twice the time between builds is a good choice; `all` publishes every row."
+        ),
+    )
+    past_horizon: Literal["fail", "warehouse"] = Field(
+        default="fail",
+        description=(
+            "What a lookup does at an instant past the horizon of the last build: it fails, or reads "
+            "the feature tables through `warehouse_id`."
+        ),
+    )
     pool_size: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=16, description="How many connections one process may have open at once."
     )
     connect_timeout: Annotated[int, Field(ge=2, le=600)] = Field(
         default=10, description="Seconds after which the store counts as unreachable."
     )
+
+    @model_validator(mode="after")
+    def _warehouse(self) -> Self:
+        if self.past_horizon == "warehouse" and self.warehouse_id is None:
+            raise PydanticCustomError(
+                "mlforge_past_horizon",
+                "`past_horizon: warehouse` needs a warehouse",
+                {"code": "MF016", "hint": "name one with `warehouse_id`"},
+            )
+        return self
 
     @property
     def mode(self) -> str:

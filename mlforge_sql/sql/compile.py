@@ -64,7 +64,7 @@ def model_query(  # noqa: C901, PLR0911, PLR0912 - one for each kind of node
         case Latest():
             return latest_query(node, dialect)
         case Current() | Upcoming():
-            return published_query(node)
+            return published_query(node, dialect)
         case Labels():
             return labels_query(node, dialect, source_group)
         case Audit():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mlforge_sql.dialects.base import Dialect
 from mlforge_sql.dialects.trees import (
+    aliased,
     columns,
     from_step,
     jinja,
@@ -13,14 +15,17 @@ from mlforge_sql.dialects.trees import (
     star_from,
 )
 from mlforge_sql.expressions import column, identifier
-from mlforge_sql.plan.nodes import Current, Upcoming
+from mlforge_sql.plan.nodes import NOBODY, UNTIL, Current, Upcoming
 from mlforge_sql.sql.held import HISTORY, TIME, last_beginnings
 from mlforge_sql.sql.query import ModelQuery, Step
+from mlforge_sql.types import TIMESTAMP
+
+LATER = "later"
 
 
-def published_query(node: Current | Upcoming) -> ModelQuery:
+def published_query(node: Current | Upcoming, dialect: Dialect) -> ModelQuery:
     """The SQL of a model that goes online."""
-    return current_query(node) if isinstance(node, Current) else upcoming_query(node)
+    return current_query(node) if isinstance(node, Current) else upcoming_query(node, dialect)
 
 
 def current_query(node: Current) -> ModelQuery:
@@ -51,15 +56,35 @@ def current_query(node: Current) -> ModelQuery:
     )
 
 
-def upcoming_query(node: Upcoming) -> ModelQuery:
-    """The SQL of a model of the rows that begin after ``as_of``."""
+def upcoming_query(node: Upcoming, dialect: Dialect) -> ModelQuery:
+    """The SQL of a model of the rows that begin after ``as_of``, up to the horizon, and of how far that is."""
     names = [*(name for name, _ in node.keys), TIME, *(name for name, _ in node.columns)]
-    after = exp.GT(this=column(TIME), expression=jinja("mlforge_as_of()"))
-    final = from_step(select(*columns(names)), HISTORY).where(after, copy=False)
+    until = jinja("mlforge_horizon_end()")
+    unknown = aliased(dialect.cast(exp.Null(), TIMESTAMP), UNTIL)
+    later = from_step(select(*columns(names), unknown), HISTORY).where(
+        exp.GT(this=column(TIME), expression=jinja("mlforge_as_of()")),
+        exp.LTE(this=column(TIME), expression=until),
+        copy=False,
+    )
+    nobody = [
+        aliased(dialect.cast(exp.Literal.string(NOBODY[kind.family]), kind), name)
+        for name, kind in node.keys
+    ]
+    never = aliased(jinja("mlforge_never()"), TIME)
+    nothing = [aliased(dialect.cast(exp.Null(), kind), name) for name, kind in node.columns]
+    reach = select(*nobody, never, *nothing, aliased(until.copy(), UNTIL))
+    final = exp.Union(this=from_step(select(exp.Star()), LATER), expression=reach, distinct=False)
     return ModelQuery(
         (
             Step(HISTORY, star_from(ref(node.feature))),
-            Step("final", final, "the rows that begin after as_of (a dbt var; now by default)"),
+            Step(
+                LATER,
+                later,
+                "the rows that begin after as_of (a dbt var; now by default), up to the online store's horizon",
+            ),
+            Step(
+                "final", final, "and a row of no entity, which says until when these are all rows"
+            ),
         ),
         depends_on=(node.current,),  # an online table must never be ahead of the current one
     )

@@ -15,7 +15,7 @@ from mlforge_sql.online.databricks.api import Credential
 from mlforge_sql.online.databricks.lakebase import LakebaseAddress
 from mlforge_sql.online.model import Lookup, Served
 from mlforge_sql.online.postgres.names import type_name
-from mlforge_sql.plan.nodes import JoinedColumn
+from mlforge_sql.plan.nodes import NEVER, NOBODY, UNTIL, JoinedColumn
 from mlforge_sql.project.model import KeyColumn
 from mlforge_sql.types import TIMESTAMP, ColumnType, Kind, parse_type
 
@@ -97,11 +97,24 @@ def lookup(*features: Served) -> Lookup:
     return Lookup(features, tuple(keys.values()), tuple(names), ())
 
 
-def fill(dsn: str, table: str, item: Served, rows: Sequence[Sequence[Any]], *, later: bool) -> None:
-    """Make an online table of a feature's rows: keys, instant, values."""
+def fill(
+    dsn: str,
+    table: str,
+    item: Served,
+    rows: Sequence[Sequence[Any]],
+    *,
+    later: bool,
+    until: datetime | None = None,
+) -> None:
+    """Make an online table of a feature's rows: keys, instant, values; and how far later ones reach."""
     columns = [(key.name, key.type) for key in item.keys]
     columns.append(("feature_timestamp", TIMESTAMP))
     columns += [(column.name, column.type) for column in item.columns]
+    if later:
+        nobody = [NOBODY[key.type.family] for key in item.keys]
+        columns.append((UNTIL, TIMESTAMP))
+        rows = [(*row, None) for row in rows]
+        rows.append((*nobody, NEVER, *[None] * len(item.columns), until or NEVER))
     key = [name for name, _ in columns[: len(item.keys) + later]]
     name = sql.Identifier(SCHEMA, table)
     with psycopg.connect(dsn, autocommit=True) as connection:

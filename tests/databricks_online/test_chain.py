@@ -212,10 +212,27 @@ def test_values_are_those_of_the_instant_without_a_sync(
         now + timedelta(hours=20),
         emptied,
         emptied + timedelta(minutes=1),
-        now + timedelta(days=3),
+        now + timedelta(hours=71),
     ):
         assert looked_up(project, at) == truth(payments, at), at
-    assert looked_up(project, now + timedelta(days=3))["c1"] == [10.0, "a", None, 0]
+    assert looked_up(project, now + timedelta(hours=71))["c1"] == [10.0, "a", None, 0]
+
+
+def test_instants_past_the_horizon(payments: Payments, project: LoadedProject) -> None:
+    """Three days after the build by default; what has no later rows has no horizon."""
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=3)
+    with pytest.raises(mlf.OnlineError) as refused:
+        looked_up(project, later)
+    (problem,) = refused.value.diagnostics
+    assert problem.code == "MF123"
+    assert project.get_online_features([LATEST], {"customer_id": "c1"}, at=later) is not None
+    tables = answered(mlforge(payments, "status", "--json"))["tables"]
+    until = {item["table"]: item["until"] for item in tables if item["until"]}
+    assert list(until) == [f"{VELOCITY}_upcoming"]
+    reach = datetime.fromisoformat(until[f"{VELOCITY}_upcoming"]).replace(tzinfo=None)
+    assert timedelta(minutes=-30) < reach - later < timedelta(0)
+    shown = " ".join(mlforge(payments, "status").stdout.split())
+    assert f"{reach:%H:%M:%S}" in shown
 
 
 def test_one_entity_on_the_command_line(payments: Payments) -> None:

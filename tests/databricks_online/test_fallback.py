@@ -20,7 +20,11 @@ from mlforge_sql.errors import Diagnostic, OnlineError, RetrievalError
 from mlforge_sql.online.databricks import fallback as fallbacks
 from mlforge_sql.online.databricks.fallback import AGAIN_SECONDS, Fallback, FallbackReader
 from mlforge_sql.online.databricks.labels import labels_query
-from mlforge_sql.online.databricks.reading import UnreachableError, lakebase_problem
+from mlforge_sql.online.databricks.reading import (
+    PastHorizonError,
+    UnreachableError,
+    lakebase_problem,
+)
 from mlforge_sql.online.opening import on_databricks, open_online
 from mlforge_sql.online.postgres.pool import PoolTimeoutError
 from mlforge_sql.project.model import KeyColumn
@@ -99,6 +103,22 @@ def test_one_that_cannot_be_reached_is_left_alone_for_a_while(
         assert both.read() == "store"
     said = "the online store cannot be reached; lookups go through SQL warehouse 8f2c, which is slow, for 30 s"
     assert caplog.messages == [said, said]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_past_the_horizon_the_tables_are_read_where_that_is_allowed(*, allowed: bool) -> None:
+    past = PastHorizonError([Diagnostic("MF123", "it is later", hint="build")])
+    both = Both([past, past])
+    both.fallback.past_horizon = allowed
+    if allowed:
+        assert [both.read(), both.read()] == ["tables", "tables"]
+        assert both.store.reads == 2, "the store is asked each time: a build may have come"
+    else:
+        with pytest.raises(PastHorizonError):
+            both.read()
+        assert both.opened == 0
+    both.store.problems = []
+    assert both.read() == "store"
 
 
 def test_other_problems_are_not_hidden() -> None:

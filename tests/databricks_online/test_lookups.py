@@ -14,7 +14,7 @@ import pytest
 from databricks_online.lakebase import NamesPostgres, address, feature, fill, instant, lookup
 from mlforge_sql.errors import OnlineError, plain
 from mlforge_sql.online.databricks.lakebase import LakebaseAddress
-from mlforge_sql.online.databricks.reading import LakebaseReader
+from mlforge_sql.online.databricks.reading import LakebaseReader, PastHorizonError
 from mlforge_sql.online.databricks.statements import lookup_sql
 from mlforge_sql.online.model import Served, utc_now
 from mlforge_sql.online.postgres.pool import Pool
@@ -36,10 +36,11 @@ class Store:
         self.address: LakebaseAddress = address(self.api, self.dsn.rpartition("/")[2])
         self.pool = Pool(self.address, 4)
 
-    def put(self, item: Served, current: Any, upcoming: Any = None) -> None:
+    def put(
+        self, item: Served, current: Any, upcoming: Any = (), until: datetime | None = None
+    ) -> None:
         fill(self.dsn, f"{item.name}_current", item, current, later=False)
-        if upcoming is not None:
-            fill(self.dsn, f"{item.name}_upcoming", item, upcoming, later=True)
+        fill(self.dsn, f"{item.name}_upcoming", item, upcoming, later=True, until=until)
 
     def reader(self, *features: Served, ahead: tuple[str, ...] = ("f",)) -> LakebaseReader:
         return LakebaseReader(
@@ -103,7 +104,7 @@ def test_values_change_on_time_between_syncs(store: Store, seed: int) -> None:
     for at in (moment for moment in moments if moment >= as_of):
         for asked in (keys, [chance.choice(keys)]):
             found = reader.read(asked, at)
-            for (key,), (x, n, t, early) in zip(asked, found, strict=True):
+            for (key,), (x, n, t) in zip(asked, found, strict=True):
                 begun = [row for row in rows.get(key, []) if row[0] <= at]
                 last = max(begun, key=lambda row: row[0], default=None)
                 if last is not None and ttl is not None and last[0] < at - ttl:
@@ -111,7 +112,6 @@ def test_values_change_on_time_between_syncs(store: Store, seed: int) -> None:
                 wanted = last[1:] if last else (None, 0, None)
                 assert same(x, wanted[0]), (key, at)
                 assert (n, t) == wanted[1:], (key, at)
-                assert not early
 
 
 def test_several_features_in_one_statement(store: Store) -> None:
@@ -126,7 +126,7 @@ def test_several_features_in_one_statement(store: Store) -> None:
     reader = store.reader(one, two, three)
     keys = [("a", 7, date(2026, 1, 1)), ("a", 8, None), (None, None, None)]
     rows = reader.read(keys, instant(10))
-    assert [row[:4] for row in rows] == [
+    assert rows == [
         (2.5, 3, Decimal("1.25"), False),
         (2.5, 0, None, True),
         (None, 0, None, True),
@@ -191,6 +191,39 @@ def test_many_columns_are_read_in_parts(store: Store) -> None:
         store.put(item, [("a", instant(0), *range(900))], [])
     rows = store.reader(*items).read([("a",), ("b",)], instant(1))
     assert rows == [(*range(900), *range(900)), (None,) * 1800]
+
+
+# How far a build reaches
+
+
+def test_values_past_the_horizon_are_refused(store: Store) -> None:
+    item = feature()
+    store.put(item, [("a", instant(0), 1.0)], [("a", instant(10), 2.0)], until=instant(60))
+    reader = store.reader(item)
+    assert [reader.read([("a",)], instant(at))[0] for at in (9, 10, 60)] == [(1.0,), (2.0,), (2.0,)]
+    for keys in ([("a",)], [("a",), ("unknown",)]):
+        with pytest.raises(PastHorizonError) as refused:
+            reader.read(keys, instant(60) + timedelta(microseconds=1))
+        assert plain(refused.value.diagnostics[0]) == (
+            "error[MF123]: the online tables of profile `live` have values until 2026-01-01 01:00:00 UTC, and "
+            "2026-01-01 01:00:00 is later; run `mlforge build --profile live`; how far a build reaches is "
+            "`horizon` of the online store, and `past_horizon: warehouse` reads the feature tables then"
+        )
+    assert reader.read([], instant(90)) == []
+
+
+def test_the_shortest_of_several_horizons_decides(store: Store) -> None:
+    keys = {"day": "date", "n": "bigint", "yes": "boolean", "d": "decimal(10,0)"}
+    one, two, three = feature("f"), feature("g", keys), feature("h")
+    store.put(one, [("a", instant(0), 1.0)], until=instant(60))
+    entity = (date(9999, 1, 1), 0, False, Decimal(0))
+    store.put(two, [(*entity, instant(0), 2.0)], [(*entity, instant(9), 3.0)], instant(30))
+    store.put(three, [("a", instant(0), 4.0)], until=instant(5))
+    reader = store.reader(one, two, three, ahead=("f", "g"))
+    assert reader.read([("a", *entity)], instant(30)) == [(1.0, 3.0, 4.0)]
+    with pytest.raises(PastHorizonError):
+        reader.read([("a", *entity)], instant(31))
+    assert store.reader(three, ahead=()).read([("a",)], instant(31)) == [(4.0,)]
 
 
 # Passwords

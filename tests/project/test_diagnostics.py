@@ -36,6 +36,7 @@ ELSEWHERE |= {
     "MF118",
     "MF119",
     "MF122",
+    "MF123",
 }
 ELSEWHERE |= {f"MF{number}" for number in range(158, 165)}
 ELSEWHERE |= {"MF133", "MF175", "MF176", "MF177", "MF178"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ import mlforge_sql as mlf
 from mlforge_sql.api.project import LoadedProject
 from mlforge_sql.dbt.macros import Macros
 from mlforge_sql.online.checking import Sample
+from mlforge_sql.online.databricks.reading import PastHorizonError
 from mlforge_sql.plan.nodes import Current, Upcoming
 from mlforge_sql.workflows.compile import Compiled, compile_project
 
@@ -45,9 +46,11 @@ NAME = "online_values"
 RAW, FEATURES, ONLINE = (f"main.{NAME}_{part}" for part in ("raw", "features", "online"))
 STORE = "values-store"
 MODES = ("snapshot", "triggered", "triggered")
+HORIZONS = (timedelta(hours=2), None, timedelta(days=3))
+"""How far builds reach: at a later instant a lookup is refused."""
 
 
-def config(sync_mode: str) -> dict[str, Any]:
+def config(sync_mode: str, horizon: timedelta | None) -> dict[str, Any]:
     """A project with one profile, ``databricks``, that publishes."""
     store = {"KIND": "unity_catalog", "catalog": "main", "schema": f"{NAME}_features"}
     online = {
@@ -57,6 +60,7 @@ def config(sync_mode: str) -> dict[str, Any]:
         "store": STORE,
         "sync_mode": sync_mode,
         "publish_when": "built",
+        "horizon": f"{int(horizon.total_seconds())}s" if horizon else "all",
     }
     return {
         "name": "test_project",
@@ -103,7 +107,7 @@ class Published:
         """Build them from events: the first time, or what has changed."""
         self.connection.sql(f"create schema {RAW}")
         load_table(self.connection, f"{RAW}.{strategies.SOURCE}", project.schema, project.rows)
-        run_on_warehouse(self.compiled, self.connection, RAW, as_of=as_of)
+        run_on_warehouse(self.compiled, self.connection, RAW, as_of=as_of, place=FEATURES)
         for node in self.nodes:
             if self.connection.sql(f"show tables in {FEATURES} like '{node.name}'"):
                 self._merge(node.name, self._key(node))
@@ -157,7 +161,7 @@ class Published:
 
 
 def test_online_values_equal_the_oracle_on_databricks(connection: Connection) -> None:
-    modes = iter(MODES * PROJECTS)
+    modes = iter(list(zip(MODES, HORIZONS, strict=True)) * PROJECTS)
 
     @settings(
         max_examples=PROJECTS,
@@ -168,14 +172,16 @@ def test_online_values_equal_the_oracle_on_databricks(connection: Connection) ->
     @given(served_projects())
     def run(drawn: Drawn) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            check_project(Path(folder), drawn, connection, next(modes))
+            check_project(Path(folder), drawn, connection, *next(modes))
 
     run()
 
 
-def check_project(root: Path, drawn: Drawn, connection: Connection, sync_mode: str) -> None:
+def check_project(
+    root: Path, drawn: Drawn, connection: Connection, sync_mode: str, horizon: timedelta | None
+) -> None:
     """Build, sync, look up; and again with the events that were missing."""
-    write_project(root, drawn.project.spec, config(sync_mode))
+    write_project(root, drawn.project.spec, config(sync_mode, horizon))
     write_parquet(root / served.EVENTS, drawn.project.schema, drawn.project.rows)
     published = Published(compile_project(root), connection)
     project = mlf.load_project(root)
@@ -183,7 +189,7 @@ def check_project(root: Path, drawn: Drawn, connection: Connection, sync_mode: s
     try:
         for rows in (some, drawn.project.rows):
             events = replace(drawn.project, rows=rows)
-            instants = check_time(published, project, replace(drawn, project=events))
+            instants = check_time(published, project, replace(drawn, project=events), horizon)
         sample = Sample(rows=10, seed=0, at=served.instant(drawn.chance.choice(instants)))
         for checked in project.serving.check(project.serving.chosen(), "databricks", sample):
             assert checked.count == 0, checked
@@ -193,8 +199,10 @@ def check_project(root: Path, drawn: Drawn, connection: Connection, sync_mode: s
         published.drop()
 
 
-def check_time(published: Published, project: LoadedProject, drawn: Drawn) -> list[int]:
-    """Build from the events, sync, and let time pass; the instants that were looked up."""
+def check_time(
+    published: Published, project: LoadedProject, drawn: Drawn, horizon: timedelta | None
+) -> list[int]:
+    """Build from the events, sync, and let time pass; the instants that the build reaches."""
     _, instants = instants_of(drawn, list(histories_of(drawn.project).values()))
     as_of = served.instant(instants[0])
     rows = [row for row in drawn.project.rows if has_happened(row[TIME], as_of)]
@@ -204,14 +212,21 @@ def check_time(published: Published, project: LoadedProject, drawn: Drawn) -> li
     published.build(happened, as_of)
     done = served.sync(project, as_of, "databricks", patience_seconds=120)
     assert [item.action for item in done] == ["loaded"] * len(published.nodes), done
-    for instant in instants:
+    later = {node.feature for node in published.compiled.plan.upcomings}
+    past = [at for at in instants if later and horizon and served.instant(at) > as_of + horizon]
+    for instant in past:
+        at = served.instant(instant)
+        with pytest.raises(PastHorizonError):
+            project.get_online_features(list(histories), entities, "databricks", at=at)
+    reached = [instant for instant in instants if instant not in past]
+    for instant in reached:
         at = served.instant(instant)
         found = project.get_online_features(list(histories), entities, "databricks", at=at)
         check(histories, entities, instant, found)
         one = drawn.chance.choice(entities)
         alone = project.get_online_features(list(histories), one, "databricks", at=at)
         assert alone == found[entities.index(one)]
-    return instants
+    return reached
 
 
 def histories_of(project: GeneratedProject) -> dict[str, History]:

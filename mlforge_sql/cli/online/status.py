@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +22,9 @@ from mlforge_sql.cli.online._values import age, in_json, shown
 if TYPE_CHECKING:
     from mlforge_sql.online.databricks.statuses import PipelineStatus
     from mlforge_sql.online.model import TableStatus
+
+SOON = timedelta(days=1)
+"""How long before its end a horizon is warned of."""
 
 
 @click.command("status")
@@ -44,7 +47,8 @@ def status(
 
     On Databricks there is a line for each online table: how it follows its
     source, how it is doing, and what it is behind: versions of the source with
-    other rows than are online, and how many rows those changed.
+    other rows than are online, and how many rows those changed. Tables of later
+    rows reach as far as `horizon`; what is close to its end, or past it, is said.
     """
     from mlforge_sql.api.project import load
     from mlforge_sql.online.databricks.statuses import PipelineStatus
@@ -102,11 +106,24 @@ def _show_pipelines(found: list[PipelineStatus], now: datetime) -> None:
                 item.state,
                 _behind(item),
                 age(item.synced_at, now) and f"{age(item.synced_at, now)} ago",
-                item.detail or "",
+                "; ".join(text for text in (item.detail, _reach(item, now)) if text),
             )
             for item in found
         ],
     )
+
+
+def _reach(item: PipelineStatus, now: datetime) -> str:
+    """What there is to say about how far a table of later rows reaches."""
+    if item.until is None:
+        return ""
+    if item.until < now:
+        return (
+            f"no values since {shown(item.until.replace(microsecond=0))}: past its horizon, build"
+        )
+    left = item.until - now
+    text = f"values until {shown(item.until.replace(microsecond=0))}"
+    return f"{text}: build before" if left < SOON else text
 
 
 def _behind(item: PipelineStatus) -> str:

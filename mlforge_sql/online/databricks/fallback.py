@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mlforge_sql.errors import Diagnostic, MlforgeError, OnlineError, RetrievalError, SpecErrors
-from mlforge_sql.online.databricks.reading import UnreachableError
+from mlforge_sql.online.databricks.reading import PastHorizonError, UnreachableError
 from mlforge_sql.online.model import Key, Lookup, Reader, Row, Truth
 
 AGAIN_SECONDS = 30.0
@@ -34,11 +34,13 @@ class Fallback:
         warehouse_id: The warehouse.
         open: Opens them.
         clock: Seconds that only grow.
+        past_horizon: Whether it is also read for instants past the horizon of the last build.
     """
 
     warehouse_id: str
     open: Callable[[], Truth]
     clock: Callable[[], float] = time.monotonic
+    past_horizon: bool = False
     _owner: int = field(default_factory=os.getpid, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _truth: Truth | None = field(default=None, repr=False)
@@ -132,6 +134,10 @@ class FallbackReader:
             except UnreachableError as error:
                 problem = error
                 self.second.turn_on(error)
+            except PastHorizonError as error:
+                if not self.second.past_horizon:
+                    raise
+                problem = error
         try:
             return self.second.read(self.lookup, keys, at)
         except SpecErrors as error:

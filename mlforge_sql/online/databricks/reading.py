@@ -34,6 +34,10 @@ class UnreachableError(OnlineError):
     """No connection to the store can be made, or kept."""
 
 
+class PastHorizonError(OnlineError):
+    """The later rows of the last build do not reach as far as the instant that is asked for."""
+
+
 class LakebaseReader:
     """Reads one lookup.
 
@@ -90,11 +94,16 @@ class LakebaseReader:
     def _values(self, connection: Connection, keys: Sequence[Key], at: datetime) -> list[Row]:
         rows: list[Row] = []
         early = False
+        reach: set[datetime] = set()
         for start in range(0, max(len(keys), 1), MAX_ENTITIES):
             some = keys[start : start + MAX_ENTITIES]
             parts = [_executed(connection, part, some, at) for part in self._parts]
-            early = early or any(row[-1] for part in parts for row in part)
-            rows += parts[0] if len(parts) == 1 else side_by_side(parts)
+            found = [row for part in parts for row in part]
+            early = early or any(row[-2] for row in found)
+            reach |= {row[-1] for row in found if row[-1] is not None}
+            rows += side_by_side(parts, without=2)
+        if reach and utc(at) > min(reach):
+            raise self._past(at, min(reach))
         if early and at < utc_now() - SKEW:
             message = (
                 f"the online store holds no values of {at.isoformat(sep=' ')}, only later ones"
@@ -102,6 +111,18 @@ class LakebaseReader:
             hint = "ask for an instant after the last build; `get_training_data` has every instant"
             raise OnlineError([Diagnostic("MF088", message, hint=hint)])
         return rows
+
+    def _past(self, at: datetime, until: datetime) -> PastHorizonError:
+        reach = until.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+        message = (
+            f"the online tables of profile `{self._profile}` have values until {reach} UTC, and "
+            f"{at.isoformat(sep=' ', timespec='seconds')} is later"
+        )
+        hint = (
+            f"run `mlforge build --profile {self._profile}`; how far a build reaches is `horizon` of the "
+            "online store, and `past_horizon: warehouse` reads the feature tables then"
+        )
+        return PastHorizonError([Diagnostic("MF123", message, hint=hint)])
 
     def _problem(self, error: psycopg.Error) -> OnlineError:
         return lakebase_problem(error, self._address, self._profile, self._schema, self._tables)

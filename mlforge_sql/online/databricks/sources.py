@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from mlforge_sql.errors import OnlineError, RetrievalError
 from mlforge_sql.online.databricks.history import Commit, commits
 from mlforge_sql.online.databricks.labels import labels_query
 from mlforge_sql.online.model import Key, Lookup, Row, Served
+from mlforge_sql.plan.nodes import UNTIL
 from mlforge_sql.project.model import Project
 from mlforge_sql.retrieval.joining import free
 from mlforge_sql.retrieval.training import TrainingDataBuilder
@@ -25,6 +26,8 @@ from mlforge_sql.spec.training_set import FeatureSpec
 from mlforge_sql.stores.databricks.store import DatabricksStore, open_databricks
 
 Macros = Callable[[Dialect], FileSet]
+
+EPOCH = datetime(1970, 1, 1)
 
 KEPT = 1000
 """Commits of a table that are looked at; who is further behind is at least so far."""
@@ -56,6 +59,20 @@ class WarehouseSources:
             kept=KEPT,
         )
         return commits(self.store.session.rows(query))
+
+    def until(self, model: str) -> datetime | None:
+        """Until when a table of later rows has all of them; None where it does not say.
+
+        Raises:
+            RetrievalError: It cannot be read.
+        """
+        query = DATABRICKS.sql(
+            "select unix_micros(max({until})) from {table} where {until} is not null",
+            until=Name.of(UNTIL),
+            table=self.store.relation(model),
+        )
+        ((micros,),) = self.store.session.rows(query)
+        return None if micros is None else EPOCH + timedelta(microseconds=micros)
 
     def hashes(self) -> dict[str, str]:
         """Hash of the definition that each feature was last built from."""

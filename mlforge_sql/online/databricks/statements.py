@@ -4,7 +4,9 @@ The row that holds at an instant is the last one that has begun by then, in eith
 changes at the right microsecond without a sync, as long as both tables are of one build.
 
 A current row also stands for what was before it: the table has no earlier one, and clocks differ a
-little. Each feature gives one more column, which says that this was so.
+little. Each row says whether this was so for one of its features.
+
+Later rows reach as far as the horizon of the build. Each row says until when those of all its features do.
 """
 
 from __future__ import annotations
@@ -13,19 +15,20 @@ from collections.abc import Collection, Sequence
 
 from sqlglot import exp
 
-from mlforge_sql.dialects.quoting import Sql
+from mlforge_sql.dialects.quoting import POSTGRES, Sql
 from mlforge_sql.dialects.trees import aliased, from_table, number, select
 from mlforge_sql.expressions import column
 from mlforge_sql.online.model import Lookup, Served
-from mlforge_sql.online.postgres.names import stored_column, stored_table
+from mlforge_sql.online.postgres.names import quoted, stored_column, stored_table
 from mlforge_sql.online.postgres.statements import (
     age,
     entities_sql,
     entity_rows,
     lateral,
+    table_name,
     value_sql,
 )
-from mlforge_sql.plan.nodes import JoinedColumn
+from mlforge_sql.plan.nodes import NEVER, NOBODY, UNTIL, JoinedColumn
 from mlforge_sql.project.model import current_name, upcoming_name
 from mlforge_sql.sql.held import HISTORY, TIME, first_of, last_row
 from mlforge_sql.types import Kind
@@ -47,7 +50,8 @@ def lookup_sql(
 
     Parameters are one for each key of the lookup, then the instant in UTC: values where there is a
     single entity, arrays where there are several. Rows come in the order of the arrays. After the
-    values each row says whether any of its features has only a row that begins later.
+    values each row says whether any of its features has only a row that begins later, and until when the
+    later rows of all features are there, or NULL.
 
     Args:
         lookup: The lookup; its keys are the parameters.
@@ -67,9 +71,27 @@ def lookup_sql(
         _join(f"f{number}", feature, lookup.positions(feature), ahead, schema, instant)
         for number, feature in enumerate(features)
     ]
-    listed = ",\n".join([*columns, f"    {early}"])
+    reach = [_until(feature, schema) for feature in features if feature.name in ahead]
+    until = f"least({', '.join(reach)})" if reach else "null::timestamptz"
+    listed = ",\n".join([*columns, f"    {early}", f"    {until}"])
     text = f"select\n{listed}\nfrom {entities_sql(lookup.keys, single=single)}\n" + "\n".join(joins)
     return text if single else f"{text}\norder by entity.position"
+
+
+def _until(feature: Served, schema: str) -> Sql:
+    """Until when a feature's later rows are there: a row of no entity has it."""
+    keys = [
+        POSTGRES.sql("history.{key} = {value}", key=quoted(key.name), value=NOBODY[key.type.family])
+        for key in feature.keys
+    ]
+    return POSTGRES.sql(
+        "(select history.{until} from {table} as history where {keys} and history.{time} = {never})",
+        until=quoted(UNTIL),
+        table=table_name(schema, upcoming_name(feature.name)),
+        keys=Sql(" and ".join(keys)),
+        time=quoted(TIME),
+        never=f"{NEVER.isoformat(sep=' ')}+00",
+    )
 
 
 def _plain(value: str, column: JoinedColumn) -> str:

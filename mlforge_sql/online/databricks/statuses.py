@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from mlforge_sql.errors import RetrievalError
@@ -12,6 +13,8 @@ from mlforge_sql.online.databricks.history import Commit, Lag, lag
 from mlforge_sql.online.databricks.steps import Published
 from mlforge_sql.online.databricks.tables import OnlineTable
 from mlforge_sql.online.model import Served, TableStatus
+from mlforge_sql.plan.nodes import NEVER
+from mlforge_sql.project.model import upcoming_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,14 @@ class PipelineStatus(TableStatus):
         mode: How it follows its source; None when it is not known.
         versions_behind: Versions of the source with other rows that it does not have.
         rows_behind: Rows that those wrote, changed or deleted.
+        until: Until when its source tells values of the future; None for all of it, or when it is not known.
     """
 
     table: str = field(kw_only=True)
     mode: str | None = None
     versions_behind: int | None = None
     rows_behind: int | None = None
+    until: datetime | None = None
 
 
 class Sources(Protocol):
@@ -36,6 +41,9 @@ class Sources(Protocol):
 
     def history(self, model: str) -> Sequence[Commit]:
         """The commits of a table."""
+
+    def until(self, model: str) -> datetime | None:
+        """Until when a table of later rows has all of them; None where it does not say."""
 
     def hashes(self) -> dict[str, str]:
         """Hash of the definition that each feature was last built from."""
@@ -63,10 +71,13 @@ def table_status(
     if found is None:
         return PipelineStatus(feature.name, "not synced", table=table.model)
     behind: Lag | None = None
+    until: datetime | None = None
     older = False
     if sources is not None:
         try:
             behind = lag(sources.history(table.model), found.version)
+            if table.model == upcoming_name(feature.name):
+                until = sources.until(table.model)
             older = sources.hashes().get(feature.name, feature.spec_hash) != feature.spec_hash
         except RetrievalError as error:
             problem = error.diagnostics[0].message
@@ -79,6 +90,7 @@ def table_status(
         mode=found.mode.lower() or None,
         versions_behind=behind.versions if behind else None,
         rows_behind=behind.rows if behind else None,
+        until=until if until is None or until < NEVER else None,
     )
 
 

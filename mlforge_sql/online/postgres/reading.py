@@ -195,6 +195,9 @@ def groups(features: Sequence[Served], limit: int) -> list[list[Served]]:
     return groups
 
 
-def side_by_side(parts: Sequence[Sequence[Row]]) -> list[Row]:
-    """The values of several statements in one row for each entity, without the last column of each."""
-    return [tuple(value for row in rows for value in row[:-1]) for rows in zip(*parts, strict=True)]
+def side_by_side(parts: Sequence[Sequence[Row]], without: int = 1) -> list[Row]:
+    """The values of several statements in one row for each entity, without the last columns of each."""
+    return [
+        tuple(value for row in rows for value in row[:-without])
+        for rows in zip(*parts, strict=True)
+    ]

@@ -12,7 +12,7 @@ from mlforge_sql.plan.nodes.features import (
     Series,
     Window,
 )
-from mlforge_sql.plan.nodes.published import Current, Upcoming
+from mlforge_sql.plan.nodes.published import NEVER, NOBODY, UNTIL, Current, Upcoming
 from mlforge_sql.plan.nodes.reading import Dedupe, Reading, SurrogateKey, Typed
 from mlforge_sql.plan.nodes.sources import Input, Staging
 from mlforge_sql.plan.nodes.tiles import Measure, Tiles, Use
@@ -20,6 +20,9 @@ from mlforge_sql.plan.nodes.training import Joinable, JoinedColumn, Labels, Trai
 from mlforge_sql.plan.nodes.whole import Model, Node, Plan
 
 __all__ = [
+    "NEVER",
+    "NOBODY",
+    "UNTIL",
     "Account",
     "Audit",
     "AuditColumn",

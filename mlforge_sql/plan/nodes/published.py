@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from mlforge_sql.types import ColumnType
+from mlforge_sql.types import ColumnType, Kind
+
+UNTIL = "mlforge_until"
+"""Column of a table of later rows: until when they are all there are."""
+
+NEVER = datetime(9999, 1, 1)
+"""When the row begins that says so, in UTC: after every other row, and inside of what all engines hold."""
+
+NOBODY = {
+    Kind.BOOLEAN: "false",
+    Kind.INTEGER: "0",
+    Kind.DECIMAL: "0",
+    Kind.TEXT: "",
+    Kind.DATE: "9999-01-01",
+}
+"""Text of the keys of that row. An entity that has them is another one: none of its rows begins so late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +44,14 @@ class Current:
 class Upcoming:
     """The rows of a feature that begin after the run's ``as_of``: what online values change to by themselves.
 
-    as_of = 01-04 12:00:
+    They reach as far as the online store's ``horizon``, and one more row, of no entity, says until when.
 
-    | user | feature_timestamp | amount_sum_2d |      | user | feature_timestamp | amount_sum_2d |
-    |------|-------------------|--------------:|  ->  |------|-------------------|--------------:|
-    | u1   | 01-04 00:00       |          6100 |      | u1   | 01-05 00:00       |          5000 |
-    | u1   | 01-05 00:00       |          5000 |      | u1   | 01-06 00:00       |          NULL |
+    as_of = 01-04 12:00, horizon = 1d:
+
+    | user | feature_timestamp | amount_sum_2d |      | user | feature_timestamp | amount_sum_2d | mlforge_until |
+    |------|-------------------|--------------:|  ->  |------|-------------------|--------------:|---------------|
+    | u1   | 01-04 00:00       |          6100 |      | u1   | 01-05 00:00       |          5000 | NULL          |
+    | u1   | 01-05 00:00       |          5000 |      |      | 9999-01-01 00:00  |          NULL | 01-05 12:00   |
     | u1   | 01-06 00:00       |          NULL |
 
     Attributes:
