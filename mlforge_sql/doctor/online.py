@@ -19,7 +19,8 @@ def connection(patient: Patient) -> Finding:
     store = _store(patient)
     if store.publish_via == "cli":
         return ok("none is needed: `mlforge online sync` publishes")
-    if not run(patient, f"show connections like '{store.connection}'"):
+    of_schema = "." in store.connection  # those are not listed: the call says whether it is there
+    if not of_schema and not run(patient, f"show connections like '{store.connection}'"):
         return fail(
             f"there is no connection {store.connection}, or you may not see it",
             f"run {_setup(patient)}, or write `publish_via: cli` and run `mlforge online sync`",

@@ -13,6 +13,9 @@ from mlforge_sql.spec.base import Spec, positive_duration
 OnlineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,63}$")]
 """A catalog or schema of online tables: Postgres and the API take no other names."""
 
+_PART = "[A-Za-z_][A-Za-z0-9_]{0,254}"
+_CONNECTION = rf"^({_PART}\.{_PART}\.)?{_PART}$"
+
 ALL = "all"
 """A horizon without an end."""
 
@@ -56,9 +59,12 @@ class DatabricksOnlineStore(Spec):
     capacity: Literal["CU_1", "CU_2", "CU_4", "CU_8"] = Field(
         default="CU_1", description="Size of the online store, when the setup creates it."
     )
-    connection: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")] = Field(
+    connection: Annotated[str, Field(pattern=_CONNECTION)] = Field(
         default="mlforge_api",
-        description="Unity Catalog connection through which dbt calls the workspace's API.",
+        description=(
+            "Unity Catalog connection through which dbt calls the workspace's API: of the metastore, or of a "
+            "schema as `catalog.schema.name`."
+        ),
     )
     publish_via: Literal["hook", "cli"] = Field(
         default="hook",

@@ -110,3 +110,11 @@ def test_the_store(said: Any, status: str, detail: str) -> None:
 def test_the_command_line_needs_no_connection() -> None:
     found = online.connection(patient({}, publish_via="cli"))
     assert (found.status, "none is needed" in found.detail) == ("ok", True)
+
+
+def test_a_connection_of_a_schema_is_asked_itself() -> None:
+    """Those are not listed."""
+    said = [(json.dumps({"status_code": 200, "text": "{}"}),)]
+    call = CALL.replace("mlforge_api", "main.tools.api")
+    found = online.connection(patient({call: said}, connection="main.tools.api"))
+    assert (found.status, found.detail) == ("ok", "main.tools.api may be used")

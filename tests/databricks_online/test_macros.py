@@ -120,16 +120,46 @@ def test_a_table_of_the_catalog_has_the_name() -> None:
     )
 
 
+NEWER_TABLE = {
+    "name": f"synced_tables/{NAME}",
+    "spec": {"source_table_full_name": "main.features.f_current"},
+    "status": {"detailed_state": "SYNCED_TABLE_ONLINE", "pipeline_id": "p1"},
+}
+
+
 def test_tables_that_only_the_newer_api_knows() -> None:
-    newer = {
-        "name": f"synced_tables/{NAME}",
-        "spec": {"source_table_full_name": "main.features.f_current"},
-        "status": {"detailed_state": "SYNCED_TABLE_ONLINE", "pipeline_id": "p1"},
-    }
-    for first in (MISSING, refusal(501, "NOT_IMPLEMENTED", "gone"), (410, "gone")):
-        found = jinja(lookup=first, newer=(200, newer), update=STARTED)
+    older = refusal(400, "INVALID_PARAMETER_VALUE", "Database instance is not available")
+    for first in (older, MISSING, refusal(501, "NOT_IMPLEMENTED", "gone"), (410, "gone")):
+        found = jinja(lookup=first, newer=(200, NEWER_TABLE), update=STARTED)
         assert found.refresh()["done"].startswith("update started")
         assert asked(found) == [LOOKUP, NEWER, UPDATE, LOOKUP, NEWER]
+
+
+def test_an_older_api_that_refuses_to_talk_of_newer_tables() -> None:
+    """It answers 400 for projects; nothing is there when its successor knows nothing either."""
+    refused = refusal(400, "INVALID_PARAMETER_VALUE", "Database instance is not available")
+    found = jinja(lookup=refused, newer=[MISSING, (200, NEWER_TABLE)], publish=PUBLISHED)
+    assert found.refresh() == done("published as TRIGGERED")
+    assert asked(found) == [LOOKUP, NEWER, PUBLISH, LOOKUP, NEWER]
+
+
+@pytest.mark.parametrize(("looks", "appears"), [(3, True), (9, True), (10, False)])
+def test_a_published_table_may_appear_later(looks: int, appears: bool) -> None:
+    found = jinja(lookup=[MISSING] * (looks + 1) + [table()], newer=MISSING, publish=PUBLISHED)
+    outcome = found.refresh()
+    if appears:
+        assert outcome == done("published as TRIGGERED")
+    else:
+        assert "there is no online table of this name" in outcome["problem"]
+    assert asked(found).count(LOOKUP) == 1 + min(looks + 1, 10)
+
+
+def test_a_connection_of_a_schema() -> None:
+    found = jinja(lookup=table(), update=STARTED)
+    found.online = {"connection": "main.tools.api", "on_error": "warn"}
+    assert found.call("mlforge_online_is_connected") is True
+    found.refresh()
+    assert found.connections == {"main.tools.api"}
 
 
 def test_a_failed_table_is_repaired() -> None:

@@ -190,6 +190,22 @@ def test_waiting_for_what_was_published() -> None:
     assert said == ["g_current: PROVISIONING_INITIAL_SNAPSHOT", f"g_current: {IDLE}"]
 
 
+@pytest.mark.parametrize(("looks", "ends"), [(3, "loaded"), (10**6, "failed")])
+def test_a_published_table_may_appear_later(looks: int, ends: str) -> None:
+    class Late(FakeApi):
+        def find(self, name: str) -> Published | None:
+            if len(self.calls) <= looks:
+                self.calls.append(f"find {name}")
+                return None
+            return super().find(name)
+
+    (done,) = sync(Late(), "g", patience=PATIENCE)
+    assert done.action == ends
+    if done.problem is not None:
+        assert done.problem.message == "the online table `c.o.g_current` is gone"
+        assert done.seconds >= 60, "it was waited for"
+
+
 def test_a_copy_that_fails_keeps_later_rows_from_starting() -> None:
     names = ("c.o.f_current", "c.o.f_upcoming")
     api = FakeApi({name: [published(name)] for name in names})

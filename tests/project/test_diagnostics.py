@@ -37,6 +37,7 @@ ELSEWHERE |= {
     "MF119",
     "MF122",
     "MF123",
+    "MF124",
 }
 ELSEWHERE |= {f"MF{number}" for number in range(158, 165)}
 ELSEWHERE |= {"MF133", "MF175", "MF176", "MF177", "MF178"}

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _PREFIX = re.compile(r"^SYNCED_TABLED?_")
 _UNKNOWN_CALL = {404, 405, 410, 501}
 """Statuses of calls that a workspace does not have, or of what they ask for."""
+_NONE_OF_THE_OLD = {400, *_UNKNOWN_CALL}
+"""The same of the older API, which refuses to talk of what only its successor knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ class WorkspaceApi:
             OnlineError: The API refuses, or does not answer.
         """
         with self._worded(f"looking up `{name}`"):
-            found = self._optional(lambda: self._client.database.get_synced_database_table(name))
+            found = self._optional(
+                lambda: self._client.database.get_synced_database_table(name), _NONE_OF_THE_OLD
+            )
             if found is not None:
                 return _published(found)
             newer = self._optional(
@@ -141,7 +145,9 @@ class WorkspaceApi:
             OnlineError: There is no such store, or the API refuses or does not answer.
         """
         with self._worded(f"looking up the online store `{store}`"):
-            instance = self._optional(lambda: self._client.database.get_database_instance(store))
+            instance = self._optional(
+                lambda: self._client.database.get_database_instance(store), _NONE_OF_THE_OLD
+            )
             found = instance.read_write_dns if instance is not None else self._endpoint_host(store)
         if not found:
             message = f"the online store `{store}` of profile `{self.profile}` is not there yet"
@@ -168,7 +174,8 @@ class WorkspaceApi:
             found = self._optional(
                 lambda: self._client.database.generate_database_credential(
                     request_id=str(uuid.uuid4()), instance_names=[store]
-                )
+                ),
+                _NONE_OF_THE_OLD,
             )
             if found is not None:
                 expires = datetime.fromisoformat(str(found.expiration_time))
@@ -195,7 +202,7 @@ class WorkspaceApi:
 
     # Words
 
-    def _optional(self, call: Any) -> Any:
+    def _optional(self, call: Any, nothing: Collection[int] = _UNKNOWN_CALL) -> Any:
         """What a call gives; None where there is nothing, or no such call."""
         from databricks.sdk import errors
 
@@ -204,7 +211,9 @@ class WorkspaceApi:
         except (errors.NotFound, errors.NotImplemented):
             return None
         except errors.DatabricksError as error:
-            if _status(error) in _UNKNOWN_CALL:
+            if _status(error) in nothing or (
+                400 in nothing and isinstance(error, errors.BadRequest)
+            ):
                 return None
             raise
 

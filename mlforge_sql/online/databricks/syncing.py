@@ -16,6 +16,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds between looks at a table that is under way."""
 
 _SAY_SECONDS = 15.0
+_APPEARS_SECONDS = 60.0
+"""Within which a published table is there: https://github.com/databricks/databricks-sdk-py/issues/1134."""
 
 
 class Api(Protocol):
@@ -161,12 +163,18 @@ class TableSync:
                 waiting = ", ".join(item.table.model for item in running)
                 self.options.say(f"still waiting for {waiting}")
 
+    def _may_appear(self, item: _Running) -> bool:
+        """Whether a table was published so lately that the API may not show it yet."""
+        return time.monotonic() < min(item.started + _APPEARS_SECONDS, self._until)
+
     def _look(self, item: _Running, states: dict[str, str]) -> Synced | None:
         """How a table is doing; None while it is under way."""
         name = item.table.wanted.name
         try:
             found = self.api.find(name)
             if found is None:
+                if item.action == "published" and self._may_appear(item):
+                    return None
                 problem = Diagnostic("MF104", f"the online table `{name}` is gone", hint=None)
                 return self._failed(item.table, item.started, problem)
             if states.get(name) != found.state:

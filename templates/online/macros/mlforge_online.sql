@@ -71,8 +71,8 @@
 {# Where problems are only warnings, whether the connection is there; a call without it would be an error. #}
 {% macro mlforge_online_is_connected() %}
     {%- set online = mlforge_online_settings() -%}
-    {%- if online.on_error == 'fail' -%}
-        {{- return(true) -}}
+    {%- if online.on_error == 'fail' or '.' in online.connection -%}
+        {{- return(true) -}} {#- connections of a schema are not listed -#}
     {%- endif -%}
     {%- set found = run_query("show connections like " ~ mlforge_literal(online.connection)) -%}
     {%- if found.rows | length == 0 -%}

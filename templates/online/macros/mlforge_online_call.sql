@@ -28,10 +28,10 @@
 {# The published table of a name: `table`, none if there is none, or `problem`. #}
 {% macro mlforge_online_find(name) %}
     {%- set answer = mlforge_online_call('GET', '/2.0/database/synced_tables/' ~ (name | urlencode)) -%}
-    {%- if answer.status in [404, 405, 410, 501] -%}
+    {%- if answer.status in [400, 404, 405, 410, 501] -%}
         {#- Tables of newer stores are known only to the API's successor. -#}
         {%- set newer = mlforge_online_call('GET', '/2.0/postgres/synced_tables/' ~ (name | urlencode)) -%}
-        {%- if newer.status in [404, 405, 410, 501] and answer.status == 404 -%}
+        {%- if newer.status in [404, 405, 410, 501] and answer.status in [400, 404] -%}
             {{- return({'table': none, 'problem': none}) -}}
         {%- endif -%}
         {%- set answer = newer -%}
@@ -48,6 +48,15 @@
         'source': spec.get('source_table_full_name') or '',
         'mode': spec.get('scheduling_policy') or '',
     }}) -}}
+{% endmacro %}
+
+{# The same of a table that has just been published: some appear a moment later, so it is looked up some times. #}
+{% macro mlforge_online_appeared(name, times=10) %}
+    {%- set found = mlforge_online_find(name) -%}
+    {%- if found.problem or found.table is not none or times <= 1 -%}
+        {{- return(found) -}}
+    {%- endif -%}
+    {{- return(mlforge_online_appeared(name, times - 1)) -}}
 {% endmacro %}
 
 {# Whether publishing was refused only because the online table is there already. #}

@@ -11,6 +11,8 @@
         'name': [online.catalog, online.schema, relation.identifier] | join('.'),
         'mode': online.mode,
     } -%}
+    {#- A lookup has the same text each time; an answer of before is of no use. -#}
+    {%- do run_query("set use_cached_result = false") -%}
     {%- set before = mlforge_online_find(wanted.name) -%}
     {%- if before.problem -%}
         {{- return(mlforge_online_problem(wanted.name, before.problem)) -}}
@@ -29,7 +31,7 @@
         {%- if answer.status >= 400 and not mlforge_online_exists(answer) -%}
             {{- return(mlforge_online_problem(wanted.name, mlforge_online_words('publish', answer))) -}}
         {%- endif -%}
-        {%- set after = mlforge_online_find(wanted.name) -%}
+        {%- set after = mlforge_online_appeared(wanted.name) -%}
         {%- if after.problem or after.table is none -%}
             {{- return(mlforge_online_problem(wanted.name, after.problem or (
                 mlforge_online_words('publish', answer) ~ "; there is no online table of this name"
