@@ -20,22 +20,38 @@ _STATUS_WIDTH, _NAME_WIDTH = 7, 10
 
 @click.command("doctor")
 @profile_option
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="On Databricks, also try each form of statement that builds send.",
+)
+@click.option(
+    "--write",
+    is_flag=True,
+    help="With --deep, also those that need a table: in a schema of their own, dropped again.",
+)
 @json_option
 @pass_settings
-def doctor(settings: Settings, profile: str | None, as_json: bool) -> None:
+def doctor(settings: Settings, profile: str | None, deep: bool, write: bool, as_json: bool) -> None:
     """Check whether a profile can be built from here.
 
     Versions, environment, project, and for Databricks the host, the login, the
     rights and the sources. Says the next step for whatever fails, and exits
     with 1 if something does. What it makes to try a right, it removes.
+
+    With --deep on Databricks it also tries what only a workspace can accept or
+    refuse, one form of statement after the other. What it prints has no
+    secrets: paste it into an issue when something is refused.
     """
     from mlforge_sql.doctor.examine import examine
     from mlforge_sql.loading.load import load_config
     from mlforge_sql.project.selection import find_profile
 
     name = find_profile(load_config(settings.root).spec, profile)
+    if write and not deep:
+        raise click.UsageError("--write is for --deep: without it nothing more is tried")
     results: list[Result] = []
-    for result in examine(settings.root, profile):
+    for result in examine(settings.root, profile, deep=deep, write=write):
         results.append(result)
         if not as_json:
             show_result(result)

@@ -14,6 +14,7 @@ from harness import write_project
 from warehouse import Warehouse
 
 from mlforge_sql.cli import main
+from mlforge_sql.doctor.forms import READ, WRITE
 
 pytestmark = pytest.mark.functional
 
@@ -46,9 +47,10 @@ class Patient:
         self.warehouse.sql("drop table if exists main.doctor_raw.payments")
         self.warehouse.sql(f"create table main.doctor_raw.payments as select {columns}")
 
-    def examine(self, **environment: str) -> dict[str, dict[str, Any]]:
+    def examine(self, *options: str, **environment: str) -> dict[str, dict[str, Any]]:
         runner = CliRunner(env={**self.warehouse.login(), **environment})
-        result = runner.invoke(main, ["--project-dir", str(self.root), "doctor", "--json"])
+        arguments = ["--project-dir", str(self.root), "doctor", "--json", *options]
+        result = runner.invoke(main, arguments)
         assert self.warehouse.token not in result.output
         assert "Traceback" not in result.output
         assert result.stderr == ""
@@ -89,6 +91,24 @@ def test_all_is_well_and_nothing_is_left(patient: Patient) -> None:
     assert again["schema"]["detail"] == "main.doctor_features"
     assert again["tables"]["status"] == "ok"
     assert "doctor_features" in patient.schemas(), "what was there stays"
+    assert patient.warehouse.sql("show tables in main.doctor_features") == []
+
+
+def test_every_form_of_statement(patient: Patient) -> None:
+    """The deep examination; what it makes for it is gone afterwards."""
+    patient.warehouse.sql("create schema main.doctor_features")
+    before = patient.schemas()
+    found = patient.examine("--deep")
+    assert {found[form.name]["status"] for form in READ} == {"ok"}
+    assert "statements" not in found
+    written = patient.examine("--deep", "--write")
+    assert written["statements"] == {
+        "name": "statements",
+        "status": "ok",
+        "detail": f"all {len(WRITE)} forms work",
+        "next_step": None,
+    }
+    assert patient.schemas() == before
     assert patient.warehouse.sql("show tables in main.doctor_features") == []
 
 
