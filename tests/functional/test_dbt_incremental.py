@@ -163,3 +163,40 @@ def test_builds(tmp_path: Path) -> None:
         name: (2, "incremental") if name == LEDGER else (2, "full")
         for name in [LEDGER, TILES, *features]
     }
+
+
+def holding(project: Project, person: str) -> list[str]:
+    """The tables that have a value in any column that is this text."""
+    listed = project.query(
+        "select table_name, column_name from duckdb_columns() "
+        "where database_name = 'features' and data_type = 'VARCHAR' and table_name in "
+        "(select table_name from duckdb_tables())"
+    )
+    return sorted(
+        {
+            row["table_name"]
+            for row in listed
+            if project.query(
+                f"select 1 from {row['table_name']} where {row['column_name']} = '{person}' limit 1"
+            )
+        }
+    )
+
+
+def test_a_person_is_deleted(tmp_path: Path) -> None:
+    """As docs/privacy.md says: out of the source, a build, and ledgers made anew."""
+    project = Project(tmp_path)
+    project.dbt("build")
+    tables = {LEDGER, TILES, "spend", "spend_current", "latest", "live", "visits_current"}
+    assert tables <= set(holding(project, "u4"))
+    project.rows = [row for row in project.rows if row["user_id"] != "u4"]
+    project.write()
+    project.dbt("build")
+    project.check()
+    assert holding(project, "u4") == [LEDGER], "a ledger says of each entity when it last changed"
+    project.dbt("build", "--full-refresh")
+    assert holding(project, "u4") == []
+    project.check()
+    project.dbt("build")
+    assert holding(project, "u4") == []
+    assert holding(project, "u3"), "the others are there"
