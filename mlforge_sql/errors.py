@@ -107,6 +107,8 @@ CODES: dict[str, str] = {
     "MF122": "sum of more than 38 digits",
     "MF123": "instant past the horizon of the online tables",
     "MF124": "deep examination of a profile that is not on Databricks",
+    "MF125": "bundle of a profile that is not on Databricks",
+    "MF126": "bundle that is there already",
     "MF128": "setting of the engine that could change values",
     "MF129": "number that YAML reads as another",
     "MF132": "spec file that is not a file",

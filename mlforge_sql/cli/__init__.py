@@ -19,6 +19,7 @@ from mlforge_sql.cli._signals import caught, ended_by
 from mlforge_sql.cli._streams import fill_closed
 from mlforge_sql.cli.audit import audit
 from mlforge_sql.cli.build import build
+from mlforge_sql.cli.bundle import bundle
 from mlforge_sql.cli.columns import columns
 from mlforge_sql.cli.compile import compile_
 from mlforge_sql.cli.completion import completion
@@ -56,7 +57,7 @@ class _Group(click.Group):
             ctx.exit(_tell_end(number) if number else _tell(ctx, error))
 
 
-_WRITING = {"init", "compile", "build", "training-data", "audit"}
+_WRITING = {"init", "bundle", "compile", "build", "training-data", "audit"}
 """Commands that have written nothing when there is a problem; others never do."""
 
 _OF_CLICK = (click.ClickException, click.exceptions.Exit, click.Abort)
@@ -149,7 +150,7 @@ def main(
 
 _COMMANDS = (
     *(init, compile_, build, list_, inspect, profile, training_data, audit),
-    *(columns, schema, explain, online, doctor, completion),
+    *(columns, schema, explain, online, doctor, bundle, completion),
 )
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -38,6 +38,8 @@ ELSEWHERE |= {
     "MF122",
     "MF123",
     "MF124",
+    "MF125",
+    "MF126",
 }
 ELSEWHERE |= {f"MF{number}" for number in range(158, 165)}
 ELSEWHERE |= {"MF133", "MF175", "MF176", "MF177", "MF178"}
