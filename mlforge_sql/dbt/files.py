@@ -10,6 +10,7 @@ from mlforge_sql.dbt.audits import account_text, audit_text, feature_account_tex
 from mlforge_sql.dbt.delta_tables import DeltaTables
 from mlforge_sql.dbt.headers import header, sealed
 from mlforge_sql.dbt.incremental import IncrementalTables
+from mlforge_sql.dbt.key_functions import key_functions
 from mlforge_sql.dbt.known_sources import known_sources
 from mlforge_sql.dbt.model_properties import ModelProperties, models_properties
 from mlforge_sql.dbt.namespaces import qualified
@@ -101,6 +102,7 @@ class _Writer:
     def write_project(self) -> None:
         config = self._project.config
         self.files |= {**target_files(config), **self._online.files(), **self._incremental.files}
+        self.files |= key_functions(self._plan.surrogates, config)
         hooks = Hooks(
             start=self._incremental.run_start(),
             end=[*self._delta.run_end(), *self._online.run_end()],
