@@ -23,11 +23,16 @@ _DECLARES = frozenset({"macro", "test"})
 def qualified(files: Mapping[PurePosixPath, str], package: str) -> dict[PurePosixPath, str]:
     """The files of a package; macros and generic tests call its macros by their full names.
 
+    A package that is called like a variable or argument of some macro, such as ``labels``, keeps the short
+    names: there the word is the variable. Its macros are for its own models then.
+
     Args:
         files: All files of the package, by path.
         package: Its name in dbt.
     """
     macros = {path for path in files if path.suffix == ".sql" and _is_macro(path)}
+    if any(package in _words(files[path]) for path in macros if package in files[path]):
+        return dict(files)
     names = frozenset(name for path in macros for name in _DEFINED.findall(files[path]))
     return {
         path: _qualified(text, package, names) if path in macros else text
@@ -37,6 +42,25 @@ def qualified(files: Mapping[PurePosixPath, str], package: str) -> dict[PurePosi
 
 def _is_macro(path: PurePosixPath) -> bool:
     return path.parts[0] == "macros" or path.parts[:2] == ("tests", "generic")
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    """The words of the code of a file that stand for something by themselves: no attributes, no strings."""
+    words: set[str] = set()
+    position = 0
+    while (opening := _OPENING.search(text, position)) is not None:
+        position = opening.end()
+        if opening[0] == "{#":
+            end = text.find("#}", position)
+            position = len(text) if end < 0 else end
+            continue
+        tokens, position = _code(text, position, "%}" if opening[0] == "{%" else "}}")
+        code = [token for token in tokens if not token.isspace()]
+        words.update(
+            token for before, token in zip(["", *code], code, strict=False) if before != "."
+        )
+    return frozenset(words)
 
 
 @lru_cache(maxsize=1024)

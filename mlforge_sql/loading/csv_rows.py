@@ -85,7 +85,7 @@ def has_mixed_ends(file: str) -> bool:
 def has_comments(file: str) -> bool:
     """Whether a line of a file begins with ``#``, as far as its beginning says."""
     with Path(file).open("rb") as stream:
-        return b"\n#" in stream.read(_BEGINNING)
+        return b"\n#" in b"\n" + stream.read(_BEGINNING)
 
 
 def in_apostrophes(

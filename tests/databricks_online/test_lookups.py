@@ -206,10 +206,24 @@ def test_values_past_the_horizon_are_refused(store: Store) -> None:
             reader.read(keys, instant(60) + timedelta(microseconds=1))
         assert plain(refused.value.diagnostics[0]) == (
             "error[MF123]: the online tables of profile `live` have values until 2026-01-01 01:00:00 UTC, and "
-            "2026-01-01 01:00:00 is later; run `mlforge build --profile live`; how far a build reaches is "
+            "2026-01-01 01:00:00.000001 is later; run `mlforge build --profile live`; how far a build reaches is "
             "`horizon` of the online store, and `past_horizon: warehouse` reads the feature tables then"
         )
     assert reader.read([], instant(90)) == []
+
+
+def test_a_table_that_does_not_say_how_far_it_reaches(store: Store) -> None:
+    """Its row of no entity is gone: what is there may be old, so it is no answer."""
+    one, two = feature("f"), feature("g")
+    for item in (one, two):
+        store.put(item, [("a", instant(0), 1.0)], [("a", instant(10), 2.0)])
+    with psycopg.connect(store.dsn, autocommit=True) as connection:
+        connection.execute("delete from online.g_upcoming where id = ''")
+    assert store.reader(one).read([("a",)], instant(1)) == [(1.0,)]
+    for at in (1, FAR):
+        with pytest.raises(PastHorizonError) as refused:
+            store.reader(one, two, ahead=("f", "g")).read([("a",)], instant(at))
+        assert "do not say until when they have values" in plain(refused.value.diagnostics[0])
 
 
 def test_the_shortest_of_several_horizons_decides(store: Store) -> None:

@@ -12,6 +12,7 @@ from events import at
 from harness import Run, project_macros
 from judged import DAILY, EXACT, EXAMPLE, LAST, SECRET
 
+import mlforge_sql as mlf
 from mlforge_sql.dbt.macros import MacroError, Macros
 
 
@@ -338,20 +339,53 @@ def test_what_keys_are_computed_from_is_of_its_type(project: Run, macros: Macros
     )
 
 
+UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 ALIKE = {
-    "enum": "'u1'::enum('u1', 'u2')",
-    "null": "null",
-    "uuid": "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid",
+    "enum": ("'u1'::enum('u1', 'u2')", "u1"),
+    "null": ("null", None),
+    "uuid": (f"'{UUID.upper()}'::uuid", UUID),
 }
 
 
 @pytest.mark.parametrize("kind", ALIKE)
 def test_keys_that_have_one_text(project: Run, native: Macros, kind: str) -> None:
-    labels = f"select {ALIKE[kind]} as user_id, timestamp '2024-01-05' as label_time"
+    """They are what a key is computed from."""
+    value, user = ALIKE[kind]
+    if user is not None:
+        computed = [mlf.surrogate_key(user), mlf.surrogate_key("u1")]
+        for table in ("last", "exact"):
+            update = f"update {table} set user_key = $1 where user_key = $2"
+            project.connection.execute(update, computed)
+    labels = f"select {value} as user_id, timestamp '2024-01-05' as label_time"
     asking(project, native)
     sql = native.render(OTHER.replace("select * from other", labels.replace("'", "\\'")))
     ((amount, *_),) = queried(project, f"select last__amount from ({sql})")
-    assert (amount is not None) == (kind == "enum")
+    assert (amount is not None) == (user is not None)
+
+
+def test_digits_of_decimals_on_databricks(project: Run, tmp_path: Path) -> None:
+    """Its driver says `decimal` of all of them."""
+    asked: list[str] = []
+
+    def rows(query: str) -> SimpleNamespace:
+        asked.append(query)
+        return SimpleNamespace(rows=[("k", "decimal(10,2)"), ("t", "timestamp")])
+
+    def columns(_query: str) -> list[SimpleNamespace]:
+        return [
+            SimpleNamespace(name="k", dtype=kinds[0]),
+            SimpleNamespace(name="t", dtype=kinds[1]),
+        ]
+
+    more = {"run_query": rows, "target": SimpleNamespace(type="databricks")}
+    macros = project_macros(project.compiled, tmp_path, more=more)
+    macros._context["adapter"].get_column_schema_from_query = columns
+    kinds = ("decimal", "timestamp")
+    assert macros.call("mlforge_columns_of", "labels") == {"k": "decimal(10,2)", "t": "timestamp"}
+    assert asked == ["describe query select * from labels as labels where false"]
+    kinds = ("string", "timestamp")
+    assert macros.call("mlforge_columns_of", "labels") == {"k": "string", "t": "timestamp"}
+    assert len(asked) == 1, "nothing more to ask"
 
 
 NUMBERS = {
@@ -365,6 +399,12 @@ NUMBERS = {
     "varchar": "text",
     "character varying": "text",
     "string": "text",
+    "string collate UTF8_LCASE": "text",
+    "character(3)": "text",
+    "int8": "integer",
+    "long": "integer",
+    "numeric(10, 0)": "integer",
+    "bool": "boolean",
     "timestamp_ns": "timestamp",
     "timestamp with time zone": "timestamp with time zone",
 }

@@ -10,7 +10,7 @@ from psycopg import RawCursor, errors
 
 from mlforge_sql.errors import Diagnostic, OnlineError
 from mlforge_sql.online.databricks.lakebase import LakebaseAddress
-from mlforge_sql.online.databricks.statements import lookup_sql
+from mlforge_sql.online.databricks.statements import UNKNOWN, lookup_sql
 from mlforge_sql.online.model import Key, Lookup, Row, Served, utc_now
 from mlforge_sql.online.postgres.pool import Connection, Pool, PoolTimeoutError
 from mlforge_sql.online.postgres.problems import words
@@ -113,10 +113,17 @@ class LakebaseReader:
         return rows
 
     def _past(self, at: datetime, until: datetime) -> PastHorizonError:
-        reach = until.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+        reach = until.astimezone(UTC).replace(tzinfo=None)
+        if reach == UNKNOWN:
+            message = (
+                f"the online tables of profile `{self._profile}` do not say until when they have values: a copy "
+                "is under way, or rows were deleted in them"
+            )
+            hint = f"`mlforge online status --profile {self._profile}` says how they are doing; else build"
+            return PastHorizonError([Diagnostic("MF123", message, hint=hint)])
         message = (
-            f"the online tables of profile `{self._profile}` have values until {reach} UTC, and "
-            f"{at.isoformat(sep=' ', timespec='seconds')} is later"
+            f"the online tables of profile `{self._profile}` have values until {reach.isoformat(sep=' ')} "
+            f"UTC, and {at.isoformat(sep=' ')} is later"
         )
         hint = (
             f"run `mlforge build --profile {self._profile}`; how far a build reaches is `horizon` of the "

@@ -12,6 +12,7 @@ Later rows reach as far as the horizon of the build. Each row says until when th
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlglot import exp
 
@@ -32,6 +33,9 @@ from mlforge_sql.plan.nodes import NEVER, NOBODY, UNTIL, JoinedColumn
 from mlforge_sql.project.model import current_name, upcoming_name
 from mlforge_sql.sql.held import HISTORY, TIME, first_of, last_row
 from mlforge_sql.types import Kind
+
+UNKNOWN = datetime(1000, 1, 1)
+"""Until when later rows are there that do not say so: their table is not whole."""
 
 _EARLY = "mlforge_early"
 _RANK = "mlforge_rank"
@@ -85,11 +89,13 @@ def _until(feature: Served, schema: str) -> Sql:
         for key in feature.keys
     ]
     return POSTGRES.sql(
-        "(select history.{until} from {table} as history where {keys} and history.{time} = {never})",
+        "coalesce((select history.{until} from {table} as history "
+        "where {keys} and history.{time} = {never}), {unknown}::timestamptz)",
         until=quoted(UNTIL),
         table=table_name(schema, upcoming_name(feature.name)),
         keys=Sql(" and ".join(keys)),
         time=quoted(TIME),
+        unknown=f"{UNKNOWN.isoformat(sep=' ')}+00",
         never=f"{NEVER.isoformat(sep=' ')}+00",
     )
 

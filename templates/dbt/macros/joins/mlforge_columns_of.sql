@@ -6,5 +6,10 @@
     {%- for column in adapter.get_column_schema_from_query(query) -%}
         {%- do found.update({column.name: column.dtype}) -%}
     {%- endfor -%}
+    {%- if target.type == 'databricks' and 'decimal' in found.values() -%} {#- the driver does not say how many digits -#}
+        {%- for row in run_query('describe query ' ~ query).rows if found.get(row[0]) == 'decimal' -%}
+            {%- do found.update({row[0]: row[1]}) -%}
+        {%- endfor -%}
+    {%- endif -%}
     {{- return(found) -}}
 {% endmacro %}
