@@ -8,6 +8,9 @@ from warehouse.local_warehouse.errors import WarehouseError
 
 _NEEDS = (
     (re.compile(r"create\s+(?:connection|server)\b", re.I), "CREATE CONNECTION"),
+    (re.compile(r"create\s+(?:or\s+replace\s+)?function\b", re.I), "CREATE FUNCTION"),
+    (re.compile(r"create\s+catalog\b", re.I), "CREATE CATALOG"),
+    (re.compile(r"(?:grant|revoke)\b", re.I), "MANAGE GRANTS"),
     (re.compile(r"create\s+(?:schema|database)\b", re.I), "CREATE SCHEMA"),
     (re.compile(r"create\s+(?:or\s+replace\s+)?temp", re.I), "NONE"),
     (re.compile(r"create\s+(?:or\s+replace\s+)?(?:table|view|external)\b", re.I), "CREATE TABLE"),

@@ -24,6 +24,9 @@ def request(method: str, path: str, body: str = "", **headers: str) -> Request:
     [
         ("create schema", "create schema if not exists main.lab"),
         ("create table", "create or replace table a as select 1 as b"),
+        ("create function", "create or replace function a() returns int return 1"),
+        ("create catalog", "create catalog if not exists lab"),
+        ("manage grants", "grant select on table a to `b`"),
         ("create table", "create view a as select 1 as b"),
         ("modify", "merge into a using b on true when matched then delete"),
         ("select", "/* dbt */ select 1"),
