@@ -240,8 +240,8 @@ MUTATIONS = (
     Mutation("does_not_see_its_own_time", swap("('' if inclusive else ' + 1')", "' + 1'"), ("inclusive", "latest_delay")),
     Mutation("sees_the_running_tick", swap("' // ' ~ unit ~ ' + 1'", "' // ' ~ unit"), ("gridded_offset", "latest_gridded")),
     Mutation("a_tick_late", swap("' // ' ~ unit ~ ' + 1'", "' // ' ~ unit ~ ' + 2'"), ("gridded_offset", "latest_gridded")),
-    Mutation("weeks_from_thursday", swap("345600000000 if mlforge_microseconds(interval) % 604800000000 == 0 else 0", "0"), ("weekly",)),
-    Mutation("no_anchor", swap("(mlforge_tick_zero(interval) if interval else 0) + ", ""), ("weekly",)),
+    Mutation("weeks_from_thursday", swap("345600000000 if test_project.mlforge_microseconds(interval) % 604800000000 == 0 else 0", "0"), ("weekly",)),
+    Mutation("no_anchor", swap("(test_project.mlforge_tick_zero(interval) if interval else 0) + ", ""), ("weekly",)),
     # rows of the step function
     Mutation("no_exits", moved_points(lambda shifts: shifts[:1]), ("gridded", "gridded_std", "continuous_std")),
     Mutation("no_last_exit", moved_points(lambda shifts: shifts[:-1]), ("gridded", "gridded_std", "continuous_std")),
@@ -251,8 +251,8 @@ MUTATIONS = (
     Mutation("rows_twice", swap("select distinct", "select"), ("gridded", "continuous")),
     Mutation("every_event_a_row", regex(r"where\n        (spread\.)?is_change_point", "where\n        true"), ("gridded_std", "gridded_offset", "continuous_offset")),
     # delay
-    Mutation("no_delay", swap("(mlforge_microseconds(delay) if delay else 0)", "0"), ("delay", "continuous_delay")),
-    Mutation("delay_too_short", swap("(mlforge_microseconds(delay) if delay else 0)", "(mlforge_microseconds(delay) - 1 if delay else 0)"), ("latest_delay",)),
+    Mutation("no_delay", swap("(test_project.mlforge_microseconds(delay) if delay else 0)", "0"), ("delay", "continuous_delay")),
+    Mutation("delay_too_short", swap("(test_project.mlforge_microseconds(delay) if delay else 0)", "(test_project.mlforge_microseconds(delay) - 1 if delay else 0)"), ("latest_delay",)),
     # rows that cannot count
     Mutation("null_keys", without_filter_of("user_id"), ("gridded", "continuous_std", "latest")),
     Mutation("null_second_key", without_filter_of("shop_id"), ("pair",)),
