@@ -20,7 +20,15 @@ MAX_SCALE = 38
 """A decimal with all its digits after the point leaves no room for the zero before it."""
 
 RESERVED_COLUMNS = frozenset(
-    {"feature_timestamp", "tick", "mlforge_tick", "mlforge_rank", "is_change_point"}
+    {
+        "feature_timestamp",
+        "tick",
+        "mlforge_tick",
+        "mlforge_rank",
+        "mlforge_until",
+        "mlforge_early",
+        "is_change_point",
+    }
 )
 """Names that the compiled SQL uses itself."""
 

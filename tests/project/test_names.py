@@ -271,7 +271,8 @@ def test_names_of_join_keys(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["tick", "observed_1", "is_change_point", "feature_timestamp", "Tick"]
+    "key",
+    ["tick", "observed_1", "is_change_point", "feature_timestamp", "Tick", "mlforge_until"],
 )
 def test_reserved_join_keys(tmp_path: Path, key: str) -> None:
     schema = {key: "VARCHAR", "event_time": "TIMESTAMP", "amount": "DOUBLE"}
@@ -280,6 +281,14 @@ def test_reserved_join_keys(tmp_path: Path, key: str) -> None:
     )
     with pytest.raises(SpecErrors) as caught:
         events.run(tmp_path, document, [], schema)
+    assert [item.code for item in caught.value.diagnostics] == ["MF036"]
+
+
+@pytest.mark.parametrize("name", ["mlforge_until", "MLFORGE_UNTIL", "mlforge_early"])
+def test_names_of_online_tables_and_their_lookups(tmp_path: Path, name: str) -> None:
+    document = events.spec([feature(select={name: "amount"})])
+    with pytest.raises(SpecErrors) as caught:
+        events.run(tmp_path, document, [])
     assert [item.code for item in caught.value.diagnostics] == ["MF036"]
 
 
