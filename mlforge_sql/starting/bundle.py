@@ -14,8 +14,10 @@ from mlforge_sql.dbt.targets import databricks_places
 from mlforge_sql.errors import Diagnostic, SpecErrors
 from mlforge_sql.loading.load import load_config
 from mlforge_sql.project.selection import find_profile
+from mlforge_sql.scratch import scratch
 from mlforge_sql.spec.config import ProjectConfig, UnityCatalogStore
 from mlforge_sql.spec.databricks_online import DatabricksOnlineStore
+from mlforge_sql.starting.scaffold import unwritable
 
 FILE = "databricks.yml"
 ADAPTER = "dbt-databricks>=1.12.7,<1.13"
@@ -108,16 +110,23 @@ def write_bundle(root: Path, profile: str | None, *, force: bool = False) -> Pat
         force: Whether a file that is there is written over.
 
     Raises:
-        SpecErrors: ``mlforge.yaml`` is not valid, the profile is not on Databricks, or a bundle is
-            there already.
+        SpecErrors: ``mlforge.yaml`` is not valid, the profile is not on Databricks, a bundle is there
+            already, or the folder cannot be written.
     """
     config = load_config(root).spec
     text = bundle_text(config, find_profile(config, profile))
     path = root / FILE
-    if path.exists() and not force:
-        hint = "change it, or write it anew with --force"
+    if (path.exists() or path.is_symlink()) and not force:
+        hint = "change it, look at a new one with --print, or write over it with --force"
         raise SpecErrors([Diagnostic("MF126", f"`{FILE}` is there already", None, hint)])
-    path.write_text(text, encoding="utf-8")
+    try:
+        with scratch(
+            root, ".mlforge_bundle_"
+        ) as own:  # a reader finds all of it, or what was there
+            (own / FILE).write_text(text, encoding="utf-8", newline="\n")
+            (own / FILE).replace(path)
+    except OSError as error:
+        raise SpecErrors([unwritable(error, FILE)]) from error
     return path
 
 
@@ -134,7 +143,9 @@ def _notes(config: ProjectConfig, profile: str) -> str:
     notes: list[str] = []
     if isinstance(online, DatabricksOnlineStore):
         if online.horizon is not None:
-            notes.append(f"Online values reach {online.horizon} past a build: run it more often.")
+            notes.append(
+                f"Online values reach {online.horizon} past a build: it has to run at least that often."
+            )
         if online.publish_via == "cli":
             notes.append(
                 f"It does not publish: run `mlforge online sync --profile {profile}` after it."

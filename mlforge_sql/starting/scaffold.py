@@ -87,6 +87,10 @@ def write_new(root: Path, files: Mapping[PurePosixPath, str]) -> None:
                 file.write(files[path])
     except OSError as error:
         named = Path(error.filename).name if error.filename else root.name
-        message = f"cannot write `{named}`: {error.strerror or error}"
-        hint = "have the folder made writable, or name another one"
-        raise SpecErrors([Diagnostic("MF053", message, hint=hint)]) from error
+        raise SpecErrors([unwritable(error, named)]) from error
+
+
+def unwritable(error: OSError, name: str) -> Diagnostic:
+    """What to do about a file that cannot be written."""
+    message = f"cannot write `{name}`: {error.strerror or error}"
+    return Diagnostic("MF053", message, hint="have the folder made writable, or name another one")

@@ -75,7 +75,7 @@ def test_profiles_that_share_a_schema_are_told_apart(tmp_path: Path) -> None:
     (task,) = job_of(text)["tasks"]
     assert task["dbt_task"]["commands"] == ["dbt build --vars 'mlforge_profile: live'"]
     assert "default" not in yaml.safe_load(text)["variables"]["warehouse_id"]
-    assert "# Online values reach 2d past a build" in text
+    assert "# Online values reach 2d past a build: it has to run at least that often." in text
     assert "`mlforge online sync --profile live`" in text
     assert not (root / "databricks.yml").exists()
 
@@ -102,6 +102,23 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8") == "mine: 1\n"
     assert bundle(root, "--profile", "live", "--force").exit_code == 0
     assert "dbt_task" in file.read_text(encoding="utf-8")
+    assert [path.name for path in root.glob(".mlforge_bundle_*")] == []
+
+
+def test_a_link_to_nothing_is_not_followed(tmp_path: Path) -> None:
+    root = project(tmp_path / "one", live={"offline_store": STORE})
+    (root / "databricks.yml").symlink_to(tmp_path / "elsewhere.yml")
+    assert "error[MF126]" in bundle(root, "--profile", "live").stderr
+    assert bundle(root, "--profile", "live", "--force").exit_code == 0
+    assert not (tmp_path / "elsewhere.yml").exists()
+
+
+def test_a_folder_in_the_way_is_said(tmp_path: Path) -> None:
+    root = project(tmp_path, live={"offline_store": STORE})
+    (root / "databricks.yml").mkdir()
+    result = bundle(root, "--profile", "live", "--force")
+    assert result.exit_code == 1
+    assert "error[MF053]: cannot write `databricks.yml`" in result.stderr
 
 
 def test_it_is_for_databricks(tmp_path: Path) -> None:
