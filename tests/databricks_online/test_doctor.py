@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sessions import Session
 
 from databricks_online.jinja import config
 from mlforge_sql.doctor import online
@@ -19,31 +20,6 @@ CALL = (
     "select to_json(http_request(conn => 'mlforge_api', method => 'GET', "
     "path => '/2.0/feature-store/online-stores/fraud-features')) as answer"
 )
-
-
-class Session:
-    """A connection and its cursor: rows by statement, an exception where one is wanted."""
-
-    def __init__(self, rows: dict[str, Any]) -> None:
-        self._rows = rows
-        self._found: Any = None
-
-    def cursor(self) -> Session:
-        return self
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def execute(self, statement: str) -> None:
-        self._found = self._rows[statement]
-        if isinstance(self._found, Exception):
-            raise self._found
-
-    def fetchall(self) -> Any:
-        return self._found
 
 
 def patient(rows: dict[str, Any], **store: Any) -> Patient:

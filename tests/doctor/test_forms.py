@@ -8,38 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databricks.sql.exc import Error
 from databricks_online.jinja import config
 from harness import CONFIG, write_project
+from sessions import Session
 from test_doctor import PROFILES, SPEC, doctor
 
 from mlforge_sql.doctor.findings import Check, Patient, Refused
 from mlforge_sql.doctor.forms import READ, WRITE, deep_checks
-
-
-class Session:
-    """A connection and its cursor, which note statements and refuse those with some words."""
-
-    def __init__(self, *refused: str) -> None:
-        self.refused = refused
-        self.statements: list[str] = []
-
-    def cursor(self) -> Session:
-        return self
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def execute(self, statement: str) -> None:
-        self.statements.append(statement)
-        if any(words in statement for words in self.refused):
-            raise Error("[PARSE_SYNTAX_ERROR] Syntax error near 'x'. dapi0123456789abcdef")
-
-    def fetchall(self) -> Any:
-        return []
 
 
 def asked(session: Session, name: str) -> Any:
@@ -69,7 +44,7 @@ def test_a_form_that_only_reads(form: Any) -> None:
     assert asked(session, form.name).status == "ok"
     assert session.statements == [form.statement]
     with pytest.raises(Refused) as refused:
-        asked(Session("select"), form.name)
+        asked(Session(refused=("select",)), form.name)
     assert refused.value.finding.status == "fail"
 
 
@@ -84,13 +59,21 @@ def test_all_that_write_in_a_schema_of_their_own() -> None:
 
 
 def test_without_the_right_to_make_schemas() -> None:
-    session = Session("create schema")
+    session = Session(refused=("create schema",))
     assert asked(session, "statements").status == "ok"
     assert session.statements[-1].startswith("drop table if exists `main`.`features`.")
 
 
 def test_what_is_refused_is_named() -> None:
-    found = asked(Session("set tags", "table_changes"), "statements")
+    found = asked(
+        Session(
+            refused=(
+                "set tags",
+                "table_changes",
+            )
+        ),
+        "statements",
+    )
     assert found.status == "fail"
     assert found.detail.startswith(f"3 of {len(WRITE)} forms are refused: tags of a table (")
     assert "changes of a table (online tables that copy what has changed): " in found.detail
@@ -99,7 +82,7 @@ def test_what_is_refused_is_named() -> None:
 
 
 def test_without_its_table_nothing_else_is_tried() -> None:
-    session = Session("create table")
+    session = Session(refused=("create table",))
     found = asked(session, "statements")
     assert found.detail.startswith(f"1 of {len(WRITE)} forms are refused: a feature table (")
     assert len(session.statements) == 3
