@@ -69,7 +69,7 @@ def _function(key: SurrogateKey, store: UnityCatalogStore, macros: Macros) -> st
     parts = ",\n".join(
         f"    {DATABRICKS.name(part)} {engine.type_name(kind)}" for part, kind in key.parts
     )
-    types = {part: "text" if str(kind) == "text" else str(kind) for part, kind in key.parts}
+    types = {part: str(kind) for part, kind in key.parts}
     sql = str(macros.call("mlforge_surrogate_key", types))
     comment = DATABRICKS.text(
         f"Key made of {', '.join(part for part, _ in key.parts)}; NULL where all are NULL"

@@ -395,6 +395,8 @@ NUMBERS = {
     "hugeint": "integer",
     "decimal(20,0)": "integer",
     "decimal(10, 2)": "decimal with 2 digits",
+    "decimal": "decimal with 3 digits",
+    "numeric": "decimal with 3 digits",
     "double": "float",
     "varchar": "text",
     "character varying": "text",

@@ -3,7 +3,7 @@
 {% macro mlforge_key_kind(type) %}
     {%- set family = mlforge_family(type) -%}
     {%- if family == 'decimal' -%}
-        {%- set scale = mlforge_scale(type) | int -%}
+        {%- set scale = mlforge_scale(type) | int if '(' in type else {'duckdb': 3}.get(target.type, 0) -%} {#- as engines have it -#}
         {{- return('integer' if scale == 0 else 'decimal with ' ~ scale ~ ' digits') -}}
     {%- endif -%}
     {%- if family == 'timestamp with time zone' and target.type == 'databricks' -%}
